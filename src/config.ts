@@ -1,0 +1,120 @@
+import { readFileSync } from 'node:fs'
+import { distance } from 'fastest-levenshtein'
+import * as z from 'zod'
+import { StartError } from './errors.ts'
+import type { RetentionLimits } from './model.ts'
+import { DATABASE_NAME, SETTINGS, Settings, SOCKET_NAME } from './settings.ts'
+import { DEFAULT_VOCABULARY, type TopicRule } from './vocabulary.ts'
+
+export { DATABASE_NAME, SOCKET_NAME, type TopicRule }
+
+export interface Config {
+  readonly host: string
+  /** 0: any free one. */
+  readonly port: number
+  readonly storageBackend: 'redis' | 'sqlite'
+  /** redis://…, rediss://… or the path of a socket. May hold a password: never print it. */
+  readonly redisUrl: string
+  readonly dataDir: string
+  readonly localTimeZone: string
+  readonly retention: Readonly<RetentionLimits>
+  readonly maxQueryCodePoints: number
+  readonly maxResponseCodePoints: number
+  readonly maxBodyBytes: number
+  readonly vocabulary: readonly TopicRule[]
+  readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'
+  /** From the signal to end until what is still open is cut off. */
+  readonly shutdownTimeoutMs: number
+  /** What looks like a mistake but may be none, as sentences: to be logged at start. */
+  readonly warnings: readonly string[]
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** Reads the whole configuration, or throws one StartError with a line for every mistake: what is wrong, and what to do. */
+export function loadConfig(env: Environment): Config {
+  const given = Object.fromEntries(SETTINGS.map(({ name, default: fallback }) => [name, env[name]?.trim() || fallback]))
+  const mistakes: string[] = []
+  const parsed = Settings.safeParse(given)
+  const wrong = new Set(parsed.error?.issues.map(({ path }) => path[0]))
+  for (const { name, secret, expected } of SETTINGS.filter(({ name }) => wrong.has(name)))
+    mistakes.push(secret ? `${name} has to be ${expected}.` : `${name} is ${JSON.stringify(given[name])}; it has to be ${expected}.`)
+
+  let vocabulary = DEFAULT_VOCABULARY
+  try {
+    if (given.TOPICS_FILE) vocabulary = readVocabulary(given.TOPICS_FILE)
+  } catch (error) {
+    mistakes.push(`TOPICS_FILE: ${error instanceof Error ? error.message : error}`)
+  }
+
+  if (!parsed.success || mistakes.length > 0)
+    throw new StartError(['The configuration has to be put right first:', ...mistakes.map((line) => `  - ${line}`)].join('\n'))
+  const settings = parsed.data
+  return Object.freeze({
+    host: settings.HOST,
+    port: settings.PORT,
+    storageBackend: settings.MEMORY_STORAGE_BACKEND,
+    redisUrl: settings.REDIS_URL || `redis://${urlHost(settings.REDIS_HOST)}:${settings.REDIS_PORT}`,
+    dataDir: settings.DATA_DIR,
+    localTimeZone: settings.LOCAL_TIME_ZONE,
+    retention: Object.freeze({
+      conversations: settings.RETAIN_CONVERSATIONS,
+      conversationsDays: settings.RETAIN_CONVERSATIONS_DAYS,
+      emotions: settings.RETAIN_EMOTIONS,
+      emotionsDays: settings.RETAIN_EMOTIONS_DAYS,
+      profileDays: settings.RETAIN_PROFILE_DAYS,
+    }),
+    maxQueryCodePoints: settings.MAX_QUERY_CODE_POINTS,
+    maxResponseCodePoints: settings.MAX_RESPONSE_CODE_POINTS,
+    maxBodyBytes: settings.MAX_BODY_BYTES,
+    vocabulary,
+    logLevel: settings.LOG_LEVEL,
+    shutdownTimeoutMs: 4_000,
+    warnings: Object.freeze(warningsOf(env)),
+  })
+}
+
+const urlHost = (host: string): string => (host.includes(':') && !host.startsWith('[') ? `[${host}]` : host)
+
+function warningsOf(env: Environment): string[] {
+  const names = new Set(SETTINGS.map(({ name }) => name))
+  const warnings = Object.keys(env).flatMap((name) => {
+    const meant = names.has(name) ? undefined : SETTINGS.find((setting) => isNearly(name, setting.name))
+    return meant ? [`${name} is set and means nothing here; ${meant.name} was probably meant.`] : []
+  })
+  if (env.REDIS_URL && (env.REDIS_HOST || env.REDIS_PORT))
+    warnings.push('REDIS_URL is set, so REDIS_HOST and REDIS_PORT are ignored; leave out the one or the others.')
+  return warnings
+}
+
+/** Another case, a prefix, or up to two letters off; short names such as HOST and PORT are too near to ordinary words for that. */
+function isNearly(name: string, ours: string): boolean {
+  const candidate = name.toUpperCase().replace(/^XINYI_/, '')
+  return candidate === ours || (ours.length >= 8 && Math.abs(candidate.length - ours.length) <= 2 && distance(candidate, ours) <= 2)
+}
+
+const TopicName = z
+  .string()
+  .normalize('NFC')
+  .trim()
+  .min(1)
+  .refine((name) => [...name].length <= 64, 'has more than 64 code points')
+const Vocabulary = z
+  .array(z.strictObject({ topic: TopicName, words: z.array(TopicName).max(200).default([]) }))
+  .min(1)
+  .max(1_000)
+  .refine((rules) => new Set(rules.map(({ topic }) => topic)).size === rules.length, 'names a topic twice')
+
+function readVocabulary(file: string): readonly TopicRule[] {
+  const format = 'It has to hold JSON such as [{"topic": "sleep", "words": ["insomnia", "失眠"]}].'
+  let json: unknown
+  try {
+    json = JSON.parse(readFileSync(file, 'utf8').replace(/^\uFEFF/, ''))
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new StartError(`${file} is not JSON. ${format}`)
+    throw new StartError(`${file} can't be read. Give the path of a file that is there, or leave TOPICS_FILE out.`)
+  }
+  const parsed = Vocabulary.safeParse(json)
+  if (!parsed.success) throw new StartError(`${file}: ${z.prettifyError(parsed.error).replaceAll('\n', ' ').slice(0, 500)}. ${format}`)
+  return Object.freeze(parsed.data.map(({ topic, words }) => ({ topic, words: [...new Set([topic, ...words])] })))
+}

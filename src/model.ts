@@ -1,0 +1,133 @@
+/** The vocabulary of the product. Times are milliseconds since 1970 (UTC); texts are well-formed Unicode. */
+
+export const RISK_LEVELS = ['UNKNOWN', 'LOW', 'MEDIUM', 'HIGH', 'IMMINENT'] as const
+export type RiskLevel = (typeof RISK_LEVELS)[number]
+/** 0 (UNKNOWN) to 4 (IMMINENT). */
+export const riskRank = (level: RiskLevel): number => RISK_LEVELS.indexOf(level)
+/** MEDIUM or above: counted as a risk alert, and raises one. */
+export const isRisky = (level: RiskLevel): boolean => riskRank(level) >= riskRank('MEDIUM')
+
+export const ATTENTIONS = ['NONE', 'WATCH', 'NEEDS_ATTENTION'] as const
+export type Attention = (typeof ATTENTIONS)[number]
+
+/** How much attention a person needs, from the last three risk levels ever recorded for them (fewer when there are fewer). */
+export function attentionOf(lastLevels: readonly RiskLevel[]): Attention {
+  const risky = lastLevels.filter(isRisky).length
+  if (risky >= 2 && lastLevels.length === 3) return 'NEEDS_ATTENTION'
+  return risky > 0 ? 'WATCH' : 'NONE'
+}
+
+export const ALERT_STATUSES = ['OPEN', 'ACKNOWLEDGED', 'RESOLVED'] as const
+export type AlertStatus = (typeof ALERT_STATUSES)[number]
+export const ALERT_EVENT_KINDS = ['RAISED', 'OCCURRED', 'LEVEL_RAISED'] as const
+export type AlertEventKind = (typeof ALERT_EVENT_KINDS)[number]
+
+export const STORAGE_BACKENDS = ['REDIS', 'SQLITE'] as const
+export type StorageBackend = (typeof STORAGE_BACKENDS)[number]
+export const STORAGE_MODES = ['EMBEDDED', 'PRIMARY', 'FALLBACK', 'REPLAYING'] as const
+export type StorageMode = (typeof STORAGE_MODES)[number]
+export const DURABILITIES = ['BOTH', 'JOURNAL'] as const
+export type Durability = (typeof DURABILITIES)[number]
+
+export const USER_ORDERS = ['LAST_ACTIVE_DESC', 'RISK_DESC', 'CREATED_DESC', 'USER_ID_ASC'] as const
+export type UserOrder = (typeof USER_ORDERS)[number]
+
+export interface User {
+  userId: string
+  createdAt: number
+  lastActiveAt: number | null
+  totalChats: number
+  totalRiskAlerts: number
+  currentRisk: RiskLevel
+  attention: Attention
+}
+
+export interface Conversation {
+  /** Unique within its user only. */
+  id: string
+  userId: string
+  occurredAt: number
+  query: string
+  response: string
+  riskLevel: RiskLevel
+  emotionScore: number | null
+  references: number
+  topics: readonly string[]
+}
+
+export interface EmotionPoint {
+  /** The id of the conversation that it was taken from. */
+  id: string
+  userId: string
+  occurredAt: number
+  score: number | null
+  riskLevel: RiskLevel
+}
+
+export interface UserTopic {
+  name: string
+  /** Conversations that touched it. */
+  count: number
+  firstSeenAt: number
+  lastSeenAt: number
+}
+
+export interface TopicCount {
+  name: string
+  userCount: number
+}
+
+export interface AlertTrigger {
+  occurredAt: number
+  query: string
+  response: string
+  riskLevel: RiskLevel
+}
+
+export interface RiskAlert {
+  id: string
+  userId: string
+  level: RiskLevel
+  status: AlertStatus
+  occurrences: number
+  raisedAt: number
+  lastSeenAt: number
+  conversationId: string
+  /** The alert's own copy of the exchange that raised it; null after the user's history was cleared. */
+  trigger: AlertTrigger | null
+  /** Counts changes of status, level and assignee; 1 when raised. */
+  version: number
+}
+
+export interface AlertEvent {
+  id: string
+  alertId: string
+  kind: AlertEventKind
+  at: number
+  actor: string | null
+  note: string | null
+  /** RAISED, LEVEL_RAISED: the alert's level from then on. OCCURRED: the level of what occurred. */
+  level: RiskLevel
+}
+
+export interface Overview {
+  users: number
+  /** Last active within 24 h. */
+  activeUsers: number
+  openAlerts: number
+  /** Unresolved, HIGH or above, nobody assigned. */
+  unassignedHigh: number
+  oldestOpenRaisedAt: number | null
+}
+
+/** How much is kept of each user; 0 means without limit. */
+export interface RetentionLimits {
+  conversations: number
+  conversationsDays: number
+  emotions: number
+  emotionsDays: number
+  /** Days since the last activity; topics included. */
+  profileDays: number
+}
+
+export const DAY_MS = 86_400_000

@@ -1,0 +1,124 @@
+import { join } from 'node:path'
+import * as z from 'zod'
+
+/** What is told about a setting besides its schema, whose own description completes "it has to be …". */
+interface About {
+  /** As one would write it in the environment; '' where leaving it out has a meaning of its own. */
+  readonly default: string
+  readonly description: string
+  /** Its value is never printed. */
+  readonly secret?: boolean
+}
+
+export const about = z.registry<About>()
+
+const LONGEST_SOCKET_PATH = 103
+export const SOCKET_NAME = 'xinyi.sock'
+export const DATABASE_NAME = 'xinyi.db'
+
+const text = () => z.string().min(1).describe('some text')
+const host = () =>
+  z
+    .string()
+    .regex(/^[^\s/@?#]+$/)
+    .describe('the name or address of a host (what belongs into a URL goes into REDIS_URL)')
+const integer = (min: number, max: number, expected = `a whole number from ${min} to ${max}`) =>
+  z
+    .string()
+    .regex(/^\d{1,12}$/)
+    .transform(Number)
+    .pipe(z.int().min(min).max(max))
+    .describe(expected)
+const oneOf = <const T extends readonly string[]>(values: T) =>
+  z
+    .string()
+    .toLowerCase()
+    .pipe(z.enum(values))
+    .describe(`one of ${values.join(', ')}`)
+const count = () => integer(0, 1_000_000)
+const days = () => integer(0, 36_500)
+const codePoints = () => integer(1, 1_000_000)
+
+const isTimeZone = (zone: string): boolean => {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: zone }).resolvedOptions().timeZone !== ''
+  } catch {
+    return false
+  }
+}
+const timeZone = () => z.string().refine(isTimeZone).describe('the IANA name of a time zone, such as Asia/Shanghai or Europe/Berlin')
+
+const isRedisUrl = (url: string): boolean =>
+  url.startsWith('/') || (URL.canParse(url) && /^rediss?:$/.test(new URL(url).protocol) && new URL(url).hostname !== '')
+const redisUrl = () =>
+  z
+    .string()
+    .refine((url) => url === '' || isRedisUrl(url))
+    .describe('redis://[user:password@]host[:port][/db], the same with rediss:// for TLS, or the absolute path of a socket')
+
+const dataDir = () =>
+  z
+    .string()
+    .refine((dir) => Buffer.byteLength(join(dir, SOCKET_NAME)) <= LONGEST_SOCKET_PATH)
+    .describe(`a directory with a shorter path: with /${SOCKET_NAME} it may have ${LONGEST_SOCKET_PATH} bytes`)
+
+/** Every environment variable that means something here, in the order of the README's table. */
+export const Settings = z.object({
+  HOST: text().register(about, { default: '127.0.0.1', description: 'Address to listen on; `0.0.0.0` for all of the machine.' }),
+  PORT: integer(0, 65_535).register(about, { default: '8001', description: 'Port to listen on; `0` takes a free one.' }),
+  MEMORY_STORAGE_BACKEND: oneOf(['redis', 'sqlite']).register(about, {
+    default: 'sqlite',
+    description: 'Store to keep everything in: `redis` or `sqlite`.',
+  }),
+  REDIS_URL: redisUrl().register(about, {
+    default: '',
+    description: 'The Redis to use: a `redis://` or `rediss://` URL, or the path of a socket. When empty, the next two say where it is.',
+    secret: true,
+  }),
+  REDIS_HOST: host().register(about, { default: 'localhost', description: 'Host of the Redis to use.', secret: true }),
+  REDIS_PORT: integer(
+    1,
+    65_535,
+    'a whole number from 1 to 65535 (where Kubernetes has set it for a service named redis, give the pod enableServiceLinks: false)',
+  ).register(about, { default: '6379', description: 'Port of the Redis to use.' }),
+  DATA_DIR: dataDir().register(about, {
+    default: './data',
+    description: 'Directory of the SQLite database, and of the socket that `xinyi` commands work through.',
+  }),
+  LOCAL_TIME_ZONE: timeZone().register(about, {
+    default: 'Asia/Shanghai',
+    description: 'Time zone of the dates in prompts, and of imported times that name none.',
+  }),
+  RETAIN_CONVERSATIONS: count().register(about, { default: '50', description: 'Conversations kept of each user; `0` for all.' }),
+  RETAIN_CONVERSATIONS_DAYS: days().register(about, { default: '30', description: 'Days that a conversation is kept; `0` for ever.' }),
+  RETAIN_EMOTIONS: count().register(about, { default: '200', description: 'Emotion points kept of each user; `0` for all.' }),
+  RETAIN_EMOTIONS_DAYS: days().register(about, { default: '90', description: 'Days that an emotion point is kept; `0` for ever.' }),
+  RETAIN_PROFILE_DAYS: days().register(about, {
+    default: '365',
+    description: 'Days after the last activity that a user is kept, topics included; `0` for ever.',
+  }),
+  MAX_QUERY_CODE_POINTS: codePoints().register(about, {
+    default: '16000',
+    description: 'Longest query in code points; a longer one is refused, never cut.',
+  }),
+  MAX_RESPONSE_CODE_POINTS: codePoints().register(about, {
+    default: '16000',
+    description: 'Longest response in code points; a longer one is refused, never cut.',
+  }),
+  MAX_BODY_BYTES: integer(1_024, 1_073_741_824).register(about, {
+    default: '8454144',
+    description: 'Largest body of an HTTP request, in bytes (8 MiB and 64 KiB).',
+  }),
+  TOPICS_FILE: z.string().register(about, {
+    default: '',
+    description: 'JSON file that replaces the [topic vocabulary](docs/configuration.md#topics).',
+  }),
+  LOG_LEVEL: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'silent']).register(about, {
+    default: 'info',
+    description: 'Least severe log line to write: `trace`, `debug`, `info`, `warn`, `error` or `silent`.',
+  }),
+})
+
+export const SETTINGS: readonly ({ readonly name: string; readonly expected: string } & About)[] = Object.entries(Settings.shape).map(
+  ([name, schema]) => ({ name, expected: schema.description ?? '', ...(about.get(schema) ?? { default: '', description: '' }) }),
+)

@@ -1,0 +1,73 @@
+import { DAY_MS, type RetentionLimits, type RiskLevel, riskRank } from '../model.ts'
+import type { Key, Page, Slice } from './store.ts'
+
+/** Order of UTF-8 bytes, which is what Redis and SQLite sort by (JavaScript's `<` sorts UTF-16 units). */
+export const compareBytes = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
+
+export const compareKeys = (a: Key, b: Key): number => a[0] - b[0] || compareBytes(a[1], b[1])
+
+/** Sort number of the users' order RISK_DESC: by risk, then by last activity. */
+export const riskOrder = (risk: RiskLevel, lastActiveAt: number | null): number => riskRank(risk) * 1e13 + (lastActiveAt ?? 0)
+
+/** Sort number of alerts: most severe first, then oldest. */
+export const alertOrder = (level: RiskLevel, raisedAt: number): number => (4 - riskRank(level)) * 1e13 + raisedAt
+
+/** A retention policy and the index and time of the event that set it. */
+export interface Policy {
+  n: number
+  at: number
+  limits: RetentionLimits
+}
+
+/** What is kept of a list: at most `cap` items, none that occurred before `floor`. */
+export interface Keep {
+  cap: number
+  floor: number
+}
+
+/**
+ * What is kept of the lists of a user whose last event had index `rev`, at the time `now`.
+ *
+ * Policies change nothing when they are logged: a user meets them at the next event. Until then every policy since `rev`
+ * counts, each up to the time at which the next one replaced it, so that raising a limit brings nothing back.
+ */
+export function keepOf(policies: readonly Policy[], rev: number, now: number): { conversations: Keep; emotions: Keep } {
+  const first = Math.max(
+    0,
+    policies.findLastIndex((policy) => policy.n <= rev),
+  )
+  const met = policies.slice(first)
+  const keep = (count: (limits: RetentionLimits) => number, days: (limits: RetentionLimits) => number): Keep => ({
+    cap: Math.min(...met.map(({ limits }) => count(limits) || Number.POSITIVE_INFINITY)),
+    floor: Math.max(
+      ...met.map(({ limits }, i) => (days(limits) ? (met[i + 1]?.at ?? now) - days(limits) * DAY_MS : Number.NEGATIVE_INFINITY)),
+    ),
+  })
+  return {
+    conversations: keep(
+      (limits) => limits.conversations,
+      (limits) => limits.conversationsDays,
+    ),
+    emotions: keep(
+      (limits) => limits.emotions,
+      (limits) => limits.emotionsDays,
+    ),
+  }
+}
+
+/** The part of a whole ordering, given in ascending key order, that a page asks for. */
+export function sliceOf<T>(values: readonly T[], keyOf: (value: T) => Key, page: Page): Slice<T> {
+  const all = values.map((value) => ({ key: keyOf(value), value })).sort((a, b) => compareKeys(a.key, b.key))
+  const { after, before } = page
+  const from = after ? all.filter(({ key }) => compareKeys(key, after) <= 0).length : 0
+  const to = before ? all.filter(({ key }) => compareKeys(key, before) < 0).length : all.length
+  const start = page.take === 'first' ? from : Math.max(from, to - page.limit)
+  const end = page.take === 'first' ? Math.min(to, from + page.limit) : to
+  return {
+    items: all.slice(start, Math.max(start, end)),
+    hasPrevious: start > 0,
+    hasNext: end < all.length,
+    total: all.length,
+    resume: null,
+  }
+}

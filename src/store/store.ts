@@ -1,0 +1,215 @@
+import type {
+  AlertEvent,
+  AlertStatus,
+  Attention,
+  Conversation,
+  EmotionPoint,
+  Overview,
+  RetentionLimits,
+  RiskAlert,
+  RiskLevel,
+  StorageBackend,
+  TopicCount,
+  User,
+  UserOrder,
+  UserTopic,
+} from '../model.ts'
+
+/**
+ * The contract of a store: an ordered log of events, the state that follows from it, and plural reads of that state.
+ *
+ * State is a deterministic function of the log; every store computes the same one (docs/architecture.md gives the rules).
+ * A method rejects with XinyiError STORE_UNAVAILABLE when the store can't be reached or can't take the work; after a
+ * rejected `append` it is unknown which of its events were applied. Domain outcomes are answers, never errors.
+ */
+export interface Store {
+  readonly backend: StorageBackend
+  /** Applies the events in this order, and answers for each. Events of one origin must come in the order of their seq. */
+  append(events: readonly Event[]): Promise<Outcome[]>
+  /** Answers every request of a batch from one moment of the state, in the order asked, in one round trip. `now` decides what is expired. */
+  read<const R extends readonly ReadRequest[]>(requests: R, now: number): Promise<Answers<R>>
+  /** The retention limits in force; null before the first policy event. */
+  policy(): Promise<RetentionLimits | null>
+  /** The entries after index `after`, oldest first, at most `limit`. CURSOR_EXPIRED if the log no longer reaches back that far. */
+  log(after: number, limit: number): Promise<LogEntry[]>
+  /** Waits until the log has an entry after index `after`, whoever wrote it; resolves early, without any, when the signal aborts. */
+  logGrown(after: number, signal: AbortSignal): Promise<void>
+  /** Removes what has been expired for more than a day, and log entries older than 30 days; changes no answer. */
+  sweep(now: number): Promise<SweepReport>
+  status(): Promise<StoreStatus>
+  /** Finishes what was begun and lets go of everything; later calls reject. */
+  close(): Promise<void>
+}
+
+/** An immutable fact about one user; a `policy` is about the data set, its user is ''. */
+export type Event = {
+  [K in keyof EventPayloads]: {
+    /** The caller's idempotency key or a fresh UUIDv7; scoped by user. */
+    id: string
+    user: string
+    kind: K
+    /** When this service took it. */
+    acceptedAt: number
+    occurredAt: number
+    payload: EventPayloads[K]
+    /** Every process start takes a new origin; (origin, seq) means one event for ever. */
+    origin: string
+    /** Counts the events of an origin from 1, without gaps. */
+    seq: number
+  }
+}[keyof EventPayloads]
+
+export interface EventPayloads {
+  recorded: {
+    query: string
+    response: string
+    riskLevel: RiskLevel
+    emotionScore: number | null
+    references: number
+    /** NFC, distinct. */
+    topics: readonly string[]
+    /** Digest of the content as the caller gave it, before defaults: tells a repeat from another conversation under the same id. */
+    fingerprint: string
+  }
+  cleared: Record<string, never>
+  erased: { reason: string }
+  expired: Record<string, never>
+  policy: { limits: RetentionLimits }
+}
+
+export type Outcome =
+  /** Took index n and changed the state. */
+  | {
+      type: 'applied'
+      n: number
+      /** recorded: whether the conversation is retained (it is not when older than the retention). */
+      kept: boolean
+      /** recorded: the alert that it raised or added to. */
+      alertId: string | null
+      /** cleared, erased, expired: what went. */
+      removed: Removed | null
+    }
+  /** Took index n, changes nothing: the id is known with the same content. alertId as first answered. */
+  | { type: 'duplicate'; n: number; alertId: string | null }
+  /** Took index n, changes nothing: the id is known with other content, or the event's condition does not hold (clearing or expiring a user who is not there, or not due). */
+  | { type: 'conflict'; n: number }
+  /** Took index n, changes nothing: accepted or occurred not after the user's erasure at `erasedAt`. */
+  | { type: 'dead'; n: number; erasedAt: number }
+  /** No index: seq is at or below the origin's position. */
+  | { type: 'known'; position: number }
+  /** No index: seq is beyond the origin's next. */
+  | { type: 'gap'; position: number }
+  /** No index: the store is not in the epoch that was verified when it was opened. */
+  | { type: 'stale' }
+
+export interface Removed {
+  conversations: number
+  emotions: number
+  topics: number
+  alerts: number
+  /** Keys deleted in Redis; null where there is none. */
+  redisKeys: number | null
+  sqliteRows: number
+}
+
+/** A place in an ordering: the sort number, then the id by UTF-8 bytes. */
+export type Key = readonly [sort: number, id: string]
+
+/** Which part of an ordering: between the keys (both exclusive), the first or the last `limit`. */
+export interface Page {
+  limit: number
+  take: 'first' | 'last'
+  after?: Key | undefined
+  before?: Key | undefined
+}
+
+export interface Slice<T> {
+  items: readonly { key: Key; value: T }[]
+  hasPrevious: boolean
+  hasNext: boolean
+  /** Size of the whole ordering; null when filtered. */
+  total: number | null
+  /** Where a filtered walk stopped before the page was full; the next page goes on from here. */
+  resume: Key | null
+}
+
+export interface UserFilter {
+  /** currentRisk at or above. */
+  minRisk?: RiskLevel | undefined
+  attention?: Attention | undefined
+  /** Any of. */
+  topics?: readonly string[] | undefined
+  /** lastActiveAt at or after. */
+  activeSince?: number | undefined
+  /** Prefix of userId. */
+  search?: string | undefined
+  hasOpenAlert?: boolean | undefined
+}
+
+/** Most users that one filtered page looks at. */
+export const MAX_CANDIDATES = 5_000
+
+/** Each kind of read: what it asks and what it answers. Unknown users and ids answer null or an empty slice. */
+export interface Reads {
+  user: { ask: { userId: string }; answer: User | null }
+  /** Keys: LAST_ACTIVE_DESC [lastActiveAt or 0], CREATED_DESC [createdAt], RISK_DESC [risk rank * 1e13 + lastActiveAt], all descending, id descending too; USER_ID_ASC [0], ascending. id = userId. */
+  users: { ask: { order: UserOrder; filter: UserFilter; page: Page }; answer: Slice<User> }
+  /** Newest first. Key: [occurredAt, id]. With minRisk the slice is filtered (total null). */
+  conversations: { ask: { userId: string; minRisk?: RiskLevel | undefined; page: Page }; answer: Slice<Conversation> }
+  conversation: { ask: { userId: string; id: string }; answer: Conversation | null }
+  /** Newest first. Key: [occurredAt, id]. from and to are inclusive; given either, total is null. */
+  emotions: { ask: { userId: string; from?: number | undefined; to?: number | undefined; page: Page }; answer: Slice<EmotionPoint> }
+  emotion: { ask: { userId: string; id: string }; answer: EmotionPoint | null }
+  /** All of a user's topics, in no order. */
+  userTopics: { ask: { userId: string }; answer: readonly UserTopic[] }
+  topic: { ask: { name: string }; answer: TopicCount | null }
+  /** Most users first. Key: [-userCount, name], ascending. */
+  topics: { ask: { page: Page }; answer: Slice<TopicCount> }
+  /** Key: [0, userId], ascending. */
+  topicUsers: { ask: { name: string; page: Page }; answer: Slice<User> }
+  alert: { ask: { alertId: string }; answer: RiskAlert | null }
+  /** Most severe, then oldest, first. Key: [(4 - level rank) * 1e13 + raisedAt, id], ascending. total null when status or minLevel is given. */
+  alerts: { ask: { status?: readonly AlertStatus[] | undefined; minLevel?: RiskLevel | undefined; page: Page }; answer: Slice<RiskAlert> }
+  /** Newest raised first. Key: [raisedAt, id], descending. */
+  userAlerts: { ask: { userId: string; status?: readonly AlertStatus[] | undefined; page: Page }; answer: Slice<RiskAlert> }
+  /** Oldest first. Key: [place in the history from 0, id], ascending. */
+  alertHistory: { ask: { alertId: string; page: Page }; answer: Slice<AlertEvent> }
+  overview: { ask: Record<never, never>; answer: Overview }
+}
+
+export type ReadKind = keyof Reads
+export type ReadRequest = { [K in ReadKind]: { kind: K } & Reads[K]['ask'] }[ReadKind]
+export type Answer<R extends ReadRequest> = Reads[R['kind']]['answer']
+export type Answers<R extends readonly ReadRequest[]> = { -readonly [I in keyof R]: Answer<R[I]> }
+
+export interface LogEntry {
+  n: number
+  /** null: a void, or the payload was erased since. */
+  event: Event | null
+  outcome: 'applied' | 'duplicate' | 'conflict' | 'dead' | 'erased'
+  /** The alert events that applying it brought about, in order. */
+  alertEvents: readonly AlertEvent[]
+}
+
+export interface SweepReport {
+  users: number
+  removedItems: number
+  removedLogEntries: number
+  /** Users whose own expiry is due: the caller logs an `expired` event for each. acceptedAt = deadline. */
+  expiredUsers: readonly { userId: string; deadline: number }[]
+}
+
+export interface StoreStatus {
+  dataSetId: string
+  epoch: string
+  /** Index of the newest entry of the log; 0 when empty. */
+  n: number
+  redis: {
+    reachable: boolean
+    version: string | null
+    latencyMs: number | null
+    usedMemoryBytes: number | null
+    connections: number
+    lastError: string | null
+  } | null
+}

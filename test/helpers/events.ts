@@ -1,0 +1,64 @@
+import { createHash, randomUUID } from 'node:crypto'
+import type { RetentionLimits, RiskLevel } from '../../src/model.ts'
+import type { Event } from '../../src/store/store.ts'
+
+/** The present of most tests. */
+export const NOW = Date.UTC(2026, 10, 20, 12)
+export const MINUTE = 60_000
+export const HOUR = 60 * MINUTE
+
+export const NO_LIMITS: RetentionLimits = { conversations: 0, conversationsDays: 0, emotions: 0, emotionsDays: 0, profileDays: 0 }
+export const limits = (some: Partial<RetentionLimits> = {}): RetentionLimits => ({ ...NO_LIMITS, ...some })
+
+export interface Said {
+  user?: string
+  id?: string
+  acceptedAt?: number
+  /** Default: acceptedAt. */
+  occurredAt?: number
+  query?: string
+  response?: string
+  riskLevel?: RiskLevel
+  emotionScore?: number | null
+  references?: number
+  topics?: readonly string[]
+}
+
+/** One process start: makes events and numbers them. */
+export class Origin {
+  readonly name: string
+  seq = 0
+
+  constructor(name: string = randomUUID()) {
+    this.name = name
+  }
+
+  recorded({ user = 'u', id, acceptedAt = NOW, occurredAt = acceptedAt, ...said }: Said = {}): Event {
+    const numbered = this.#next(id)
+    const { query = `query ${numbered.id}`, response = `response ${numbered.id}`, riskLevel = 'LOW', topics = [] } = said
+    const content = { query, response, riskLevel, emotionScore: said.emotionScore ?? null, references: said.references ?? 0, topics }
+    const fingerprint = createHash('sha256').update(JSON.stringify(content)).digest('hex')
+    return { ...numbered, kind: 'recorded', user, acceptedAt, occurredAt, payload: { ...content, fingerprint } }
+  }
+
+  cleared(user: string, acceptedAt = NOW): Event {
+    return { ...this.#next(), kind: 'cleared', user, acceptedAt, occurredAt: acceptedAt, payload: {} }
+  }
+
+  expired(user: string, acceptedAt = NOW): Event {
+    return { ...this.#next(), kind: 'expired', user, acceptedAt, occurredAt: acceptedAt, payload: {} }
+  }
+
+  erased(user: string, acceptedAt = NOW, reason = 'asked for'): Event {
+    return { ...this.#next(), kind: 'erased', user, acceptedAt, occurredAt: acceptedAt, payload: { reason } }
+  }
+
+  policy(some: Partial<RetentionLimits>, acceptedAt = NOW): Event {
+    return { ...this.#next(), kind: 'policy', user: '', acceptedAt, occurredAt: acceptedAt, payload: { limits: limits(some) } }
+  }
+
+  #next(id?: string): { id: string; origin: string; seq: number } {
+    this.seq += 1
+    return { id: id ?? `${this.name} ${this.seq}`, origin: this.name, seq: this.seq }
+  }
+}

@@ -1,0 +1,67 @@
+import { join } from 'node:path'
+import { Redis } from 'ioredis'
+import { afterAll, onTestFinished } from 'vitest'
+import { openRedisStore } from '../../src/store/redis/store.ts'
+import { openSqliteStore } from '../../src/store/sqlite/store.ts'
+import type { Store } from '../../src/store/store.ts'
+import { type RedisServer, startRedis } from './redis.ts'
+import { tempDir } from './temp.ts'
+
+export interface OpenedStore {
+  readonly store: Store
+  /** Closes the store and opens it again on the same data, as a restart does. */
+  reopen(): Promise<Store>
+}
+
+export interface StoreKind {
+  name: 'redis' | 'sqlite'
+  /** A store on a fresh data set, closed when the present test has finished. At most one at a time in a file. */
+  open(): Promise<OpenedStore>
+}
+
+async function opened(open: () => Promise<Store>): Promise<OpenedStore> {
+  let store = await open()
+  onTestFinished(() => store.close())
+  return {
+    get store() {
+      return store
+    },
+    async reopen() {
+      await store.close()
+      store = await open()
+      return store
+    },
+  }
+}
+
+let shared: Promise<RedisServer> | undefined
+afterAll(async () => (await shared)?.stop())
+
+/** The redis-server of this test file emptied. */
+export async function emptyRedis(): Promise<RedisServer> {
+  shared ??= startRedis()
+  const server = await shared
+  const redis = new Redis(server.url)
+  await redis.flushall()
+  redis.disconnect()
+  return server
+}
+
+export const redisStore: StoreKind = {
+  name: 'redis',
+  async open() {
+    const { url } = await emptyRedis()
+    return opened(() => openRedisStore({ url }))
+  },
+}
+
+export const sqliteStore: StoreKind = {
+  name: 'sqlite',
+  async open() {
+    const dir = tempDir()
+    onTestFinished(() => dir.remove())
+    return opened(() => openSqliteStore({ path: join(dir.path, 'xinyi.db') }))
+  },
+}
+
+export const stores: readonly StoreKind[] = [redisStore, sqliteStore]

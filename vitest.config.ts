@@ -1,0 +1,14 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  // The very file that Node gives to our dependencies: vite alone would take the package's other build, and graphql must exist once.
+  resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
+  test: {
+    include: ['test/**/*.test.ts'],
+    globalSetup: 'test/helpers/setup.ts',
+    testTimeout: 20_000,
+    hookTimeout: 20_000,
+    // A file that finishes leaves nothing behind: its servers die with it.
+    teardownTimeout: 5_000,
+  },
+})
