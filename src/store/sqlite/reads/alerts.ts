@@ -1,0 +1,92 @@
+import { z } from 'zod'
+import { type AlertEvent, DAY_MS, type Overview, type RiskAlert, type RiskLevel } from '../../../model.ts'
+import { alertOrder, compareKeys } from '../../rules.ts'
+import type { Reads, Slice } from '../../store.ts'
+import { type Ordering, slice } from '../pages.ts'
+import { AlertEventRow, AlertRow } from '../rows.ts'
+import type { Fragment, Sql } from '../sql.ts'
+import type { Moment } from './lists.ts'
+
+const COLUMNS = `id, user_id AS userId, level, status, occurrences, raised_at AS raisedAt, last_seen_at AS lastSeenAt,
+  conversation_id AS conversationId, exchange AS "trigger", version`
+
+export const alert = (sql: Sql, { alertId }: Reads['alert']['ask']): RiskAlert | null =>
+  sql.get(AlertRow, `SELECT ${COLUMNS} FROM alerts WHERE id = ?`, alertId)
+
+export function alerts(sql: Sql, { status, minLevel, page }: Reads['alerts']['ask']): Slice<RiskAlert> {
+  const where = minLevel === undefined ? [] : [{ sql: 'place < ?', params: [endOfLevel(minLevel)] }]
+  if (status === undefined) return slice(sql, mostSevereFirst(where), page, minLevel === undefined)
+  const slices = [...new Set(status)].map((one) =>
+    slice(sql, mostSevereFirst([{ sql: 'status = ?', params: [one] }, ...where]), page, false),
+  )
+  return merged(slices, page)
+}
+
+/** Where the alerts of a level, and of those above it, end: the place where the next level below begins. */
+const endOfLevel = (level: RiskLevel): number => alertOrder(level, 1e13)
+
+/** One page out of the pages of several orderings that share their keys. */
+function merged<T>(slices: readonly Slice<T>[], { take, limit }: Reads['alerts']['ask']['page']): Slice<T> {
+  const all = slices.flatMap(({ items }) => items).sort((a, b) => compareKeys(a.key, b.key))
+  const isCut = all.length > limit
+  return {
+    items: take === 'first' ? all.slice(0, limit) : all.slice(Math.max(0, all.length - limit)),
+    hasPrevious: slices.some(({ hasPrevious }) => hasPrevious) || (isCut && take === 'last'),
+    hasNext: slices.some(({ hasNext }) => hasNext) || (isCut && take === 'first'),
+    total: null,
+    resume: null,
+  }
+}
+
+const mostSevereFirst = (where: readonly Fragment[]): Ordering<RiskAlert> => ({
+  columns: COLUMNS,
+  from: { sql: 'alerts', params: [] },
+  where,
+  sort: 'place',
+  id: 'id',
+  descending: false,
+  row: AlertRow,
+})
+
+export function userAlerts(sql: Sql, { userId, status, page }: Reads['userAlerts']['ask']): Slice<RiskAlert> {
+  const where: Fragment[] = [{ sql: 'user_id = ?', params: [userId] }]
+  if (status !== undefined) where.push({ sql: `status IN (${status.map(() => '?').join()})`, params: status })
+  return slice(sql, { ...mostSevereFirst(where), sort: 'raised_at', descending: true }, page, status === undefined)
+}
+
+export const alertHistory = (sql: Sql, { alertId, page }: Reads['alertHistory']['ask']): Slice<AlertEvent> =>
+  slice(
+    sql,
+    {
+      columns: 'id, alert_id AS alertId, kind, at, actor, note, level',
+      from: { sql: 'alert_events', params: [] },
+      where: [{ sql: 'alert_id = ?', params: [alertId] }],
+      sort: 'place',
+      id: 'id',
+      descending: false,
+      row: AlertEventRow,
+    },
+    page,
+    true,
+  )
+
+const OverviewRow = z.object({
+  users: z.int(),
+  activeUsers: z.int(),
+  openAlerts: z.int(),
+  unassignedHigh: z.int(),
+  oldestOpenRaisedAt: z.int().nullable(),
+})
+
+export const overview = (sql: Sql, _: Reads['overview']['ask'], { now }: Moment): Overview =>
+  OverviewRow.parse(
+    sql.rows(
+      `SELECT (SELECT count(*) FROM users) AS users,
+        (SELECT count(*) FROM users WHERE active_order >= ? AND last_active_at IS NOT NULL) AS activeUsers,
+        (SELECT count(*) FROM alerts WHERE status = 'OPEN') AS openAlerts,
+        (SELECT count(*) FROM alerts WHERE status IN ('OPEN', 'ACKNOWLEDGED') AND place < ?) AS unassignedHigh,
+        (SELECT min(raised_at) FROM alerts WHERE status = 'OPEN') AS oldestOpenRaisedAt`,
+      now - DAY_MS,
+      endOfLevel('HIGH'),
+    )[0],
+  )

@@ -1,0 +1,36 @@
+import type { ReadKind, ReadRequest, Reads } from '../../store.ts'
+import type { Sql } from '../sql.ts'
+import { loadPolicies } from '../state.ts'
+import { alert, alertHistory, alerts, overview, userAlerts } from './alerts.ts'
+import { conversation, conversations, emotion, emotions, type Moment } from './lists.ts'
+import { topic, topics, userTopics } from './topics.ts'
+import { topicUsers, user, users } from './users.ts'
+
+type Readers = { [K in ReadKind]: (sql: Sql, ask: Reads[K]['ask'], moment: Moment) => Reads[K]['answer'] }
+
+const READERS: Readers = {
+  user,
+  users,
+  conversations,
+  conversation,
+  emotions,
+  emotion,
+  userTopics,
+  topic,
+  topics,
+  topicUsers,
+  alert,
+  alerts,
+  userAlerts,
+  alertHistory,
+  overview,
+}
+
+/** Answers a batch of reads, in order. To be called in one read transaction. */
+export function answerAll(sql: Sql, requests: readonly ReadRequest[], now: number): Reads[ReadKind]['answer'][] {
+  const moment = { now, policies: loadPolicies(sql) }
+  return requests.map((request) => answer(sql, request, moment))
+}
+
+const answer = <K extends ReadKind>(sql: Sql, request: { kind: K } & Reads[K]['ask'], moment: Moment): Reads[K]['answer'] =>
+  READERS[request.kind](sql, request, moment)

@@ -1,0 +1,129 @@
+import { z } from 'zod'
+import { DAY_MS, isRisky, riskRank } from '../../model.ts'
+import { compareKeys, keepOf } from '../rules.ts'
+import type { Key } from '../store.ts'
+import { signal } from './alerts.ts'
+import { cut, hasUnmet, keepsWithin, LISTS } from './lists.ts'
+import type { Sql } from './sql.ts'
+import { type EventOf, type Judged, newestLimits, type Step } from './state.ts'
+import { addTopic } from './topics.ts'
+import { loadUser, newUser, saveUser, touched, type UserRecord, withPoint } from './users.ts'
+
+/** Ids are known for a week, and at least the newest thousand of each user. */
+const SEEN_MS = 7 * DAY_MS
+const SEEN_IDS = 1_000
+/** What happened longer ago counts, but raises no alert. */
+const ALERT_MS = DAY_MS
+
+/** Lists, points, topics, counters, alert, and the memory of the id. */
+export function recorded(step: Step, event: EventOf<'recorded'>): Judged {
+  const { sql, n, policies } = step
+  const { user: userId, acceptedAt, occurredAt, payload } = event
+  const known = remembered(sql, event)
+  if (known) return known.fingerprint === payload.fingerprint ? { type: 'duplicate', n, alertId: known.alertId } : { type: 'conflict', n }
+  const found = loadUser(sql, userId)
+  if (found) meetPolicies(step, found, acceptedAt)
+  const user = touched(found ?? newUser(userId, n, occurredAt, acceptedAt), n, acceptedAt)
+  user.createdAt = Math.min(user.createdAt, occurredAt)
+  user.lastActiveAt = Math.max(user.lastActiveAt ?? occurredAt, occurredAt)
+  user.totalChats += 1
+  user.lastPoints = withPoint(user.lastPoints, [occurredAt, event.id, riskRank(payload.riskLevel)])
+  // Other rows refer to the user's; it is completed below.
+  if (!found) saveUser(sql, user)
+  let alertId: string | null = null
+  if (isRisky(payload.riskLevel)) {
+    user.totalRiskAlerts += 1
+    if (acceptedAt - occurredAt <= ALERT_MS) alertId = signal(step, user, event)
+  }
+  saveUser(sql, user)
+  const limits = newestLimits(policies)
+  const kept = addConversation(step, event, limits.conversations, limits.conversationsDays)
+  addEmotion(step, event, limits.emotions, limits.emotionsDays)
+  for (const name of payload.topics) addTopic(sql, userId, name, occurredAt)
+  remember(sql, event, alertId)
+  return { type: 'applied', n, kept, alertId, removed: null }
+}
+
+/** What newer policies than the user has met took away is removed before they no longer tell. */
+function meetPolicies({ sql, policies }: Step, user: UserRecord, at: number): void {
+  if (!hasUnmet(policies, user.rev)) return
+  const keep = keepOf(policies, user.rev, at)
+  for (const list of LISTS) cut(sql, list, user.userId, keep[list])
+}
+
+const isTooOld = (event: EventOf<'recorded'>, days: number): boolean => days > 0 && event.occurredAt < event.acceptedAt - days * DAY_MS
+/** Without the sign of a zero, which JSON would not keep either. */
+const scoreOf = ({ payload: { emotionScore } }: EventOf<'recorded'>): number | null => (emotionScore === null ? null : emotionScore + 0)
+
+function addConversation({ sql, n }: Step, event: EventOf<'recorded'>, cap: number, days: number): boolean {
+  if (isTooOld(event, days)) return false
+  const { query, response, riskLevel, references, topics } = event.payload
+  sql.run(
+    `INSERT INTO conversations (n, user_id, occurred_at, id, query, response, risk, emotion_score, reference_count, topics)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    n,
+    event.user,
+    event.occurredAt,
+    event.id,
+    query,
+    response,
+    riskRank(riskLevel),
+    scoreOf(event),
+    references,
+    JSON.stringify(topics),
+  )
+  return keepsWithin(sql, 'conversations', event.user, cap, [event.occurredAt, event.id])
+}
+
+function addEmotion({ sql, n }: Step, event: EventOf<'recorded'>, cap: number, days: number): void {
+  if (isTooOld(event, days)) return
+  sql.run(
+    'INSERT INTO emotions (user_id, occurred_at, id, n, score, risk) VALUES (?, ?, ?, ?, ?, ?)',
+    event.user,
+    event.occurredAt,
+    event.id,
+    n,
+    scoreOf(event),
+    riskRank(event.payload.riskLevel),
+  )
+  keepsWithin(sql, 'emotions', event.user, cap, [event.occurredAt, event.id])
+}
+
+const SeenRow = z.object({ acceptedAt: z.int(), fingerprint: z.string(), alertId: z.string().nullable() })
+const SeenKey = z.object({ acceptedAt: z.int(), id: z.string() })
+
+/** What is remembered of the event's id, as long as it counts as known. */
+function remembered(sql: Sql, event: EventOf<'recorded'>): z.infer<typeof SeenRow> | null {
+  const { user, id } = event
+  const seen = sql.get(
+    SeenRow,
+    'SELECT accepted_at AS acceptedAt, fingerprint, alert_id AS alertId FROM seen WHERE user_id = ? AND id = ?',
+    user,
+    id,
+  )
+  if (!seen || seen.acceptedAt >= event.acceptedAt - SEEN_MS) return seen
+  const oldest = oldestKnown(sql, user)
+  return !oldest || compareKeys([seen.acceptedAt, id], oldest) >= 0 ? seen : null
+}
+
+/** The oldest of the user's newest thousand ids; null when there are fewer. */
+export function oldestKnown(sql: Sql, userId: string): Key | null {
+  const found = sql.get(
+    SeenKey,
+    'SELECT accepted_at AS acceptedAt, id FROM seen WHERE user_id = ? ORDER BY accepted_at DESC, id DESC LIMIT 1 OFFSET ?',
+    userId,
+    SEEN_IDS - 1,
+  )
+  return found && [found.acceptedAt, found.id]
+}
+
+function remember(sql: Sql, event: EventOf<'recorded'>, alertId: string | null): void {
+  sql.run(
+    'INSERT OR REPLACE INTO seen (user_id, id, accepted_at, fingerprint, alert_id) VALUES (?, ?, ?, ?, ?)',
+    event.user,
+    event.id,
+    event.acceptedAt,
+    event.payload.fingerprint,
+    alertId,
+  )
+}

@@ -1,0 +1,80 @@
+import { z } from 'zod'
+import { DAY_MS } from '../../model.ts'
+import type { Removed } from '../store.ts'
+import { countVisible, drop } from './lists.ts'
+import { Count } from './rows.ts'
+import type { Sql } from './sql.ts'
+import { type EventOf, type Judged, newestLimits, type Step, tombstoneOf } from './state.ts'
+import { dropTopics } from './topics.ts'
+import { loadUser, saveUser, touched, type UserRecord } from './users.ts'
+
+/** Conversations, points, topics and the texts in alerts go; counters, alerts and the memory of ids stay. */
+export function cleared(step: Step, event: EventOf<'cleared'>): Judged {
+  const { sql, n } = step
+  const user = loadUser(sql, event.user)
+  if (!user) return { type: 'conflict', n }
+  const removed = removeLists(step, user, event.acceptedAt)
+  sql.run('UPDATE alerts SET exchange = NULL WHERE user_id = ? AND exchange IS NOT NULL', user.userId)
+  saveUser(sql, { ...touched(user, n, event.acceptedAt), lastPoints: [] })
+  return applied(n, removed)
+}
+
+/** Everything goes, what the log says of the user too, and a mark stays that keeps it so. */
+export function erased(step: Step, event: EventOf<'erased'>): Judged {
+  const user = loadUser(step.sql, event.user)
+  const at = Math.max(event.acceptedAt, user?.acceptedAt ?? 0, tombstoneOf(step) ?? 0)
+  const removed = removeUser(step, event.user, user?.rev ?? 0, event.acceptedAt)
+  step.sql.run('INSERT OR REPLACE INTO tombstones (mark, at) VALUES (?, ?)', step.mark, at)
+  return applied(step.n, removed)
+}
+
+/** After long inactivity a user goes without a mark; one who has alerts stays, without lists and topics. */
+export function expired(step: Step, event: EventOf<'expired'>): Judged {
+  const { sql, n, policies } = step
+  const user = loadUser(sql, event.user)
+  if (!user || !isDue(user, newestLimits(policies).profileDays, event.acceptedAt)) return { type: 'conflict', n }
+  if (sql.exists('SELECT 1 FROM alerts WHERE user_id = ?', user.userId)) {
+    const removed = removeLists(step, user, event.acceptedAt)
+    saveUser(sql, { ...touched(user, n, event.acceptedAt), strippedAt: event.acceptedAt })
+    return applied(n, removed)
+  }
+  const removed = removeUser(step, user.userId, user.rev, event.acceptedAt)
+  sql.run('INSERT OR REPLACE INTO expiries (mark, at) VALUES (?, ?)', step.mark, event.acceptedAt)
+  return applied(n, removed)
+}
+
+function isDue(user: UserRecord, days: number, at: number): boolean {
+  if (days === 0 || (user.strippedAt !== null && user.strippedAt >= at)) return false
+  return (user.lastActiveAt ?? user.createdAt) + days * DAY_MS <= at
+}
+
+const applied = (n: number, removed: Removed): Judged => ({ type: 'applied', n, kept: false, alertId: null, removed })
+
+function removeLists({ sql, policies }: Step, user: { userId: string; rev: number }, at: number): Removed {
+  const conversations = countVisible(sql, 'conversations', user, policies, at)
+  const emotions = countVisible(sql, 'emotions', user, policies, at)
+  const rows = drop(sql, 'conversations', user.userId) + drop(sql, 'emotions', user.userId)
+  const topics = dropTopics(sql, user.userId)
+  return { conversations, emotions, topics, alerts: 0, redisKeys: null, sqliteRows: rows + topics }
+}
+
+/** Everything of the user and, in the log, of their earlier events. */
+function removeUser(step: Step, userId: string, rev: number, at: number): Removed {
+  const { sql, n } = step
+  const removed = removeLists(step, { userId, rev }, at)
+  const alerts = sql.get(Count, 'SELECT count(*) AS count FROM alerts WHERE user_id = ?', userId)?.count ?? 0
+  const before = totalChanges(sql)
+  sql.run('DELETE FROM users WHERE user_id = ?', userId)
+  const rows = totalChanges(sql) - before
+  sql.run('UPDATE meta SET unscrubbed = 1')
+  sql.run(
+    "UPDATE log SET outcome = 'erased', id = NULL, user_id = NULL, payload = NULL, alert_events = NULL WHERE user_id = ? AND n < ? AND kind NOT IN ('erased', 'expired')",
+    userId,
+    n,
+  )
+  return { ...removed, alerts, sqliteRows: removed.sqliteRows + rows }
+}
+
+const Changes = z.object({ changes: z.int() })
+/** Counts the rows that go with their parent too. */
+const totalChanges = (sql: Sql): number => sql.get(Changes, 'SELECT total_changes() AS changes')?.changes ?? 0

@@ -1,0 +1,93 @@
+import { z } from 'zod'
+import { ALERT_EVENT_KINDS, ALERT_STATUSES, ATTENTIONS, RISK_LEVELS, type RiskLevel } from '../../model.ts'
+
+/** What the rows of the database look like, for those who read them. Keys are the column names or their aliases in the query. */
+
+/** A column that holds JSON. */
+export const json = <T extends z.ZodType>(schema: T) =>
+  z
+    .string()
+    .transform((text, context): unknown => {
+      try {
+        return JSON.parse(text)
+      } catch {
+        context.addIssue({ code: 'custom', message: 'is not JSON' })
+        return z.NEVER
+      }
+    })
+    .pipe(schema)
+
+export const Rank = z.int().min(0).max(4)
+export const levelOf = (rank: number): RiskLevel => RISK_LEVELS[rank] ?? 'UNKNOWN'
+const Level = Rank.transform(levelOf)
+const RiskName = z.enum(RISK_LEVELS)
+
+export const Count = z.object({ count: z.int() })
+
+export const Limits = z.object({
+  conversations: z.number(),
+  conversationsDays: z.number(),
+  emotions: z.number(),
+  emotionsDays: z.number(),
+  profileDays: z.number(),
+})
+export const PolicyRow = z.object({ n: z.int(), at: z.int(), limits: json(Limits) })
+
+export const UserRow = z.object({
+  userId: z.string(),
+  createdAt: z.int(),
+  lastActiveAt: z.int().nullable(),
+  totalChats: z.int(),
+  totalRiskAlerts: z.int(),
+  currentRisk: Level,
+  attention: z.enum(ATTENTIONS),
+})
+
+export const ConversationRow = z.object({
+  id: z.string(),
+  userId: z.string(),
+  occurredAt: z.int(),
+  query: z.string(),
+  response: z.string(),
+  riskLevel: Level,
+  emotionScore: z.number().nullable(),
+  references: z.int(),
+  topics: json(z.array(z.string())),
+})
+
+export const EmotionRow = z.object({
+  id: z.string(),
+  userId: z.string(),
+  occurredAt: z.int(),
+  score: z.number().nullable(),
+  riskLevel: Level,
+})
+
+export const UserTopicRow = z.object({ name: z.string(), count: z.int(), firstSeenAt: z.int(), lastSeenAt: z.int() })
+export const TopicRow = z.object({ name: z.string(), userCount: z.int() })
+
+const Trigger = z.object({ occurredAt: z.number(), query: z.string(), response: z.string(), riskLevel: RiskName })
+
+export const AlertRow = z.object({
+  id: z.string(),
+  userId: z.string(),
+  level: Level,
+  status: z.enum(ALERT_STATUSES),
+  occurrences: z.int(),
+  raisedAt: z.int(),
+  lastSeenAt: z.int(),
+  conversationId: z.string(),
+  trigger: json(Trigger).nullable().catch(null),
+  version: z.int(),
+})
+
+const AlertEventFields = {
+  id: z.string(),
+  alertId: z.string(),
+  kind: z.enum(ALERT_EVENT_KINDS),
+  at: z.number(),
+  actor: z.string().nullable(),
+  note: z.string().nullable(),
+}
+export const AlertEventRow = z.object({ ...AlertEventFields, level: Level })
+export const AlertEventJson = z.object({ ...AlertEventFields, level: RiskName })

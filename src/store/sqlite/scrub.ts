@@ -1,0 +1,29 @@
+import { statSync } from 'node:fs'
+import type { Database } from 'better-sqlite3'
+
+/** A file up to this size is rewritten at once, which takes a fraction of a second; a larger one by the daily sweep. */
+const AT_ONCE_BYTES = 64 * 1024 * 1024
+
+/**
+ * Takes what was erased out of the bytes of the file too.
+ *
+ * secure_delete overwrites what is deleted, but not the copies that SQLite leaves in unused space when it moves rows from
+ * page to page. Only writing the file anew is sure to leave them behind.
+ */
+export function scrub(db: Database, when: 'now' | 'later'): void {
+  const isSmall = statSync(db.name).size <= AT_ONCE_BYTES
+  if (isUnscrubbed(db) && (isSmall || when === 'now')) rewrite(db, isSmall ? 'MEMORY' : 'FILE')
+  db.pragma('wal_checkpoint(TRUNCATE)')
+}
+
+function rewrite(db: Database, workspace: 'MEMORY' | 'FILE'): void {
+  db.pragma(`temp_store = ${workspace}`)
+  try {
+    db.exec('VACUUM')
+  } finally {
+    db.pragma('temp_store = MEMORY')
+  }
+  db.exec('UPDATE meta SET unscrubbed = 0')
+}
+
+const isUnscrubbed = (db: Database): boolean => db.prepare('SELECT unscrubbed FROM meta').pluck().get() === 1

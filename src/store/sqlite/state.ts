@@ -1,0 +1,60 @@
+import { createHmac, createSecretKey, type KeyObject, randomBytes, randomUUID } from 'node:crypto'
+import { z } from 'zod'
+import type { AlertEvent, RetentionLimits } from '../../model.ts'
+import type { Policy } from '../rules.ts'
+import type { Event, EventPayloads, Outcome } from '../store.ts'
+import { PolicyRow } from './rows.ts'
+import type { Sql } from './sql.ts'
+
+const MetaRow = z.object({
+  dataSetId: z.string(),
+  epoch: z.string(),
+  tombstoneKey: z.instanceof(Buffer).transform((key) => createSecretKey(key)),
+  n: z.int(),
+  trimmed: z.int(),
+})
+export type Meta = z.infer<typeof MetaRow>
+
+export const loadMeta = (sql: Sql): Meta | null =>
+  sql.get(MetaRow, 'SELECT data_set_id AS dataSetId, epoch, tombstone_key AS tombstoneKey, n, trimmed FROM meta')
+
+/** The identity of the data set; a new one where there is none yet. Null when it can't be read. */
+export function identify(sql: Sql): Meta | null {
+  sql.run(
+    'INSERT OR IGNORE INTO meta (one, data_set_id, epoch, tombstone_key) VALUES (1, ?, ?, ?)',
+    randomUUID(),
+    randomUUID(),
+    randomBytes(32),
+  )
+  return loadMeta(sql)
+}
+
+export const loadPolicies = (sql: Sql): Policy[] => sql.all(PolicyRow, 'SELECT n, at, limits FROM policies ORDER BY n')
+
+const UNLIMITED: RetentionLimits = { conversations: 0, conversationsDays: 0, emotions: 0, emotionsDays: 0, profileDays: 0 }
+export const newestLimits = (policies: readonly Policy[]): RetentionLimits => policies.at(-1)?.limits ?? UNLIMITED
+
+export type EventOf<K extends keyof EventPayloads> = Extract<Event, { kind: K }>
+
+/** The outcome of an event that takes an index. */
+export type Judged = Extract<Outcome, { n: number }>
+
+/** An event on its way into the state. */
+export interface Step {
+  sql: Sql
+  /** Its index in the log. */
+  n: number
+  /** Of the whole data set, oldest first. */
+  policies: Policy[]
+  /** Of the event's user. */
+  mark: string
+  /** The alert events that it brings about. */
+  told: AlertEvent[]
+}
+
+/** Recognises a user id, but can't be turned back into it. */
+export const markOf = (tombstoneKey: KeyObject, userId: string): string => createHmac('sha256', tombstoneKey).update(userId).digest('hex')
+
+const At = z.object({ at: z.int() })
+export const tombstoneOf = ({ sql, mark }: Step): number | null => sql.get(At, 'SELECT at FROM tombstones WHERE mark = ?', mark)?.at ?? null
+export const expiryOf = ({ sql, mark }: Step): number | null => sql.get(At, 'SELECT at FROM expiries WHERE mark = ?', mark)?.at ?? null

@@ -1,0 +1,126 @@
+import { statSync } from 'node:fs'
+import { setImmediate } from 'node:timers/promises'
+import Database from 'better-sqlite3'
+import { storeUnavailable } from '../../errors.ts'
+import type { RetentionLimits } from '../../model.ts'
+import type { Answers, Event, LogEntry, Outcome, ReadRequest, Store, StoreStatus, SweepReport } from '../store.ts'
+import { applyAll } from './apply.ts'
+import { Growth } from './growth.ts'
+import { readLog } from './log.ts'
+import { type Opened, openDatabase } from './open.ts'
+import { answerAll } from './reads/answer.ts'
+import { scrub } from './scrub.ts'
+import type { Sql } from './sql.ts'
+import { loadMeta, loadPolicies, type Meta } from './state.ts'
+import { expiredUsers, sweepLog, sweepUsers } from './sweep.ts'
+
+/** So many users are tidied, and so many entries of the log removed, before others get their turn. */
+const SWEEP_USERS = 100
+const SWEEP_ENTRIES = 1_000
+
+/** Opens the store in this file, which is made where there is none. Rejects with a StartError that says why it can't be used. */
+export async function openSqliteStore({ path }: { path: string }): Promise<Store> {
+  return new SqliteStore(openDatabase(path))
+}
+
+class SqliteStore implements Store {
+  readonly backend = 'SQLITE'
+  readonly #path: string
+  readonly #db: Database.Database
+  readonly #sql: Sql
+  readonly #meta: Meta
+  readonly #growth: Growth
+  readonly #inode: number
+
+  constructor({ path, db, sql, meta }: Opened) {
+    this.#path = path
+    this.#db = db
+    this.#sql = sql
+    this.#meta = meta
+    this.#growth = new Growth(meta.n)
+    this.#inode = statSync(path).ino
+  }
+
+  async append(events: readonly Event[]): Promise<Outcome[]> {
+    return this.#use((sql) => {
+      this.#checkFile()
+      const outcomes = sql.transaction(() => applyAll(sql, this.#meta.tombstoneKey, events))
+      this.#growth.grewTo(currentN(sql))
+      if (events.some(({ kind }) => kind === 'erased')) this.#scrubOrLeaveIt()
+      return outcomes
+    })
+  }
+
+  async read<const R extends readonly ReadRequest[]>(requests: R, now: number): Promise<Answers<R>> {
+    // The answers are those of the requests, one by one; the type system can't follow a map over a tuple.
+    return this.#use((sql) => sql.snapshot(() => answerAll(sql, requests, now)) as Answers<R>)
+  }
+
+  async policy(): Promise<RetentionLimits | null> {
+    return this.#use((sql) => loadPolicies(sql).at(-1)?.limits ?? null)
+  }
+
+  async log(after: number, limit: number): Promise<LogEntry[]> {
+    return this.#use((sql) => readLog(sql, after, limit))
+  }
+
+  async logGrown(after: number, signal: AbortSignal): Promise<void> {
+    await this.#use(() => this.#growth.beyond(after, signal))
+  }
+
+  async sweep(now: number): Promise<SweepReport> {
+    const report = { users: 0, removedItems: 0, removedLogEntries: 0 }
+    // No user id is empty, so that everybody comes after ''.
+    for (let after: string | null = ''; after !== null; await setImmediate()) {
+      const previous: string = after
+      const swept = this.#use((sql) => sql.transaction(() => sweepUsers(sql, previous, SWEEP_USERS, now)))
+      report.users += swept.users
+      report.removedItems += swept.removedItems
+      after = swept.last
+    }
+    for (let removed = SWEEP_ENTRIES; removed === SWEEP_ENTRIES; await setImmediate()) {
+      removed = this.#use((sql) => sql.transaction(() => sweepLog(sql, SWEEP_ENTRIES, now)))
+      report.removedLogEntries += removed
+    }
+    return this.#use((sql) => {
+      scrub(this.#db, 'now')
+      return { ...report, expiredUsers: expiredUsers(sql, now) }
+    })
+  }
+
+  async status(): Promise<StoreStatus> {
+    const { dataSetId, epoch } = this.#meta
+    return this.#use((sql) => ({ dataSetId, epoch, n: currentN(sql), redis: null }))
+  }
+
+  async close(): Promise<void> {
+    this.#growth.end()
+    this.#db.close()
+  }
+
+  #use<T>(work: (sql: Sql) => T): T {
+    if (!this.#db.open) throw storeUnavailable(new Error('The store was closed.'))
+    try {
+      return work(this.#sql)
+    } catch (error) {
+      throw error instanceof Database.SqliteError ? storeUnavailable(error) : error
+    }
+  }
+
+  /** SQLite would go on writing to a file that was removed or replaced, and all of it would be lost. */
+  #checkFile(): void {
+    if (statSync(this.#path, { throwIfNoEntry: false })?.ino !== this.#inode)
+      throw storeUnavailable(new Error('The data file was moved or removed.'))
+  }
+
+  /** What was applied is applied, even if there is no room now for writing the file anew: the sweep will try again. */
+  #scrubOrLeaveIt(): void {
+    try {
+      scrub(this.#db, 'later')
+    } catch (error) {
+      if (!(error instanceof Database.SqliteError)) throw error
+    }
+  }
+}
+
+const currentN = (sql: Sql): number => loadMeta(sql)?.n ?? 0

@@ -1,0 +1,89 @@
+import { z } from 'zod'
+import { attentionOf } from '../../model.ts'
+import { compareKeys } from '../rules.ts'
+import { json, levelOf, Rank } from './rows.ts'
+import type { Sql } from './sql.ts'
+
+const Point = z.tuple([z.number(), z.string(), Rank])
+type Point = z.infer<typeof Point>
+
+const UserRecord = z.object({
+  userId: z.string(),
+  /** Index of the last event applied. */
+  rev: z.int(),
+  createdAt: z.int(),
+  lastActiveAt: z.int().nullable(),
+  totalChats: z.int(),
+  totalRiskAlerts: z.int(),
+  /** The greatest acceptedAt applied. */
+  acceptedAt: z.int(),
+  /** The newest three points ever, newest first. */
+  lastPoints: json(z.array(Point)).catch([]),
+  alertsRaised: z.int(),
+  openAlertId: z.string().nullable(),
+  openAlertLevel: Rank.nullable(),
+  strippedAt: z.int().nullable(),
+})
+/** What the state machine knows of a user. */
+export type UserRecord = z.infer<typeof UserRecord>
+
+const LOAD = `SELECT user_id AS userId, rev, created_at AS createdAt, last_active_at AS lastActiveAt, total_chats AS totalChats,
+  total_risk_alerts AS totalRiskAlerts, accepted_at AS acceptedAt, last_points AS lastPoints, alerts_raised AS alertsRaised,
+  open_alert_id AS openAlertId, open_alert_level AS openAlertLevel, stripped_at AS strippedAt
+  FROM users WHERE user_id = ?`
+
+const SAVE = `INSERT INTO users (user_id, rev, created_at, last_active_at, total_chats, total_risk_alerts, accepted_at, last_points, alerts_raised,
+  open_alert_id, open_alert_level, stripped_at, current_risk, attention) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  ON CONFLICT DO UPDATE SET rev = excluded.rev, created_at = excluded.created_at, last_active_at = excluded.last_active_at,
+  total_chats = excluded.total_chats, total_risk_alerts = excluded.total_risk_alerts, accepted_at = excluded.accepted_at,
+  last_points = excluded.last_points, alerts_raised = excluded.alerts_raised, open_alert_id = excluded.open_alert_id,
+  open_alert_level = excluded.open_alert_level, stripped_at = excluded.stripped_at, current_risk = excluded.current_risk, attention = excluded.attention`
+
+export const loadUser = (sql: Sql, userId: string): UserRecord | null => sql.get(UserRecord, LOAD, userId)
+
+export const newUser = (userId: string, rev: number, occurredAt: number, acceptedAt: number): UserRecord => ({
+  userId,
+  rev,
+  createdAt: occurredAt,
+  lastActiveAt: occurredAt,
+  totalChats: 0,
+  totalRiskAlerts: 0,
+  acceptedAt,
+  lastPoints: [],
+  alertsRaised: 0,
+  openAlertId: null,
+  openAlertLevel: null,
+  strippedAt: null,
+})
+
+export function saveUser(sql: Sql, user: UserRecord): void {
+  const ranks = user.lastPoints.map(([, , rank]) => rank)
+  sql.run(
+    SAVE,
+    user.userId,
+    user.rev,
+    user.createdAt,
+    user.lastActiveAt,
+    user.totalChats,
+    user.totalRiskAlerts,
+    user.acceptedAt,
+    JSON.stringify(user.lastPoints),
+    user.alertsRaised,
+    user.openAlertId,
+    user.openAlertLevel,
+    user.strippedAt,
+    Math.max(ranks[0] ?? 0, user.openAlertLevel ?? 0),
+    attentionOf(ranks.map(levelOf)),
+  )
+}
+
+/** The record as an event with this index and acceptedAt leaves it. */
+export const touched = (user: UserRecord, rev: number, acceptedAt: number): UserRecord => ({
+  ...user,
+  rev,
+  acceptedAt: Math.max(user.acceptedAt, acceptedAt),
+})
+
+/** The newest three, with one more. */
+export const withPoint = (points: readonly Point[], point: Point): Point[] =>
+  [...points, point].sort((a, b) => compareKeys([b[0], b[1]], [a[0], a[1]])).slice(0, 3)

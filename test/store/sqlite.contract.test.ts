@@ -1,0 +1,4 @@
+import { sqliteStore } from '../helpers/stores.ts'
+import { describeStore } from './contract.ts'
+
+describeStore(sqliteStore)

@@ -1,0 +1,335 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { StartError } from '../../src/errors.ts'
+import { openSqliteStore } from '../../src/store/sqlite/store.ts'
+import { MAX_CANDIDATES, type Page, type Store } from '../../src/store/store.ts'
+import { NOW, Origin } from '../helpers/events.ts'
+import { tempDir } from '../helpers/temp.ts'
+import { snapshot } from './contract/harness.ts'
+
+const ALL: Page = { limit: 1_000, take: 'first' }
+
+function newPath(): string {
+  const dir = tempDir()
+  onTestFinished(dir.remove)
+  return join(dir.path, 'data', 'xinyi.db')
+}
+
+async function open(path = newPath()): Promise<Store> {
+  const store = await openSqliteStore({ path })
+  onTestFinished(() => store.close())
+  return store
+}
+
+/** A closed store with a user in it. */
+async function written(): Promise<string> {
+  const path = newPath()
+  const store = await openSqliteStore({ path })
+  const origin = new Origin()
+  await store.append([
+    origin.policy({ conversations: 50, profileDays: 365 }),
+    origin.recorded({ user: 'a', id: '1', riskLevel: 'HIGH', topics: ['work'] }),
+    origin.recorded({ user: 'a', id: '2', acceptedAt: NOW + 1, emotionScore: 0.1 + 0.2 }),
+    origin.recorded({ user: 'b', id: '3', riskLevel: 'MEDIUM' }),
+  ])
+  await store.close()
+  return path
+}
+
+/** Changes a closed store's file behind its back. */
+function tamper(path: string, sql: string): void {
+  const db = new Database(path)
+  db.exec(sql)
+  db.close()
+}
+
+describe('a file that can not be used is refused with a sentence', () => {
+  const refused = async (path: string, reason: RegExp) => {
+    const error = await openSqliteStore({ path }).catch((thrown: unknown) => thrown)
+    expect(error).toBeInstanceOf(StartError)
+    expect(String(error)).toMatch(reason)
+  }
+
+  test('one that was there and is empty', async () => {
+    const path = await written()
+    writeFileSync(path, '')
+    await refused(path, /is empty, so what it held is lost\. Put back a backup/)
+    expect(statSync(path).size, 'and it is left as it is').toBe(0)
+  })
+
+  test('one that is gone while its write-ahead log is there', async () => {
+    const path = newPath()
+    mkdirSync(join(path, '..'))
+    writeFileSync(`${path}-wal`, '')
+    await refused(path, /is gone, but .*-wal, which belongs to it, is there\. Put back a backup/)
+    expect(existsSync(path)).toBe(false)
+  })
+
+  test('one that is no database', async () => {
+    const path = await written()
+    writeFileSync(path, 'Dear diary, '.repeat(1_000))
+    await refused(path, /is not a database\. Put back a backup/)
+    expect(readFileSync(path, 'utf8')).toMatch(/^Dear diary/)
+  })
+
+  test("another program's database", async () => {
+    const path = await written()
+    tamper(path, 'PRAGMA application_id = 0')
+    await refused(path, /is a database of another program/)
+  })
+
+  test('one that a newer version wrote', async () => {
+    const path = await written()
+    tamper(path, 'PRAGMA user_version = 99')
+    await refused(path, /was written by a newer Xinyi \(format 99; .*Start that version/)
+  })
+
+  test('one with a damaged page', async () => {
+    const path = await written()
+    const bytes = readFileSync(path)
+    bytes.fill(0xff, 4_096 * 4, 4_096 * 9)
+    writeFileSync(path, bytes)
+    await refused(path, /is damaged \(.*Put back a backup/)
+  })
+
+  test('one that was cut off', async () => {
+    const path = await written()
+    writeFileSync(path, readFileSync(path).subarray(0, 4_096 * 5))
+    await refused(path, /is damaged \(.*Put back a backup/)
+  })
+
+  test('one in a place where nothing can be written', async () => {
+    const path = newPath()
+    mkdirSync(path, { recursive: true })
+    await refused(path, /can't be opened|can't be made/)
+    await refused(join(await written(), 'xinyi.db'), /can't be made or read .*Check DATA_DIR/)
+  })
+
+  test('one that does not say which data set it holds', async () => {
+    const path = await written()
+    tamper(path, 'UPDATE meta SET n = 9007199254740993')
+    await refused(path, /is damaged \(it does not say which data set it holds\)/)
+  })
+
+  test('memory, which is no file', async () => {
+    await refused(':memory:', /must be kept in a file/)
+    expect(existsSync(':memory:')).toBe(false)
+  })
+
+  test('one that this process has open', async () => {
+    const path = newPath()
+    await open(path)
+    await refused(path, /is in use by another process\. Stop that one/)
+  })
+
+  test('one that another process has open, which goes on undisturbed', async () => {
+    const path = newPath()
+    const store = await open(path)
+    const script = `
+      import { openSqliteStore } from ${JSON.stringify(new URL('../../src/store/sqlite/store.ts', import.meta.url).href)}
+      await openSqliteStore({ path: ${JSON.stringify(path)} }).then(() => console.log('opened'), (error) => console.log(String(error)))`
+    const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' })
+    expect(stdout).toMatch(/StartError: .* is in use by another process/)
+    expect(await store.append([new Origin().recorded()])).toMatchObject([{ type: 'applied', n: 1 }])
+  })
+})
+
+test('only its owner can read the file, and what SQLite puts beside it', async () => {
+  const path = newPath()
+  const store = await open(path)
+  await store.append([new Origin().recorded()])
+  expect(statSync(join(path, '..')).mode & 0o777).toBe(0o700)
+  for (const file of [path, `${path}-wal`]) expect(statSync(file).mode & 0o777).toBe(0o600)
+  expect(existsSync(`${path}-shm`)).toBe(false)
+})
+
+test('a store that was closed and opened again answers as before, and is the same data set', async () => {
+  const path = newPath()
+  const store = await open(path)
+  const origin = new Origin()
+  const words = ['\0', 'a\0b', '👩‍👩‍👧', ' ', '%_*?[', '\u{10ffff}', '心'.repeat(500)]
+  await store.append(words.map((word) => origin.recorded({ user: word, id: word, query: word, response: word, topics: [word] })))
+  await store.append([origin.recorded({ user: 'u', riskLevel: 'IMMINENT' }), origin.policy({ emotions: 3 }), origin.erased('%_*?[')])
+  const [before, status] = [await snapshot(store, NOW), await store.status()]
+  await store.close()
+  const again = await open(path)
+  expect(await snapshot(again, NOW)).toEqual(before)
+  expect(await again.status()).toEqual(status)
+  expect(before.eachUser).toHaveLength(words.length)
+  expect(before.eachUser.map(({ user, conversations }) => conversations.items[0]?.value.query === user?.userId)).toContain(true)
+})
+
+test('texts with NUL are found by their whole length', async () => {
+  const store = await open()
+  const origin = new Origin()
+  await store.append(['a', 'a\0', 'a\0b', 'a\0c', 'ab'].map((user) => origin.recorded({ user, id: `${user}\0`, query: `${user}\0 said` })))
+  const found = async (search: string) => {
+    const [users] = await store.read([{ kind: 'users', order: 'USER_ID_ASC', filter: { search }, page: ALL }], NOW)
+    return users.items.map(({ value }) => value.userId)
+  }
+  expect(await found('a')).toEqual(['a', 'a\0', 'a\0b', 'a\0c', 'ab'])
+  expect(await found('a\0')).toEqual(['a\0', 'a\0b', 'a\0c'])
+  expect(await found('a\0b')).toEqual(['a\0b'])
+  const [conversation] = await store.read([{ kind: 'conversation', userId: 'a\0b', id: 'a\0b\0' }], NOW)
+  expect(conversation).toMatchObject({ query: 'a\0b\0 said' })
+})
+
+test('a row that can not be read spoils only itself', async () => {
+  const path = await written()
+  tamper(
+    path,
+    `UPDATE conversations SET topics = '["work"' WHERE id = '1';
+     UPDATE emotions SET risk = 9 WHERE id = '1';
+     UPDATE users SET last_points = 'null' WHERE user_id = 'b';
+     UPDATE alerts SET exchange = '{"query": 7}' WHERE user_id = 'b';
+     UPDATE log SET payload = '{' WHERE n = 2;
+     UPDATE policies SET limits = '[]'`,
+  )
+  const store = await open(path)
+  const [conversations, emotions, users, alerts] = await store.read(
+    [
+      { kind: 'conversations', userId: 'a', page: { limit: 1, take: 'last' } },
+      { kind: 'emotions', userId: 'a', page: ALL },
+      { kind: 'users', order: 'RISK_DESC', filter: {}, page: ALL },
+      { kind: 'alerts', page: ALL },
+    ] as const,
+    NOW,
+  )
+  expect(conversations.items.map(({ value }) => value.id)).toEqual(['2'])
+  expect(emotions.items.map(({ value }) => value.id)).toEqual(['2'])
+  expect(users.items.map(({ value }) => value.userId)).toEqual(['a', 'b'])
+  expect(alerts.items.map(({ value }) => [value.userId, value.trigger?.query])).toEqual([
+    ['a', 'query 1'],
+    ['b', undefined],
+  ])
+  expect((await store.log(0, 10)).map(({ n, event }) => [n, event?.kind])).toEqual([
+    [1, 'policy'],
+    [2, undefined],
+    [3, 'recorded'],
+    [4, 'recorded'],
+  ])
+  expect(await store.policy()).toBeNull()
+  const origin = new Origin()
+  const later = ['a', 'b'].map((user) => origin.recorded({ user, riskLevel: 'HIGH', acceptedAt: NOW + 2 }))
+  expect(await store.append([...later, origin.cleared('a', NOW + 3), origin.erased('b', NOW + 3)])).toMatchObject([
+    { type: 'applied', kept: true },
+    { type: 'applied', kept: true },
+    { type: 'applied' },
+    { type: 'applied' },
+  ])
+})
+
+test('an alert that is gone from the file does not stop the next one from being raised', async () => {
+  const path = await written()
+  tamper(path, 'DELETE FROM alerts')
+  const store = await open(path)
+  const [outcome] = await store.append([new Origin().recorded({ user: 'a', riskLevel: 'HIGH', acceptedAt: NOW + 2 })])
+  expect(outcome).toMatchObject({ type: 'applied', alertId: expect.any(String) })
+  const [alerts] = await store.read([{ kind: 'alerts', page: ALL }], NOW)
+  expect(alerts.items).toMatchObject([{ value: { userId: 'a', occurrences: 1 } }])
+})
+
+test('a batch that can not be applied as a whole is not applied at all', async () => {
+  const store = await open()
+  const origin = new Origin()
+  const [good, bad] = [origin.recorded(), origin.recorded({ acceptedAt: Number.NaN, occurredAt: NOW })]
+  await expect(store.append([good, bad])).rejects.toThrow()
+  expect(await store.status()).toMatchObject({ n: 0 })
+  expect(await store.append([good])).toMatchObject([{ type: 'applied', n: 1 }])
+})
+
+test('what was erased is in no byte of the files, however often rows were moved about before', async () => {
+  const path = newPath()
+  const store = await open(path)
+  const origin = new Origin()
+  const text = (user: number, i: number) => `secret of ${user}: ${`${i} `.repeat(((i * 37) % 400) + 1)}`
+  await store.append([origin.policy({ conversations: 4, emotions: 9 })])
+  for (let round = 0; round < 30; round++) {
+    await store.append(
+      Array.from({ length: 50 }, (_, i) => {
+        const user = (i * 7 + round * 3) % 24
+        const occurredAt = NOW - ((i * 7_919 + round * 104_729) % 80_000_000)
+        const said = { query: text(user, i * round), response: text(user, round), topics: [`secret of ${user}: topic`] }
+        return origin.recorded({ user: `user ${user}.`, occurredAt, ...said, riskLevel: i % 3 === 0 ? 'HIGH' : 'LOW' })
+      }),
+    )
+  }
+  const bytes = () => [path, `${path}-wal`].map((file) => readFileSync(file, 'latin1')).join()
+  for (let user = 0; user < 24; user += 2) {
+    expect(bytes()).toContain(`secret of ${user}:`)
+    await store.append([origin.erased(`user ${user}.`, NOW + 1)])
+    expect(bytes()).not.toContain(`secret of ${user}:`)
+    expect(bytes().split(`user ${user}.`), 'but the entry of the erasure, and its index').toHaveLength(3)
+  }
+  expect(bytes()).toContain('secret of 1:')
+})
+
+test('a file that was moved away takes no more writes, which would be lost', async () => {
+  const path = newPath()
+  const store = await open(path)
+  renameSync(path, `${path}.moved`)
+  await expect(store.append([new Origin().recorded()])).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+  writeFileSync(path, 'another file')
+  await expect(store.append([new Origin().recorded()])).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+})
+
+test('a closed store takes nothing, answers nothing, and lets go of those who wait', async () => {
+  const store = await open()
+  const waiting = store.logGrown(0, new AbortController().signal)
+  await store.close()
+  await waiting
+  const refusal = { code: 'STORE_UNAVAILABLE' }
+  await expect(store.append([new Origin().recorded()])).rejects.toMatchObject(refusal)
+  await expect(store.read([{ kind: 'overview' }], NOW)).rejects.toMatchObject(refusal)
+  await expect(store.logGrown(0, new AbortController().signal)).rejects.toMatchObject(refusal)
+  await store.close()
+})
+
+test('a crash after an append loses nothing of it', async () => {
+  const path = newPath()
+  const script = `
+    import { openSqliteStore } from ${JSON.stringify(new URL('../../src/store/sqlite/store.ts', import.meta.url).href)}
+    import { Origin } from ${JSON.stringify(new URL('../helpers/events.ts', import.meta.url).href)}
+    const store = await openSqliteStore({ path: ${JSON.stringify(path)} })
+    await store.append([new Origin('crashed').recorded({ id: 'c' })])
+    process.kill(process.pid, 'SIGKILL')`
+  expect(spawnSync(process.execPath, ['--input-type=module', '-e', script]).signal).toBe('SIGKILL')
+  const store = await open(path)
+  const [user] = await store.read([{ kind: 'user', userId: 'u' }], NOW)
+  expect(user).toMatchObject({ totalChats: 1 })
+  expect(await store.append([new Origin('crashed').recorded({ id: 'c' })])).toEqual([{ type: 'known', position: 1 }])
+})
+
+test('a filter that no index narrows down ends a page early, and tells where to go on', async () => {
+  const store = await open()
+  const origin = new Origin()
+  const count = MAX_CANDIDATES + 10
+  const events = Array.from({ length: count }, (_, i) =>
+    origin.recorded({ user: `u${i}`, acceptedAt: NOW, occurredAt: NOW - i, riskLevel: i === count - 1 ? 'LOW' : 'HIGH' }),
+  )
+  for (let i = 0; i < count; i += 500) await store.append(events.slice(i, i + 500))
+  const ask = async (page: Page) => {
+    const [users] = await store.read([{ kind: 'users', order: 'LAST_ACTIVE_DESC', filter: { hasOpenAlert: false }, page }], NOW)
+    return users
+  }
+  const first = await ask({ limit: 2, take: 'first' })
+  expect(first).toEqual({
+    items: [],
+    hasPrevious: false,
+    hasNext: true,
+    total: null,
+    resume: [NOW - MAX_CANDIDATES + 1, `u${MAX_CANDIDATES - 1}`],
+  })
+  const second = await ask({ limit: 2, take: 'first', after: first.resume ?? undefined })
+  expect(second.items.map(({ key }) => key[1])).toEqual([`u${count - 1}`])
+  expect(second).toMatchObject({ hasPrevious: true, hasNext: false, resume: null })
+  expect(await ask({ limit: 2, take: 'last' })).toMatchObject({
+    items: [{ value: { userId: `u${count - 1}` } }],
+    hasPrevious: true,
+    hasNext: false,
+    resume: [NOW - 10, 'u10'],
+  })
+})
