@@ -1,0 +1,154 @@
+import { z } from 'zod'
+import type { RiskAlert, User } from '../../model.ts'
+import { sliceOf } from '../rules.ts'
+import type { Key, ReadKind, ReadRequest, Reads, Slice } from '../store.ts'
+import { decodeAlert, decodeAlertEvent, decodeConversation, decodePoint, decodeTally, decodeUser, pairs } from './decode.ts'
+
+/** How each kind of read is made from what read.lua answers (its shapes are described there). `undefined`: ask again, `checked`. */
+type Decoders = {
+  [K in ReadKind]: (request: Extract<ReadRequest, { kind: K }>, reply: unknown, checked: boolean) => Reads[K]['answer'] | undefined
+}
+
+const texts = z.array(z.string())
+const text = z.coerce.string()
+const number = z.coerce.number()
+const places = z.tuple([z.number(), z.number(), z.number()]).rest(z.string())
+const placesAndRows = z.tuple([z.number(), z.number(), z.number(), texts])
+
+/** Pages of a list. An element that can't be read has no key, and a page that ended in such ones could not be continued: so the store is asked again, and leaves them out. */
+function page<T extends { id: string; occurredAt: number }>(
+  reply: unknown,
+  checked: boolean,
+  filtered: boolean,
+  decode: (element: string) => T | null,
+): Slice<T> | undefined {
+  const items = (elements: readonly string[]) =>
+    elements.flatMap((element) => {
+      const value = decode(element)
+      return value ? [{ key: [value.occurredAt, value.id] satisfies Key, value }] : []
+    })
+  if (checked) {
+    const [previous, next, ...elements] = z.tuple([z.number(), z.number()]).rest(z.string()).parse(reply)
+    return { items: items(elements), hasPrevious: previous === 1, hasNext: next === 1, total: null, resume: null }
+  }
+  const [low, high, length, ...elements] = places.parse(reply)
+  const found = items(elements)
+  if (found.length < elements.length) return undefined
+  return { items: found, hasPrevious: low > 0, hasNext: high < length, total: filtered ? null : length, resume: null }
+}
+
+function rowsOfUsers(rows: readonly (string | number)[]): Slice<User>['items'] {
+  return Array.from({ length: rows.length / 3 }, (_, i) => i * 3).flatMap((i) => {
+    const userId = String(rows[i])
+    const user = decodeUser(userId, String(rows[i + 2]))
+    return user ? [{ key: [Number(rows[i + 1]), userId] satisfies Key, value: user }] : []
+  })
+}
+
+function usersPage(reply: unknown): Slice<User> {
+  const [low, high, length, ...rows] = z
+    .tuple([z.number(), z.number(), z.number()])
+    .rest(z.union([z.string(), z.number()]))
+    .parse(reply)
+  const items = rowsOfUsers(rows)
+  const unreadable = items.length < rows.length / 3
+  const last: Key = [Number(rows.at(-2)), String(rows.at(-3))]
+  return { items, hasPrevious: low > 0, hasNext: high < length, total: length, resume: unreadable ? last : null }
+}
+
+function filteredUsersPage(reply: unknown): Slice<User> {
+  const [previous, next, resume, score, ...rows] = z
+    .tuple([z.number(), z.number(), z.string(), number])
+    .rest(z.union([z.string(), z.number()]))
+    .parse(reply)
+  return {
+    items: rowsOfUsers(rows),
+    hasPrevious: previous === 1,
+    hasNext: next === 1,
+    total: null,
+    resume: resume ? [score, resume] : null,
+  }
+}
+
+function alertsPage(reply: unknown, filtered: boolean): Slice<RiskAlert> {
+  const [previous, next, length, ...rows] = z
+    .tuple([z.number(), z.number(), z.number()])
+    .rest(z.union([z.string(), z.number(), texts]))
+    .parse(reply)
+  const items = Array.from({ length: rows.length / 3 }, (_, i) => i * 3).flatMap((i) => {
+    const alert = decodeAlert(String(rows[i]), texts.parse(rows[i + 2]))
+    return alert ? [{ key: [Number(rows[i + 1]), alert.id] satisfies Key, value: alert }] : []
+  })
+  const unreadable = items.length < rows.length / 3
+  const last: Key = [Number(rows.at(-2)), String(rows.at(-3))]
+  return {
+    items,
+    hasPrevious: previous === 1,
+    hasNext: next === 1,
+    total: filtered ? null : length,
+    resume: unreadable ? last : null,
+  }
+}
+
+function alertsOfUser(request: Extract<ReadRequest, { kind: 'userAlerts' }>, reply: unknown): Slice<RiskAlert> {
+  const rows = z.array(z.union([z.string(), texts])).parse(reply)
+  const alerts = pairs(rows).flatMap(([id, fields]) => {
+    const alert = decodeAlert(String(id), texts.parse(fields))
+    return alert && (!request.status || request.status.includes(alert.status)) ? [alert] : []
+  })
+  const { take, after, before } = request.page
+  // The order is descending: a slice of the ascending one, taken from the other end.
+  const slice = sliceOf(alerts, (alert) => [alert.raisedAt, alert.id], {
+    limit: request.page.limit,
+    take: take === 'first' ? 'last' : 'first',
+    after: before,
+    before: after,
+  })
+  return {
+    ...slice,
+    items: slice.items.toReversed(),
+    hasPrevious: slice.hasNext,
+    hasNext: slice.hasPrevious,
+    total: request.status ? null : slice.total,
+  }
+}
+
+export const DECODERS: Decoders = {
+  user: ({ userId }, reply) => decodeUser(userId, texts.parse(reply)[0] ?? ''),
+  users: ({ filter }, reply) => (Object.values(filter).some((value) => value !== undefined) ? filteredUsersPage(reply) : usersPage(reply)),
+  conversations: ({ userId, minRisk }, reply, checked) =>
+    page(reply, checked || minRisk !== undefined, minRisk !== undefined, (element) => decodeConversation(userId, element)),
+  conversation: ({ userId }, reply) => decodeConversation(userId, texts.parse(reply)[0] ?? ''),
+  emotions: ({ userId, from, to }, reply, checked) =>
+    page(reply, checked, from !== undefined || to !== undefined, (element) => decodePoint(userId, element)),
+  emotion: ({ userId }, reply) => decodePoint(userId, texts.parse(reply)[0] ?? ''),
+  userTopics: (_, reply) => pairs(texts.parse(reply)).flatMap(([name, value]) => decodeTally(name, value) ?? []),
+  topic: ({ name }, reply) => {
+    const [score] = z.tuple([text]).parse(reply)
+    return score === '' ? null : { name, userCount: -Number(score) }
+  },
+  topics: (_, reply) => {
+    const [low, high, length, rows] = placesAndRows.parse(reply)
+    const items = pairs(rows).map(([name, score]) => ({
+      key: [Number(score), name] satisfies Key,
+      value: { name, userCount: -Number(score) },
+    }))
+    return { items, hasPrevious: low > 0, hasNext: high < length, total: length, resume: null }
+  },
+  topicUsers: (_, reply) => usersPage(reply),
+  alert: ({ alertId }, reply) => decodeAlert(alertId, texts.parse(reply)),
+  alerts: ({ status, minLevel }, reply) => alertsPage(reply, status !== undefined || minLevel !== undefined),
+  userAlerts: alertsOfUser,
+  alertHistory: (_, reply) => {
+    const [low, high, length, rows] = placesAndRows.parse(reply)
+    const items = rows.flatMap((row, i) => {
+      const value = decodeAlertEvent(row)
+      return value ? [{ key: [low + i, value.id] satisfies Key, value }] : []
+    })
+    return { items, hasPrevious: low > 0, hasNext: high < length, total: length, resume: null }
+  },
+  overview: (_, reply) => {
+    const [users, activeUsers, openAlerts, unassignedHigh, oldest] = z.tuple([number, number, number, number, text]).parse(reply)
+    return { users, activeUsers, openAlerts, unassignedHigh, oldestOpenRaisedAt: oldest === '' ? null : Number(oldest) }
+  },
+}

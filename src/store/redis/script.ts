@@ -1,0 +1,37 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { Redis } from 'ioredis'
+
+/** The files that make up each script, in order: libraries first, its own file last. */
+const PARTS = {
+  open: ['keys', 'open'],
+  append: ['keys', 'heal', 'lists', 'users', 'alerts', 'recorded', 'removal', 'append'],
+  read: ['keys', 'lists', 'users', 'pages', 'read'],
+  log: ['keys', 'log'],
+  trim: ['keys', 'trim'],
+  sweep: ['keys', 'heal', 'lists', 'users', 'sweep'],
+} as const
+
+export type ScriptName = keyof typeof PARTS
+
+const source = (part: string): string => readFileSync(new URL(`./scripts/${part}.lua`, import.meta.url), 'utf8')
+
+const scripts = Object.fromEntries(
+  Object.entries(PARTS).map(([name, parts]) => {
+    const text = parts.map(source).join('\n')
+    return [name, { text, sha: createHash('sha1').update(text).digest('hex') }]
+  }),
+)
+
+/** Runs a script with one JSON argument: one round trip, two when the server does not know the script yet. */
+export async function runScript(redis: Redis, name: ScriptName, argument: object): Promise<unknown> {
+  const script = scripts[name]
+  if (!script) throw new Error(`no script ${name}`)
+  const json = JSON.stringify(argument)
+  try {
+    return await redis.evalsha(script.sha, 0, json)
+  } catch (error) {
+    if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
+    return await redis.eval(script.text, 0, json)
+  }
+}

@@ -1,0 +1,47 @@
+-- The risk alerts of users: one unresolved alert a user, with its history and its place in the order of alerts.
+
+local RISKS = { [0] = 'UNKNOWN', 'LOW', 'MEDIUM', 'HIGH', 'IMMINENT' }
+
+local function rank_alert(id, status, level, raised)
+  call('ZADD', alerts_key(status), (4 - level) * 1e13 + raised, id)
+end
+
+-- Appends an alert event to the alert's history and to `told`, the list that goes with the log entry.
+local function tell(told, event, id, kind, level)
+  local text = cjson.encode({
+    id = redis.sha1hex(event.id .. '\0' .. id .. '\0' .. kind .. '\0' .. #told),
+    alertId = id, kind = kind, at = event.at, level = RISKS[level],
+  })
+  told[#told + 1] = text
+  call('RPUSH', history_key(id), text)
+end
+
+-- A risky conversation raises the user's alert, or adds to it. Answers its id.
+local function signal(event, record, keys, told)
+  local id = record.alert
+  if id then
+    local key = alert_key(id)
+    local raised, status = tonumber(call('HGET', key, 'raised') or event.at), call('HGET', key, 'status') or 'OPEN'
+    call('HSET', key, 'user', event.user, 'status', status, 'raised', raised,
+      'seen', math.max(event.occurred, tonumber(call('HGET', key, 'seen') or 0)))
+    call('HINCRBY', key, 'occurrences', 1)
+    tell(told, event, id, 'OCCURRED', event.risk)
+    if event.risk > record.level then
+      record.level = event.risk
+      call('HSET', key, 'level', event.risk)
+      call('HINCRBY', key, 'version', 1)
+      rank_alert(id, status, event.risk, raised)
+      tell(told, event, id, 'LEVEL_RAISED', event.risk)
+    end
+    return id
+  end
+  local since = math.max(tonumber(call('HGET', TOMBSTONES, event.mark) or 0), tonumber(call('HGET', EXPIRIES, event.mark) or 0))
+  id = redis.sha1hex(event.user .. '\0' .. string.format('%d', since) .. '\0' .. string.format('%d', record.raised))
+  call('HSET', alert_key(id), 'user', event.user, 'level', event.risk, 'status', 'OPEN', 'occurrences', 1, 'raised', event.at,
+    'seen', event.occurred, 'conversation', event.id, 'version', 1, 'trigger', event.body)
+  call('RPUSH', keys.alerts, id)
+  rank_alert(id, 'OPEN', event.risk, event.at)
+  record.alert, record.level, record.raised = id, event.risk, record.raised + 1
+  tell(told, event, id, 'RAISED', event.risk)
+  return id
+end

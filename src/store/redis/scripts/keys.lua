@@ -1,0 +1,55 @@
+-- Every key of a data set, built here and nowhere else. `user:…` keys are the predecessor's, in its formats; all others
+-- begin with xinyi: and never end in one of its four suffixes. A data set is one log on one Redis server.
+local META = 'xinyi:meta' -- hash: format, dataSetId, epoch, tombstoneKey, n (newest index), trimmed (newest index trimmed off the log)
+local POSITIONS = 'xinyi:positions' -- hash: origin -> seq
+local POLICIES = 'xinyi:policies' -- list, oldest first: JSON {n, at, limits}
+local TOMBSTONES = 'xinyi:tombstones' -- hash: mark of an erased user -> ms
+local EXPIRIES = 'xinyi:expiries' -- hash: mark of an expired user -> ms
+local LOG = 'xinyi:log' -- stream, entry n-0: origin seq id user kind at occurred fingerprint body outcome alerts
+local USERS = 'xinyi:users' -- hash: user id -> JSON record (users.lua)
+local BY_ACTIVE = 'xinyi:order:active' -- zset: user id, lastActiveAt
+local BY_CREATED = 'xinyi:order:created' -- zset: user id, createdAt
+local BY_RISK = 'xinyi:order:risk' -- zset: user id, risk rank * 1e13 + lastActiveAt
+local BY_NAME = 'xinyi:order:name' -- zset: user id, 0
+local ALERTED = 'xinyi:alerted' -- set: users with an unresolved alert
+local VOCABULARY = 'xinyi:vocabulary' -- zset: topic, -number of users
+
+local STATUSES = { 'OPEN', 'ACKNOWLEDGED', 'RESOLVED' }
+local ATTENTIONS = { 'NONE', 'WATCH', 'NEEDS_ATTENTION' }
+
+local function attention_key(attention) return 'xinyi:attention:' .. attention end -- set of user ids
+local function alerts_key(status) return 'xinyi:order:alerts:' .. status end -- zset: alert id, (4 - level rank) * 1e13 + raisedAt
+local function topic_key(name) return 'xinyi:topic:' .. name .. ':users' end -- zset: user id, 0
+local function alert_key(id) return 'xinyi:alert:' .. id end -- hash: user level status occurrences raised seen conversation version trigger
+local function history_key(id) return 'xinyi:alert:' .. id .. ':history' end -- list, oldest first: JSON of alert events
+
+-- The keys of one user.
+local function keys_of(user)
+  return {
+    profile = 'user:' .. user .. ':profile', -- hash
+    conversations = 'user:' .. user .. ':conversations', -- list, newest first: JSON
+    emotions = 'user:' .. user .. ':emotions', -- list, newest first: JSON
+    words = 'user:' .. user .. ':topics', -- set, for the predecessor
+    tally = 'xinyi:user:' .. user .. ':tally', -- hash: topic -> "count first last"
+    seen = 'xinyi:user:' .. user .. ':seen', -- hash: id -> "acceptedAt fingerprint alert"
+    ids = 'xinyi:user:' .. user .. ':ids', -- zset: id, acceptedAt
+    entries = 'xinyi:user:' .. user .. ':entries', -- list: indexes of this user's entries in the log
+    alerts = 'xinyi:user:' .. user .. ':alerts', -- list, oldest first: alert ids
+  }
+end
+
+-- Every command on a key goes through `call`; scripts that write replace it (heal.lua).
+local call = redis.call
+
+-- A read of a key that may be of another type: the empty answer then.
+local function get(empty, ...)
+  local answer = redis.pcall(...)
+  if type(answer) == 'table' and answer.err then return empty end
+  return answer
+end
+
+local function parse(text)
+  local ok, value = pcall(cjson.decode, text)
+  if ok and type(value) == 'table' then return value end
+  return nil
+end

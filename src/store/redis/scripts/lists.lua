@@ -1,0 +1,97 @@
+-- Lists of JSON items with `at` (ms) and `id`, ordered newest first by (at, id); and sorted sets, ordered by (score, member).
+-- Elements that are not such JSON are passed over: they belong to the place of the next readable one.
+
+local DAY = 86400000
+
+-- Order of bytes. Lua's own < on strings follows the server's locale.
+local function less(a, b)
+  for i = 1, math.min(#a, #b) do
+    local x, y = a:byte(i), b:byte(i)
+    if x ~= y then return x < y end
+  end
+  return #a < #b
+end
+
+local function newer(at, id, other_at, other_id)
+  if at ~= other_at then return at > other_at end
+  return less(other_id, id)
+end
+
+local function item(element)
+  local value = element and parse(element)
+  if value and type(value.at) == 'number' and type(value.id) == 'string' then return value end
+  return nil
+end
+
+-- The least i in [low, high] for which passed(i) is false; passed is true up to some point and false from there on.
+local function search(low, high, passed)
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    if passed(middle) then low = middle + 1 else high = middle end
+  end
+  return low
+end
+
+-- How many elements of a list are newer than (at, id), or are that very item where `too` is set.
+local function place(key, length, at, id, too)
+  local low, high = 0, length
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    local probe, found = middle, nil
+    while probe < high do
+      found = item(call('LINDEX', key, probe))
+      if found then break end
+      probe = probe + 1
+    end
+    if not found then high = middle
+    elseif newer(found.at, found.id, at, id) or (too and found.at == at and found.id == id) then low = probe + 1
+    else high = middle end
+  end
+  return low
+end
+
+-- How many elements of a list occurred at or after `floor`.
+local function place_of_time(key, length, floor)
+  if length == 0 or floor == -math.huge then return length end
+  local oldest = item(call('LINDEX', key, length - 1))
+  if oldest and oldest.at >= floor then return length end
+  return place(key, length, floor, '', false)
+end
+
+-- Puts an item in its place and keeps at most `cap` (0: any number). Answers its place, or nil where it has none.
+local function insert(key, at, id, element, cap)
+  local newest = item(call('LINDEX', key, 0))
+  local before, length = 0, call('LLEN', key)
+  if length > 0 and not (newest and newer(at, id, newest.at, newest.id)) then before = place(key, length, at, id, false) end
+  if cap > 0 and before >= cap then return nil end
+  if before == 0 then
+    call('LPUSH', key, element)
+  elseif before == length then
+    call('RPUSH', key, element)
+  else
+    local head = call('LRANGE', key, 0, before - 1)
+    call('LTRIM', key, before, -1)
+    call('LPUSH', key, element)
+    for i = #head, 1, -1 do call('LPUSH', key, head[i]) end
+  end
+  if cap > 0 and length >= cap then call('LTRIM', key, 0, cap - 1) end
+  return before
+end
+
+-- Lets a list expire a day after its newest item, of time `newest`, is past the retention. A deadline that is already past by
+-- this server's clock is left to the sweep: the writer's clock decides what is kept, not ours.
+local server_time
+local function expire_after(key, newest, days)
+  local deadline = newest + (days + 1) * DAY
+  server_time = server_time or tonumber(redis.call('TIME')[1]) * 1000
+  if days > 0 and deadline > server_time then call('PEXPIREAT', key, deadline) else call('PERSIST', key) end
+end
+
+-- Where a page begins and ends (exclusive) in an ordering of `length` places. place_of(key, too) counts what comes before a key.
+local function bounds(page, low, high, place_of)
+  if page.after then low = math.max(low, place_of(page.after, true)) end
+  if page.before then high = math.min(high, place_of(page.before, false)) end
+  if high < low then high = low end
+  if page.take == 'first' then high = math.min(high, low + page.limit) else low = math.max(low, high - page.limit) end
+  return low, high
+end

@@ -1,0 +1,121 @@
+-- read: answers a batch of reads at one moment. ARGV[1] JSON {epoch, now (ms), candidates, requests: [{kind, …}]}, as in store.ts, but
+-- risks as ranks. Answers {'stale'} or {'ok', answer, …}; the shapes are read in decode.ts.
+local batch = cjson.decode(ARGV[1])
+
+-- Whether decode.ts will be able to read it.
+local function whole(list, value)
+  if not value or type(value.rank) ~= 'number' then return false end
+  local score = value.score
+  if list == 'conversations' then
+    if type(value.query) ~= 'string' or type(value.response) ~= 'string' or type(value.topics) ~= 'table' then return false end
+    if type(value.references_count) ~= 'number' then return false end
+    score = value.emotion_score
+  end
+  return score == cjson.null or type(score) == 'number'
+end
+
+-- {low, high, length, element, …}. With `checked`, unreadable elements and those below minRisk are left out on the way: {behind, ahead, element, …}.
+local function page_of_list(list, request)
+  local keys = keys_of(request.userId)
+  local record = load_user(request.userId, keys)
+  if not record then return request.checked and { 0, 0 } or { 0, 0, 0 } end
+  local key = keys[list]
+  local first, length = 0, visible(list, key, record.rev, batch.now)
+  if request.from and length > 0 then length = place_of_time(key, length, request.from) end
+  if request.to and length > 0 then first = math.min(length, place_of_time(key, length, request.to + 1)) end
+  local page = request.page
+  local function at(probe, too) return place(key, length, probe[1], probe[2], too) end
+  if not request.checked then
+    local low, high = bounds(page, first, length, at)
+    local answer = { low - first, high - first, length - first }
+    if high > low then for _, element in ipairs(redis.call('LRANGE', key, low, high - 1)) do answer[#answer + 1] = element end end
+    return answer
+  end
+  local low, high = bounds({ take = page.take, limit = math.huge, after = page.after, before = page.before }, first, length, at)
+  local forward, found = page.take == 'first', {}
+  local probe, stop, step = low, high, 1
+  if not forward then probe, stop, step = high - 1, low - 1, -1 end
+  while probe ~= stop do
+    local element = redis.call('LINDEX', key, probe)
+    local value = item(element)
+    if whole(list, value) and (not request.minRisk or value.rank >= request.minRisk) then
+      if #found == page.limit then break end
+      table.insert(found, forward and #found + 1 or 1, element)
+    end
+    probe = probe + step
+  end
+  local more = probe ~= stop
+  table.insert(found, 1, (forward and low > first or not forward and more) and 1 or 0)
+  table.insert(found, 2, (forward and more or not forward and high < length) and 1 or 0)
+  return found
+end
+
+local function find_item(list, request)
+  local keys = keys_of(request.userId)
+  local record = load_user(request.userId, keys)
+  if not record then return {} end
+  local count = visible(list, keys[list], record.rev, batch.now)
+  for _, element in ipairs(count > 0 and redis.call('LRANGE', keys[list], 0, count - 1) or {}) do
+    local value = item(element)
+    if value and value.id == request.id then return { element } end
+  end
+  return {}
+end
+
+local function alerts_of(user)
+  local answer = {}
+  for _, id in ipairs(get({}, 'LRANGE', keys_of(user).alerts, 0, -1)) do
+    answer[#answer + 1], answer[#answer + 2] = id, get({}, 'HGETALL', alert_key(id))
+  end
+  return answer
+end
+
+local function overview()
+  local oldest = ''
+  for rank = 2, 4 do
+    local from = (4 - rank) * 1e13
+    local found = get({}, 'ZRANGEBYSCORE', alerts_key('OPEN'), from, '(' .. string.format('%d', from + 1e13), 'WITHSCORES', 'LIMIT', 0, 1)
+    if found[2] and (oldest == '' or found[2] - from < oldest) then oldest = found[2] - from end
+  end
+  local high = '(' .. string.format('%d', 2e13)
+  return {
+    get(0, 'ZCARD', BY_NAME), get(0, 'ZCOUNT', BY_ACTIVE, batch.now - DAY, '+inf'), get(0, 'ZCARD', alerts_key('OPEN')),
+    get(0, 'ZCOUNT', alerts_key('OPEN'), '-inf', high) + get(0, 'ZCOUNT', alerts_key('ACKNOWLEDGED'), '-inf', high), oldest,
+  }
+end
+
+local READ = {
+  user = function(request) return { record_text(request.userId) } end,
+  users = function(request)
+    local order = ORDERS[request.order]
+    if next(request.filter) then return filtered_users(order, request.filter, request.page, batch.candidates) end
+    return page_of_users(order.key, order.descending, request.page)
+  end,
+  conversations = function(request) return page_of_list('conversations', request) end,
+  conversation = function(request) return find_item('conversations', request) end,
+  emotions = function(request) return page_of_list('emotions', request) end,
+  emotion = function(request) return find_item('emotions', request) end,
+  userTopics = function(request) return get({}, 'HGETALL', keys_of(request.userId).tally) end,
+  topic = function(request) return { get(false, 'ZSCORE', VOCABULARY, request.name) or '' } end,
+  topics = function(request)
+    local order = ordering(VOCABULARY, false)
+    local low, high = bounds(request.page, 0, order.length, order.place_of)
+    return { low, high, order.length, order.slice(low, high) }
+  end,
+  topicUsers = function(request) return page_of_users(topic_key(request.name), false, request.page) end,
+  alert = function(request) return get({}, 'HGETALL', alert_key(request.alertId)) end,
+  alerts = function(request) return page_of_alerts(request.status, request.least, request.page) end,
+  userAlerts = function(request) return alerts_of(request.userId) end,
+  alertHistory = function(request)
+    local key, page = history_key(request.alertId), request.page
+    local length = get(0, 'LLEN', key)
+    local low, high = bounds(page, 0, length, function(place, too) return place[1] + (too and 1 or 0) end)
+    return { low, high, length, high > low and redis.call('LRANGE', key, low, high - 1) or {} }
+  end,
+  overview = overview,
+}
+
+if redis.call('HGET', META, 'epoch') ~= batch.epoch then return { 'stale' } end
+local answers = { 'ok' }
+for i, request in ipairs(batch.requests) do answers[i + 1] = READ[request.kind](request) end
+return answers

@@ -1,0 +1,60 @@
+-- Clearing, expiry and erasure. The answers count what was visible at the event's acceptedAt: conversations, emotions, topics, alerts, keys.
+
+local function cleared(event, n, keys)
+  local record = load_user(event.user, keys)
+  if not record then return { 'conflict' } end
+  local conversations = drop_list('conversations', keys, record.rev, event.at)
+  local emotions = drop_list('emotions', keys, record.rev, event.at)
+  local topics = drop_topics(event.user, keys)
+  for _, id in ipairs(call('LRANGE', keys.alerts, 0, -1)) do
+    call('HDEL', alert_key(id), 'trigger')
+  end
+  record.rev, record.accepted, record.last = n, math.max(record.accepted, event.at), nil
+  call('RPUSH', keys.entries, n)
+  save_user(event.user, keys, record)
+  return { 'applied', conversations, emotions, topics, 0, 0 }
+end
+
+-- Everything of the user goes, the payloads of its entries in the log too.
+local function remove_user(event, keys, record)
+  local removed = 0
+  for _, key in pairs(keys) do removed = removed + call('EXISTS', key) end
+  local conversations = drop_list('conversations', keys, record and record.rev or 0, event.at)
+  local emotions = drop_list('emotions', keys, record and record.rev or 0, event.at)
+  local topics = drop_topics(event.user, keys)
+  local alerts = call('LRANGE', keys.alerts, 0, -1)
+  for _, id in ipairs(alerts) do
+    for _, status in ipairs(STATUSES) do call('ZREM', alerts_key(status), id) end
+    removed = removed + call('DEL', alert_key(id), history_key(id))
+  end
+  for _, n in ipairs(call('LRANGE', keys.entries, 0, -1)) do call('XDEL', LOG, n .. '-0') end
+  for _, key in pairs(keys) do call('DEL', key) end
+  unindex(event.user)
+  return { 'applied', conversations, emotions, topics, #alerts, removed }
+end
+
+local function erased(event, _, keys)
+  local record = load_user(event.user, keys)
+  local time = math.max(event.at, record and record.accepted or 0, tonumber(call('HGET', TOMBSTONES, event.mark) or 0))
+  local answer = remove_user(event, keys, record)
+  call('HSET', TOMBSTONES, event.mark, time)
+  return answer
+end
+
+local function expired(event, n, keys)
+  local record, days = load_user(event.user, keys), limits().profileDays
+  if not record or days == 0 or (record.active or record.created) + days * DAY > event.at or (record.stripped or -1) >= event.at then
+    return { 'conflict' }
+  end
+  if call('LLEN', keys.alerts) == 0 then
+    local answer = remove_user(event, keys, record)
+    call('HSET', EXPIRIES, event.mark, event.at)
+    return answer
+  end
+  local conversations = drop_list('conversations', keys, record.rev, event.at)
+  local emotions = drop_list('emotions', keys, record.rev, event.at)
+  local topics = drop_topics(event.user, keys)
+  record.rev, record.accepted, record.stripped = n, math.max(record.accepted, event.at), event.at
+  save_user(event.user, keys, record)
+  return { 'applied', conversations, emotions, topics, 0, 0 }
+end

@@ -1,0 +1,16 @@
+-- trim: takes entries accepted before `before` off the head of the log, at most 500 a call. ARGV[1] JSON {epoch, before (ms)}. Answers how many,
+-- those included that were erased before.
+local request = cjson.decode(ARGV[1])
+if redis.call('HGET', META, 'epoch') ~= request.epoch then return 0 end
+local last
+for _, entry in ipairs(get({}, 'XRANGE', LOG, '-', '+', 'COUNT', 500)) do
+  local fields = {}
+  for i = 1, #entry[2], 2 do fields[entry[2][i]] = entry[2][i + 1] end
+  if (tonumber(fields.at) or 0) >= request.before then break end
+  last = tonumber(string.match(entry[1], '^%d+'))
+end
+if not last then return 0 end
+local trimmed = tonumber(redis.call('HGET', META, 'trimmed'))
+redis.call('HSET', META, 'trimmed', last)
+redis.call('XTRIM', LOG, 'MINID', string.format('%d-0', last + 1))
+return last - trimmed

@@ -1,0 +1,24 @@
+import { describe } from 'vitest'
+import type { StoreKind } from '../helpers/stores.ts'
+import { alerts } from './contract/alerts.ts'
+import { hostile } from './contract/hostile.ts'
+import { lists } from './contract/lists.ts'
+import { log } from './contract/log.ts'
+import { recording } from './contract/recording.ts'
+import { removal } from './contract/removal.ts'
+import { retention } from './contract/retention.ts'
+import { userLists } from './contract/users.ts'
+
+/** What every store promises (src/store/store.ts, docs/architecture.md). A new store runs it whole. */
+export function describeStore({ name, open }: StoreKind): void {
+  describe(`the ${name} store`, () => {
+    describe('recording', () => recording(open))
+    describe('retention', () => retention(open))
+    describe('clearing, expiry and erasure', () => removal(open))
+    describe('alerts', () => alerts(open))
+    describe('lists', () => lists(open))
+    describe('users', () => userLists(open))
+    describe('the log', () => log(open))
+    describe('hostile input', () => hostile(open))
+  })
+}

@@ -1,0 +1,120 @@
+import { attentionOf, DAY_MS, type RiskLevel, riskRank, type TopicCount, type User } from '../../src/model.ts'
+import { alertOrder, riskOrder, sliceOf } from '../../src/store/rules.ts'
+import type { Key, Page, ReadKind, Reads, Slice, UserFilter } from '../../src/store/store.ts'
+import type { Model, Person } from './model.ts'
+
+const atLeast = (level: RiskLevel, least: RiskLevel = 'UNKNOWN'): boolean => riskRank(level) >= riskRank(least)
+const byTime = (item: { occurredAt: number; id: string }): Key => [item.occurredAt, item.id]
+
+function descending<T>(values: readonly T[], key: (value: T) => Key, { limit, take, after, before }: Page): Slice<T> {
+  const { items, ...slice } = sliceOf(values, key, { limit, take: take === 'first' ? 'last' : 'first', after: before, before: after })
+  return { ...slice, items: [...items].reverse(), hasPrevious: slice.hasNext, hasNext: slice.hasPrevious }
+}
+
+const filtered = <T>(slice: Slice<T>, ...criteria: unknown[]): Slice<T> =>
+  criteria.some((criterion) => criterion !== undefined) ? { ...slice, total: null } : slice
+
+const userOf = (userId: string, { createdAt, lastActiveAt, totalChats, totalRiskAlerts, last3, alerts }: Person): User => {
+  const [newest, open] = [last3.at(-1)?.riskLevel ?? 'UNKNOWN', alerts.at(-1)?.alert.level ?? 'UNKNOWN']
+  const counters = { userId, createdAt, lastActiveAt, totalChats, totalRiskAlerts }
+  return {
+    ...counters,
+    currentRisk: atLeast(open, newest) ? open : newest,
+    attention: attentionOf(last3.map(({ riskLevel }) => riskLevel)),
+  }
+}
+
+const matches = ({ minRisk, attention, topics, activeSince, search, hasOpenAlert }: UserFilter, user: User, person: Person): boolean =>
+  atLeast(user.currentRisk, minRisk) &&
+  (attention === undefined || user.attention === attention) &&
+  (topics === undefined || topics.some((name) => person.topics.has(name))) &&
+  (activeSince === undefined || (user.lastActiveAt ?? 0) >= activeSince) &&
+  user.userId.startsWith(search ?? '') &&
+  (hasOpenAlert === undefined || person.alerts.length > 0 === hasOpenAlert)
+
+const usersOf = ({ people }: Model, test: (user: User, person: Person) => boolean = () => true): User[] =>
+  [...people].flatMap(([userId, person]) => {
+    const user = userOf(userId, person)
+    return test(user, person) ? [user] : []
+  })
+
+const alertsOf = ({ people }: Model) => [...people.values()].flatMap(({ alerts }) => alerts)
+
+function topicsOf({ people }: Model): TopicCount[] {
+  const names = [...people.values()].flatMap(({ topics }) => [...topics.keys()])
+  return [...new Set(names)].map((name) => ({ name, userCount: names.filter((each) => each === name).length }))
+}
+
+function listsOf(model: Model, userId: string, now: number) {
+  const person = model.people.get(userId)
+  return person ? model.lists(person, now) : { conversations: [], emotions: [] }
+}
+
+const ANSWERS: { [K in ReadKind]: (model: Model, ask: Reads[K]['ask'], now: number) => Reads[K]['answer'] } = {
+  user: (model, { userId }) => usersOf(model, (user) => user.userId === userId)[0] ?? null,
+  users: (model, { order, filter, page }) => {
+    const found = usersOf(model, (user, person) => matches(filter, user, person))
+    const keyOf = ({ userId, createdAt, lastActiveAt, currentRisk }: User): Key => {
+      if (order === 'CREATED_DESC') return [createdAt, userId]
+      return [order === 'RISK_DESC' ? riskOrder(currentRisk, lastActiveAt) : (lastActiveAt ?? 0), userId]
+    }
+    const slice = order === 'USER_ID_ASC' ? sliceOf(found, ({ userId }) => [0, userId], page) : descending(found, keyOf, page)
+    return filtered(slice, ...Object.values(filter))
+  },
+  conversations: (model, { userId, minRisk, page }, now) => {
+    const found = listsOf(model, userId, now).conversations.filter(({ riskLevel }) => atLeast(riskLevel, minRisk))
+    return filtered(descending(found, byTime, page), minRisk)
+  },
+  conversation: (model, { userId, id }, now) => listsOf(model, userId, now).conversations.find((each) => each.id === id) ?? null,
+  emotions: (model, { userId, from, to, page }, now) => {
+    const found = listsOf(model, userId, now).emotions.filter(
+      ({ occurredAt }) => occurredAt >= (from ?? 0) && occurredAt <= (to ?? Infinity),
+    )
+    return filtered(descending(found, byTime, page), from, to)
+  },
+  emotion: (model, { userId, id }, now) => listsOf(model, userId, now).emotions.find((each) => each.id === id) ?? null,
+  userTopics: ({ people }, { userId }) => [...(people.get(userId)?.topics.values() ?? [])],
+  topic: (model, { name }) => topicsOf(model).find((each) => each.name === name) ?? null,
+  topics: (model, { page }) => sliceOf(topicsOf(model), ({ name, userCount }) => [-userCount, name], page),
+  topicUsers: (model, { name, page }) =>
+    sliceOf(
+      usersOf(model, (_, { topics }) => topics.has(name)),
+      ({ userId }) => [0, userId],
+      page,
+    ),
+  alert: (model, { alertId }) => alertsOf(model).find(({ alert }) => alert.id === alertId)?.alert ?? null,
+  alerts: (model, { status, minLevel, page }) => {
+    const found = alertsOf(model).map(({ alert }) => alert)
+    const wanted = found.filter((alert) => (status?.includes(alert.status) ?? true) && atLeast(alert.level, minLevel))
+    return filtered(
+      sliceOf(wanted, ({ level, raisedAt, id }) => [alertOrder(level, raisedAt), id], page),
+      status,
+      minLevel,
+    )
+  },
+  userAlerts: ({ people }, { userId, status, page }) => {
+    const found = (people.get(userId)?.alerts ?? []).map(({ alert }) => alert)
+    const wanted = found.filter((alert) => status?.includes(alert.status) ?? true)
+    return filtered(
+      descending(wanted, ({ raisedAt, id }) => [raisedAt, id], page),
+      status,
+    )
+  },
+  alertHistory: (model, { alertId, page }) => {
+    const history = alertsOf(model).find(({ alert }) => alert.id === alertId)?.history ?? []
+    return sliceOf(history, (event) => [history.indexOf(event), event.id], page)
+  },
+  overview: (model, _, now) => {
+    const open = alertsOf(model).map(({ alert }) => alert)
+    return {
+      users: model.people.size,
+      activeUsers: usersOf(model, ({ lastActiveAt }) => (lastActiveAt ?? 0) >= now - DAY_MS).length,
+      openAlerts: open.length,
+      unassignedHigh: open.filter(({ level }) => atLeast(level, 'HIGH')).length,
+      oldestOpenRaisedAt: open.length ? Math.min(...open.map(({ raisedAt }) => raisedAt)) : null,
+    }
+  },
+}
+
+export const answer = <K extends ReadKind>(model: Model, request: { kind: K } & Reads[K]['ask'], now: number): Reads[K]['answer'] =>
+  ANSWERS[request.kind](model, request, now)

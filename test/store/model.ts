@@ -1,0 +1,269 @@
+import { createHash } from 'node:crypto'
+import {
+  type AlertEvent,
+  type AlertEventKind,
+  type Conversation,
+  DAY_MS,
+  type EmotionPoint,
+  isRisky,
+  type RetentionLimits,
+  type RiskAlert,
+  riskRank,
+  type UserTopic,
+} from '../../src/model.ts'
+import { compareBytes, compareKeys, type Keep, keepOf, type Policy } from '../../src/store/rules.ts'
+import type { Answers, Event, Key, LogEntry, Outcome, ReadRequest, Removed, Store } from '../../src/store/store.ts'
+import { answer } from './model.reads.ts'
+
+export interface Person {
+  rev: number
+  createdAt: number
+  lastActiveAt: number | null
+  totalChats: number
+  totalRiskAlerts: number
+  accepted: number
+  strippedAt: number | null
+  /** Oldest first; so are emotions and last3. */
+  conversations: Conversation[]
+  emotions: EmotionPoint[]
+  last3: EmotionPoint[]
+  topics: Map<string, UserTopic>
+  seen: Map<string, { acceptedAt: number; fingerprint: string; alertId: string | null }>
+  alerts: { alert: RiskAlert; history: AlertEvent[] }[]
+}
+
+type Recorded = Extract<Event, { kind: 'recorded' }>
+type Item = { occurredAt: number; id: string }
+
+const keyOf = (item: Item): Key => [item.occurredAt, item.id]
+const inOrder = <T extends Item>(items: readonly T[]): T[] => [...items].sort((a, b) => compareKeys(keyOf(a), keyOf(b)))
+const sha1 = (...parts: (string | number)[]): string => createHash('sha1').update(parts.join('\0')).digest('hex')
+const keep = <T extends Item>(items: readonly T[], { cap, floor }: Keep): T[] => {
+  const fresh = items.filter((item) => item.occurredAt >= floor)
+  return fresh.slice(Math.max(0, fresh.length - cap))
+}
+/** The state machine of docs/architecture.md, eager and simple, against which the stores are compared. */
+export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'log'> {
+  readonly people = new Map<string, Person>()
+  readonly #positions = new Map<string, number>()
+  readonly #policies: Policy[] = []
+  readonly #tombstones = new Map<string, number>()
+  readonly #expiries = new Map<string, number>()
+  readonly #log: LogEntry[] = []
+
+  async append(events: readonly Event[]): Promise<Outcome[]> {
+    return events.map((event) => this.#append(event))
+  }
+
+  async policy(): Promise<RetentionLimits | null> {
+    return this.#policies.at(-1)?.limits ?? null
+  }
+
+  async log(after: number, limit: number): Promise<LogEntry[]> {
+    return this.#log.slice(after, after + limit)
+  }
+
+  async read<const R extends readonly ReadRequest[]>(requests: R, now: number): Promise<Answers<R>> {
+    return requests.map((request) => answer(this, request, now)) as Answers<R>
+  }
+
+  /** The users whose own expiry is due. */
+  due(now: number): { userId: string; deadline: number }[] {
+    return [...this.people].flatMap(([userId, person]) => {
+      const deadline = this.#deadline(person)
+      return deadline === null || deadline > now || (person.strippedAt ?? -1) >= deadline ? [] : [{ userId, deadline }]
+    })
+  }
+
+  /** What is visible of a person's lists. */
+  lists(person: Person, now: number): { conversations: Conversation[]; emotions: EmotionPoint[] } {
+    const kept = keepOf(this.#policies, person.rev, now)
+    return { conversations: keep(person.conversations, kept.conversations), emotions: keep(person.emotions, kept.emotions) }
+  }
+
+  #deadline(person: Person): number | null {
+    const days = this.#limits?.profileDays
+    return days ? (person.lastActiveAt ?? person.createdAt) + days * DAY_MS : null
+  }
+
+  get #limits(): RetentionLimits | undefined {
+    return this.#policies.at(-1)?.limits
+  }
+
+  #append(event: Event): Outcome {
+    const position = this.#positions.get(event.origin) ?? 0
+    if (event.seq <= position) return { type: 'known', position }
+    if (event.seq > position + 1) return { type: 'gap', position }
+    this.#positions.set(event.origin, event.seq)
+    const n = this.#log.length + 1
+    const told: AlertEvent[] = []
+    const outcome = this.#apply(event, n, told)
+    if (outcome.type === 'known' || outcome.type === 'gap' || outcome.type === 'stale') throw new Error('not an outcome of applying')
+    this.#log.push({ n, event: outcome.type === 'applied' ? settled(event) : null, outcome: outcome.type, alertEvents: told })
+    return outcome
+  }
+
+  #apply(event: Event, n: number, told: AlertEvent[]): Outcome {
+    const { user, acceptedAt } = event
+    const applied = (removed: Removed | null): Outcome => ({ type: 'applied', n, kept: false, alertId: null, removed })
+    if (event.kind === 'policy') {
+      this.#policies.push({ n, at: acceptedAt, limits: event.payload.limits })
+      return applied(null)
+    }
+    const known = this.people.get(user)
+    if (event.kind === 'erased') {
+      this.#tombstones.set(user, Math.max(acceptedAt, known?.accepted ?? 0, this.#tombstones.get(user) ?? 0))
+      this.#forget(user)
+      const removed = this.#remove(known, acceptedAt, true)
+      this.people.delete(user)
+      return applied(removed)
+    }
+    const erasedAt = this.#tombstones.get(user)
+    if (erasedAt !== undefined && Math.min(acceptedAt, event.occurredAt) <= erasedAt) return { type: 'dead', n, erasedAt }
+    if (event.kind === 'recorded') return this.#record(event, n, told)
+    if (!known) return { type: 'conflict', n }
+    if (event.kind === 'cleared') {
+      const removed = this.#remove(known, acceptedAt, false)
+      known.last3 = []
+      for (const each of known.alerts) each.alert = { ...each.alert, trigger: null }
+      this.#touch(known, n, acceptedAt)
+      return applied(removed)
+    }
+    const deadline = this.#deadline(known)
+    if (deadline === null || deadline > acceptedAt || (known.strippedAt ?? -1) >= acceptedAt) return { type: 'conflict', n }
+    const removed = this.#remove(known, acceptedAt, false)
+    known.strippedAt = acceptedAt
+    this.#touch(known, n, acceptedAt)
+    if (known.alerts.length === 0) {
+      this.people.delete(user)
+      this.#expiries.set(user, acceptedAt)
+      this.#forget(user)
+    }
+    return applied(removed)
+  }
+
+  #record(event: Recorded, n: number, told: AlertEvent[]): Outcome {
+    const { id, user, acceptedAt, occurredAt, payload } = event
+    const { riskLevel } = payload
+    const person = this.people.get(user) ?? newcomer(event, n)
+    const memory = person.seen.get(id)
+    if (memory && (memory.acceptedAt >= acceptedAt - 7 * DAY_MS || amongNewest(person, id, 1_000))) {
+      return memory.fingerprint === payload.fingerprint ? { type: 'duplicate', n, alertId: memory.alertId } : { type: 'conflict', n }
+    }
+    this.people.set(user, person)
+    this.#meetPolicies(person, acceptedAt)
+    this.#touch(person, n, acceptedAt)
+    person.createdAt = Math.min(person.createdAt, occurredAt)
+    person.lastActiveAt = Math.max(person.lastActiveAt ?? 0, occurredAt)
+    person.totalChats += 1
+    if (isRisky(riskLevel)) person.totalRiskAlerts += 1
+
+    const { fingerprint: _, emotionScore, ...said } = payload
+    const conversation = { id, userId: user, occurredAt, ...said, emotionScore: clean(emotionScore) }
+    const point = { id, userId: user, occurredAt, score: clean(emotionScore), riskLevel }
+    const limits = this.#limits
+    const insert = <T extends Item>(list: readonly T[], item: T, cap = 0, days = 0): T[] =>
+      days && occurredAt < acceptedAt - days * DAY_MS ? [...list] : inOrder([...list, item]).slice(cap ? -cap : 0)
+    person.conversations = insert(person.conversations, conversation, limits?.conversations, limits?.conversationsDays)
+    person.emotions = insert(person.emotions, point, limits?.emotions, limits?.emotionsDays)
+    person.last3 = insert(person.last3, point, 3)
+    for (const name of payload.topics) {
+      const topic = person.topics.get(name) ?? { name, count: 0, firstSeenAt: occurredAt, lastSeenAt: occurredAt }
+      const [firstSeenAt, lastSeenAt] = [Math.min(topic.firstSeenAt, occurredAt), Math.max(topic.lastSeenAt, occurredAt)]
+      person.topics.set(name, { name, count: topic.count + 1, firstSeenAt, lastSeenAt })
+    }
+    const alertId = isRisky(riskLevel) && acceptedAt - occurredAt <= DAY_MS ? this.#signal(person, event, told) : null
+    person.seen.set(id, { acceptedAt, fingerprint: payload.fingerprint, alertId })
+    return { type: 'applied', n, kept: person.conversations.includes(conversation), alertId, removed: null }
+  }
+
+  #signal(person: Person, { id, user, acceptedAt, occurredAt, payload }: Recorded, told: AlertEvent[]): string {
+    const { query, response, riskLevel } = payload
+    // Nothing resolves an alert yet, so that a person's only one is open.
+    let open = person.alerts.at(-1)
+    const tell = (alertId: string, kind: AlertEventKind): AlertEvent => {
+      const event = { id: sha1(id, alertId, kind, told.length), alertId, kind, at: acceptedAt, actor: null, note: null, level: riskLevel }
+      told.push(event)
+      return event
+    }
+    if (!open) {
+      const since = Math.max(this.#tombstones.get(user) ?? 0, this.#expiries.get(user) ?? 0)
+      const alertId = sha1(user, since, person.alerts.length)
+      const trigger = { occurredAt, query, response, riskLevel }
+      const times = { raisedAt: acceptedAt, lastSeenAt: occurredAt }
+      const counts = { occurrences: 1, version: 1 }
+      open = {
+        alert: { id: alertId, userId: user, level: riskLevel, status: 'OPEN', ...times, ...counts, conversationId: id, trigger },
+        history: [tell(alertId, 'RAISED')],
+      }
+      person.alerts.push(open)
+      return alertId
+    }
+    const { alert, history } = open
+    history.push(tell(alert.id, 'OCCURRED'))
+    open.alert = { ...alert, occurrences: alert.occurrences + 1, lastSeenAt: Math.max(alert.lastSeenAt, occurredAt) }
+    if (riskRank(riskLevel) > riskRank(alert.level)) {
+      history.push(tell(alert.id, 'LEVEL_RAISED'))
+      open.alert = { ...open.alert, level: riskLevel, version: alert.version + 1 }
+    }
+    return alert.id
+  }
+
+  #meetPolicies(person: Person, now: number): void {
+    if (!this.#policies.some(({ n }) => n > person.rev)) return
+    Object.assign(person, this.lists(person, now))
+  }
+
+  #touch(person: Person, n: number, acceptedAt: number): void {
+    person.rev = n
+    person.accepted = Math.max(person.accepted, acceptedAt)
+  }
+
+  /** Takes what a user said, and that they cleared it, out of the log. Erasures and expiries stay: they decide what comes after them. */
+  #forget(user: string): void {
+    this.#log.forEach(({ n, event }, i) => {
+      if (event?.user === user && (event.kind === 'recorded' || event.kind === 'cleared')) {
+        this.#log[i] = { n, event: null, outcome: 'erased', alertEvents: [] }
+      }
+    })
+  }
+
+  /** Empties the lists, and answers what went. */
+  #remove(person: Person | undefined, now: number, alerts: boolean): Removed {
+    const none = { conversations: 0, emotions: 0, topics: 0, alerts: 0, redisKeys: null, sqliteRows: 0 }
+    if (!person) return none
+    const { conversations, emotions } = this.lists(person, now)
+    const counts = { conversations: conversations.length, emotions: emotions.length, topics: person.topics.size }
+    person.conversations = []
+    person.emotions = []
+    person.topics.clear()
+    return { ...none, ...counts, alerts: alerts ? person.alerts.length : 0 }
+  }
+}
+
+const clean = (score: number | null): number | null => (score === null ? null : score + 0)
+
+/** An event as it is told again: minus zero is zero. */
+const settled = (event: Event): Event =>
+  event.kind === 'recorded' ? { ...event, payload: { ...event.payload, emotionScore: clean(event.payload.emotionScore) } } : event
+
+const newcomer = ({ acceptedAt, occurredAt }: Recorded, rev: number): Person => ({
+  rev,
+  createdAt: occurredAt,
+  lastActiveAt: null,
+  totalChats: 0,
+  totalRiskAlerts: 0,
+  accepted: acceptedAt,
+  strippedAt: null,
+  conversations: [],
+  emotions: [],
+  last3: [],
+  topics: new Map(),
+  seen: new Map(),
+  alerts: [],
+})
+
+function amongNewest({ seen }: Person, id: string, count: number): boolean {
+  const newest = [...seen].sort(([a, x], [b, y]) => y.acceptedAt - x.acceptedAt || compareBytes(b, a)).slice(0, count)
+  return newest.some(([each]) => each === id)
+}

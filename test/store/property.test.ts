@@ -1,0 +1,166 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { type Attention, DAY_MS, type RiskLevel } from '../../src/model.ts'
+import type { Event, Outcome, Store } from '../../src/store/store.ts'
+import { HOUR, NOW, Origin } from '../helpers/events.ts'
+import { type OpenedStore, stores } from '../helpers/stores.ts'
+import { ALL, snapshot } from './contract/harness.ts'
+import { Model } from './model.ts'
+
+// Few of everything, so that events collide; the two strange names differ in the order of their UTF-8 and UTF-16 forms.
+const user = fc.constantFrom('a', '\uff61', '\u{10000}')
+const id = fc.constantFrom('1', '2', '\uff61', '\u{10000}')
+/** The clock steps forward and back, within less than the 30 days of the log. */
+const clock = fc.constantFrom(0, 0, 1, HOUR, DAY_MS, DAY_MS + 1, 2 * DAY_MS, 5 * DAY_MS, 12 * DAY_MS, 20 * DAY_MS).map((step) => NOW + step)
+const late = fc.constantFrom(0, 0, 0, 1, HOUR, DAY_MS, DAY_MS + 1, 3 * DAY_MS, 10 * DAY_MS, -30_000)
+const few = fc.constantFrom(0, 1, 2, 3, 5)
+const limits = fc.record({
+  conversations: few,
+  conversationsDays: few,
+  emotions: few,
+  emotionsDays: few,
+  profileDays: fc.constantFrom(0, 1, 1, 2, 5),
+})
+const plain = { query: 'one', riskLevel: 'LOW', emotionScore: null, topics: ['t'] } as const
+const said = fc.constantFrom(
+  plain,
+  plain,
+  { ...plain, query: 'two\0' },
+  { ...plain, riskLevel: 'MEDIUM', emotionScore: 0.1 + 0.2 } as const,
+  { ...plain, riskLevel: 'HIGH', topics: ['\uff61', '\u{10000}'] } as const,
+  { ...plain, riskLevel: 'HIGH', emotionScore: -0, topics: [] } as const,
+  { ...plain, riskLevel: 'IMMINENT', topics: ['t', '\u{10000}'] } as const,
+  { ...plain, riskLevel: 'UNKNOWN', topics: [] } as const,
+)
+
+type Step = { clock: number; origin: 'A' | 'B'; numbering: 'next' | 'again' | 'ahead'; act: Act }
+type Act =
+  | { kind: 'recorded'; user: string; id: string; late: number; said: typeof said extends fc.Arbitrary<infer T> ? T : never }
+  | { kind: 'cleared' | 'expired' | 'erased'; user: string }
+  | { kind: 'policy'; limits: typeof limits extends fc.Arbitrary<infer T> ? T : never }
+  | { kind: 'sweep' | 'restart' }
+
+const act: fc.Arbitrary<Act> = fc.oneof(
+  { weight: 12, arbitrary: fc.record({ kind: fc.constant('recorded' as const), user, id, late, said }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('cleared', 'expired', 'expired', 'erased') as fc.Arbitrary<'cleared' | 'expired' | 'erased'>,
+      user,
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('policy' as const), limits }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('sweep' as const, 'sweep' as const, 'restart' as const) }) },
+)
+const numbering = fc.constantFrom('next', 'next', 'next', 'next', 'next', 'next', 'next', 'next', 'next', 'again', 'ahead') as fc.Arbitrary<
+  Step['numbering']
+>
+const step = fc.record({ clock, origin: fc.constantFrom('A', 'B'), numbering, act }) as fc.Arbitrary<Step>
+
+function eventOf({ clock, numbering, act }: Step, origin: Origin): Event | null {
+  const before = origin.seq
+  // `again` sends other content under a number that is taken; `ahead` skips one.
+  if (numbering === 'again') origin.seq = Math.max(0, before - 1)
+  if (numbering === 'ahead') origin.seq = before + 1
+  const event = made(act, clock, origin)
+  if (numbering !== 'next') origin.seq = before
+
+  return event
+}
+
+function made(act: Act, clock: number, origin: Origin): Event | null {
+  switch (act.kind) {
+    case 'recorded':
+      return origin.recorded({ user: act.user, id: act.id, acceptedAt: clock, occurredAt: clock - act.late, ...act.said })
+    case 'policy':
+      return origin.policy(act.limits, clock)
+    case 'cleared':
+    case 'expired':
+    case 'erased':
+      return origin[act.kind](act.user, clock)
+    default:
+      return null
+  }
+}
+
+/** What a store deleted physically is its own affair. */
+const comparable = (outcome: Outcome): Outcome =>
+  outcome.type === 'applied' && outcome.removed ? { ...outcome, removed: { ...outcome.removed, redisKeys: null, sqliteRows: 0 } } : outcome
+
+/** Filters, and pages that begin and end in the middle. */
+async function asked(store: Pick<Store, 'read'>, now: number) {
+  const page = { limit: 2, take: 'last' } as const
+  const filters = [
+    { minRisk: 'MEDIUM' as RiskLevel },
+    { attention: 'WATCH' as Attention },
+    { topics: ['t', '\u{10000}'] },
+    { activeSince: NOW },
+    { search: '\uff61' },
+    { hasOpenAlert: true },
+  ]
+  return store.read(
+    [
+      ...filters.map((filter) => ({ kind: 'users', order: 'RISK_DESC', filter, page: ALL }) as const),
+      { kind: 'users', order: 'LAST_ACTIVE_DESC', filter: {}, page },
+      { kind: 'users', order: 'CREATED_DESC', filter: {}, page: { limit: 2, take: 'first', after: [NOW, '\uff61'] } },
+      { kind: 'conversations', userId: 'a', page: { limit: 2, take: 'first', after: [NOW + DAY_MS, '\uff61'] } },
+      { kind: 'conversations', userId: 'a', minRisk: 'MEDIUM', page: ALL },
+      { kind: 'conversation', userId: 'a', id: '1' },
+      { kind: 'emotions', userId: 'a', page },
+      { kind: 'emotions', userId: 'a', from: NOW, to: NOW + DAY_MS, page: ALL },
+      { kind: 'emotion', userId: 'a', id: '\u{10000}' },
+      { kind: 'topic', name: '\uff61' },
+      { kind: 'alerts', minLevel: 'HIGH', status: ['OPEN'], page: ALL },
+    ],
+    now,
+  )
+}
+
+const runs = Number(process.env.XINYI_PROPERTY_RUNS ?? 60)
+
+test(
+  'any sequence of events gives equal outcomes and equal answers in Redis, in SQLite and in the model',
+  async () => {
+    const sequence = fc.array(step, { minLength: 1, maxLength: 60, size: 'max' })
+    const agree = async (steps: Step[], batch: number) => {
+      const model = new Model()
+      const opened = await Promise.all(stores.map(({ open }) => open()))
+      const origins = { A: new Origin('A'), B: new Origin('B') }
+      let pending: Event[] = []
+      const flush = async () => {
+        const expected = (await model.append(pending)).map(comparable)
+        for (const { store } of opened) {
+          const outcomes = await store.append(pending)
+          expect(outcomes.map(comparable), store.backend).toEqual(expected)
+        }
+        pending = []
+      }
+      for (const [i, step] of steps.entries()) {
+        const event = eventOf(step, origins[step.origin])
+        if (event) pending.push(event)
+        if (!event || pending.length === batch) await flush()
+        if (step.act.kind === 'restart') await Promise.all(opened.map((each) => each.reopen()))
+        // A sweep at a time that no later event is before: what it removes, nobody can ask for any more.
+        if (step.act.kind === 'sweep') await sweep(model, opened, Math.min(...steps.slice(i).map(({ clock }) => clock)))
+      }
+      await flush()
+      for (const now of [Math.max(...steps.map(({ clock }) => clock)), NOW + 22 * DAY_MS]) {
+        const [expected, answers] = [await snapshot(model, now), await asked(model, now)]
+        for (const { store } of opened) {
+          expect(await snapshot(store, now), store.backend).toEqual(expected)
+          expect(await asked(store, now), store.backend).toEqual(answers)
+        }
+      }
+    }
+    await fc.assert(fc.asyncProperty(sequence, fc.integer({ min: 1, max: 8 }), agree), { numRuns: runs })
+  },
+  runs * 2_000,
+)
+
+async function sweep(model: Model, opened: readonly OpenedStore[], now: number): Promise<void> {
+  const byUser = (a: { userId: string }, b: { userId: string }) => (a.userId < b.userId ? -1 : 1)
+  for (const { store } of opened) {
+    const { expiredUsers } = await store.sweep(now)
+    expect([...expiredUsers].sort(byUser), store.backend).toEqual(model.due(now).sort(byUser))
+  }
+}

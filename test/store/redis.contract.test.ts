@@ -1,0 +1,4 @@
+import { redisStore } from '../helpers/stores.ts'
+import { describeStore } from './contract.ts'
+
+describeStore(redisStore)
