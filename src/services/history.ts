@@ -1,0 +1,79 @@
+import { createHash } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
+import { uuidv7 } from 'uuidv7'
+import { badInput, storeUnavailable, XinyiError } from '../errors.ts'
+import type { RetentionLimits } from '../model.ts'
+import type { Removed, Store, SweepReport } from '../store/store.ts'
+import { checkText, checkUserId } from './text.ts'
+import type { LogWriter } from './writer.ts'
+
+const MAX_REASON = 1_000
+/** So many expiries at a time queue up, so that no recording waits behind more. */
+const EXPIRIES_AT_ONCE = 100
+
+/** Removes what has been kept: at someone's wish, or because its time has come. */
+export class History {
+  readonly #store: Store
+  readonly #writer: LogWriter
+  readonly #clock: () => number
+
+  constructor(store: Store, writer: LogWriter, clock: () => number) {
+    this.#store = store
+    this.#writer = writer
+    this.#clock = clock
+  }
+
+  /** Removes conversations, points, topics and the alerts' copies of exchanges; counters and alerts stay. */
+  async clear(userId: string): Promise<{ removedConversations: number }> {
+    const user = checkUserId(userId)
+    const clear = (acceptedAt: number) =>
+      this.#writer.submit({ id: uuidv7(), kind: 'cleared', user, acceptedAt, occurredAt: acceptedAt, payload: {} })
+    let { outcome } = await clear(this.#clock())
+    // The clock was set back behind an erasure; what came after that is there to be cleared all the same.
+    if (outcome.type === 'dead') ({ outcome } = await clear(outcome.erasedAt + 1))
+    if (outcome.type !== 'applied') {
+      throw new XinyiError('NOT_FOUND', 'This user is not known here.', 'There is nothing to clear; check the userId.', { field: 'userId' })
+    }
+    return { removedConversations: outcome.removed?.conversations ?? 0 }
+  }
+
+  /** Removes everything about a user, known here or not, and whatever is still to arrive from before. */
+  async erase(userId: string, reason: string): Promise<Removed> {
+    const user = checkUserId(userId)
+    if (reason.trim() === '') throw badInput('reason is empty.', 'Say why this user is erased; the reason is kept in the log.', 'reason')
+    checkText('reason', reason, { max: MAX_REASON })
+    const { outcome } = await this.#writer.submit({ ...this.#fact(), kind: 'erased', user, payload: { reason } })
+    if (outcome.type !== 'applied' || !outcome.removed)
+      throw storeUnavailable(new Error(`the store answered ${outcome.type} to an erasure`))
+    return outcome.removed
+  }
+
+  /** Makes these limits the data set's own, and returns those they replace; undefined when they were so already. */
+  async applyPolicy(limits: RetentionLimits): Promise<RetentionLimits | null | undefined> {
+    const present = await this.#store.policy()
+    if (isDeepStrictEqual(present, { ...limits })) return undefined
+    await this.#writer.submit({ ...this.#fact(), kind: 'policy', user: '', payload: { limits } })
+    return present
+  }
+
+  /** Removes for good what has been expired for a day, and lets users expire whose time has come. */
+  async sweep(): Promise<SweepReport> {
+    const report = await this.#store.sweep(this.#clock())
+    for (let i = 0; i < report.expiredUsers.length; i += EXPIRIES_AT_ONCE) {
+      const due = report.expiredUsers.slice(i, i + EXPIRIES_AT_ONCE)
+      await Promise.all(due.map(({ userId, deadline }) => this.#expire(userId, deadline)))
+    }
+    return report
+  }
+
+  // Follows from the passing of time alone, so whichever instance says it first, it is one fact with one id.
+  async #expire(user: string, deadline: number): Promise<void> {
+    const id = createHash('sha256').update(`${user}\0expired\0${deadline}`).digest('hex')
+    await this.#writer.submit({ id, kind: 'expired', user, acceptedAt: deadline, occurredAt: deadline, payload: {} })
+  }
+
+  #fact(): { id: string; acceptedAt: number; occurredAt: number } {
+    const now = this.#clock()
+    return { id: uuidv7(), acceptedAt: now, occurredAt: now }
+  }
+}

@@ -1,0 +1,40 @@
+/** A bounded queue between one that gives and never waits, and one that takes and may be slow. */
+export class Inbox<T> {
+  readonly #capacity: number
+  #items: T[] = []
+  #ended = false
+  #error: Error | undefined
+  #wake: () => void = () => {}
+
+  constructor(capacity: number) {
+    this.#capacity = capacity
+  }
+
+  get ended(): boolean {
+    return this.#ended
+  }
+
+  /** False when there is no room. */
+  give(item: T): boolean {
+    if (this.#items.length >= this.#capacity) return false
+    this.#items.push(item)
+    this.#wake()
+    return true
+  }
+
+  /** Nothing more is given or taken; who waits is told. */
+  end(error?: Error): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#error = error
+    this.#items = []
+    this.#wake()
+  }
+
+  /** The next item, as soon as there is one; undefined at the end. */
+  async take(): Promise<T | undefined> {
+    while (!this.#ended && this.#items.length === 0) await new Promise<void>((wake) => (this.#wake = wake))
+    if (this.#error) throw this.#error
+    return this.#items.shift()
+  }
+}

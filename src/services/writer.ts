@@ -1,0 +1,96 @@
+import { randomUUID } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
+import { storeUnavailable, XinyiError } from '../errors.ts'
+import type { Event, Outcome, Store } from '../store/store.ts'
+
+type Draft<E> = E extends Event ? Omit<E, 'origin' | 'seq'> : never
+/** An event before it has its place in the order of its origin. */
+export type EventDraft = Draft<Event>
+
+export interface Written {
+  event: Event
+  /** What became of it in the log; an event that took no place there is an error instead. */
+  outcome: Extract<Outcome, { n: number }>
+}
+
+const MAX_BATCH = 100
+
+interface Waiting {
+  draft: EventDraft
+  resolve(written: Written): void
+  reject(error: Error): void
+}
+
+/**
+ * Numbers the events of this process and appends them, one batch at a time: what comes in the same turn of the event loop,
+ * or while a batch is under way, travels together in the next.
+ */
+export class LogWriter {
+  readonly #store: Store
+  #origin = randomUUID()
+  #seq = 0
+  #n = 0
+  readonly #queue: Waiting[] = []
+  #writing: Promise<void> | undefined
+  #closed = false
+
+  constructor(store: Store) {
+    this.#store = store
+  }
+
+  /** The highest index among the answers so far. */
+  get n(): number {
+    return this.#n
+  }
+
+  /** Rejects with STORE_UNAVAILABLE when it is unknown, or known not to be so, that the event is in the log. */
+  submit(draft: EventDraft): Promise<Written> {
+    if (this.#closed) return Promise.reject(storeUnavailable(new Error('the writer is closed')))
+    const { promise, resolve, reject } = Promise.withResolvers<Written>()
+    this.#queue.push({ draft, resolve, reject })
+    this.#writing ??= this.#write()
+    return promise
+  }
+
+  /** Waits for what was submitted; takes no more. */
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#writing
+  }
+
+  async #write(): Promise<void> {
+    await setImmediate()
+    while (this.#queue.length > 0) await this.#append(this.#queue.splice(0, MAX_BATCH))
+    this.#writing = undefined
+  }
+
+  async #append(batch: readonly Waiting[]): Promise<void> {
+    const events = batch.map(({ draft }): Event => {
+      this.#seq += 1
+      return { ...draft, origin: this.#origin, seq: this.#seq }
+    })
+    try {
+      const outcomes = await this.#store.append(events)
+      for (const [i, { resolve, reject }] of batch.entries()) {
+        const event = events[i]
+        const outcome = outcomes[i]
+        if (event && outcome && 'n' in outcome) {
+          this.#n = Math.max(this.#n, outcome.n)
+          resolve({ event, outcome })
+        } else {
+          this.#renewOrigin()
+          reject(storeUnavailable(new Error(`the store answered ${outcome?.type} to an event`)))
+        }
+      }
+    } catch (error) {
+      this.#renewOrigin()
+      for (const { reject } of batch) reject(error instanceof XinyiError ? error : storeUnavailable(error))
+    }
+  }
+
+  // Whatever the store has, or may yet get, of the old origin's numbers: none of them will ever stand for another event.
+  #renewOrigin(): void {
+    this.#origin = randomUUID()
+    this.#seq = 0
+  }
+}

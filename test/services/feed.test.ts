@@ -1,0 +1,126 @@
+import { pino } from 'pino'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { DAY_MS } from '../../src/model.ts'
+import { AlertFeed, type AlertMessage } from '../../src/services/feed.ts'
+import { LogWriter } from '../../src/services/writer.ts'
+import { NOW } from '../helpers/events.ts'
+import { stores } from '../helpers/stores.ts'
+import { startServices } from './services.ts'
+
+const take = async (messages: AsyncIterableIterator<AlertMessage>, count: number): Promise<AlertMessage[]> => {
+  const taken: AlertMessage[] = []
+  while (taken.length < count) {
+    const { value, done } = await messages.next()
+    if (done) throw new Error(`it ended after ${taken.length} messages`)
+    taken.push(value)
+  }
+  return taken
+}
+
+const told = (messages: readonly AlertMessage[]) =>
+  messages.map(({ replayed, event: { kind, level } }) => `${replayed ? 'replayed ' : ''}${kind} ${level}`)
+
+describe.each(stores)('the alert feed on $name', (kind) => {
+  test('begins with the next event, and tells each as it happens', async () => {
+    const { feed, say } = await startServices(kind)
+    await say({ riskLevel: 'MEDIUM' })
+    const messages = await feed.subscribe({ minLevel: 'MEDIUM' })
+    await say({ riskLevel: 'HIGH' })
+    await say({ riskLevel: 'LOW' })
+    await say({ riskLevel: 'MEDIUM', userId: 'v' })
+    expect(told(await take(messages, 3))).toEqual(['OCCURRED HIGH', 'LEVEL_RAISED HIGH', 'RAISED MEDIUM'])
+    await messages.return?.()
+  })
+
+  test('tells only what is of the level asked for or above', async () => {
+    const { feed, say } = await startServices(kind)
+    const messages = await feed.subscribe({ minLevel: 'HIGH' })
+    await say({ riskLevel: 'MEDIUM' })
+    await say({ riskLevel: 'IMMINENT', userId: 'v' })
+    expect(told(await take(messages, 1))).toEqual(['RAISED IMMINENT'])
+    await messages.return?.()
+  })
+
+  test('goes on behind any cursor, then live, with no gap and nothing twice, while more is recorded', async () => {
+    const { feed, say } = await startServices(kind)
+    const all = await feed.subscribe({ minLevel: 'MEDIUM' })
+    for (let i = 0; i < 60; i += 1) await say({ userId: `user ${i % 7}`, riskLevel: i % 3 ? 'MEDIUM' : 'HIGH' })
+    const more = Promise.all(Array.from({ length: 60 }, (_, i) => say({ userId: `later ${i}`, riskLevel: 'HIGH' })))
+    const first = await take(all, 40)
+    for (const at of [0, 1, 17, 39]) {
+      const resumed = await feed.subscribe({ after: first[at]?.cursor, minLevel: 'MEDIUM' })
+      const rest = await take(resumed, 39 - at + 20)
+      expect(rest.slice(0, 39 - at).map(({ event }) => event)).toEqual(first.slice(at + 1).map(({ event }) => event))
+      expect(rest[0]?.replayed).toBe(true)
+      await resumed.return?.()
+    }
+    await more
+    const rest = await take(all, 60)
+    const ids = [...first, ...rest].map(({ event }) => event.id)
+    expect(new Set(ids).size).toBe(ids.length)
+    await all.return?.()
+  })
+
+  test('a cursor outlives the process', async () => {
+    const { feed, say, store } = await startServices(kind)
+    const messages = await feed.subscribe({ minLevel: 'MEDIUM' })
+    await say({ riskLevel: 'HIGH' })
+    const [last] = await take(messages, 1)
+    await feed.close()
+    await say({ riskLevel: 'IMMINENT' })
+    const next = new AlertFeed(store, new LogWriter(store), pino({ level: 'silent' }))
+    await next.start()
+    onTestFinished(() => next.close())
+    const resumed = await next.subscribe({ after: last?.cursor, minLevel: 'MEDIUM' })
+    expect(told(await take(resumed, 2))).toEqual(['replayed OCCURRED IMMINENT', 'replayed LEVEL_RAISED IMMINENT'])
+  })
+
+  test('a cursor that the log does not reach back to, or that is not of this data set, is expired; any other text is bad input', async () => {
+    const { feed, say, store, now } = await startServices(kind)
+    const messages = await feed.subscribe({ minLevel: 'MEDIUM' })
+    await say({ riskLevel: 'HIGH' })
+    const [message] = await take(messages, 1)
+    const cursor = message?.cursor ?? ''
+    const fields = JSON.parse(Buffer.from(cursor, 'base64url').toString())
+    const other = (some: object) => Buffer.from(JSON.stringify({ ...fields, ...some })).toString('base64url')
+    const subscribing = (after: string) => feed.subscribe({ after, minLevel: 'MEDIUM' })
+    for (const expired of [other({ n: 99 }), other({ d: 'another' })]) {
+      await expect(subscribing(expired)).rejects.toMatchObject({ code: 'CURSOR_EXPIRED' })
+    }
+    for (const bad of ['', 'x', cursor.slice(1), other({ v: 2 }), other({ n: -1 })]) {
+      await expect(subscribing(bad)).rejects.toMatchObject({ code: 'BAD_USER_INPUT', field: 'after' })
+    }
+    now.time = NOW + 31 * DAY_MS
+    await say({ riskLevel: 'HIGH' })
+    await store.sweep(now.time)
+    await expect(subscribing(cursor)).rejects.toMatchObject({ code: 'CURSOR_EXPIRED' })
+  })
+
+  test('one who reads too slowly is ended with an error, and can go on from the last cursor', async () => {
+    const { feed, recorder } = await startServices(kind)
+    const messages = await feed.subscribe({ minLevel: 'MEDIUM' })
+    const first = messages.next()
+    const record = (i: number) => recorder.record({ userId: `user ${i}`, query: 'q', response: 'r', riskLevel: 'HIGH' })
+    const quick = await feed.subscribe({ minLevel: 'MEDIUM' })
+    const all = take(quick, 1_200)
+    for (let i = 0; i < 1_200; i += 100) await Promise.all(Array.from({ length: 100 }, (_, j) => record(i + j)))
+    await all
+    const { value } = await first
+    await expect(messages.next()).rejects.toMatchObject({ code: 'RATE_LIMITED' })
+    expect(await messages.next()).toMatchObject({ done: true })
+    const resumed = await feed.subscribe({ after: value?.cursor, minLevel: 'MEDIUM' })
+    expect(await take(resumed, 1_199)).toHaveLength(1_199)
+  })
+
+  test('closing ends everybody, those who wait and those who catch up', async () => {
+    const { feed, say } = await startServices(kind)
+    const waiting = await feed.subscribe({ minLevel: 'MEDIUM' })
+    await say({ riskLevel: 'HIGH' })
+    const [{ cursor } = { cursor: '' }] = await take(waiting, 1)
+    const next = waiting.next()
+    await feed.close()
+    expect(await next).toMatchObject({ done: true })
+    const catchingUp = await feed.subscribe({ after: cursor, minLevel: 'MEDIUM' })
+    expect(await catchingUp.next()).toMatchObject({ done: true })
+  })
+})

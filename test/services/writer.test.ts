@@ -1,0 +1,81 @@
+import { expect, test } from 'vitest'
+import { type EventDraft, LogWriter } from '../../src/services/writer.ts'
+import { NOW } from '../helpers/events.ts'
+import { stores } from '../helpers/stores.ts'
+import { startServices } from './services.ts'
+
+const cleared = (user: string): EventDraft => ({ id: user, kind: 'cleared', user, acceptedAt: NOW, occurredAt: NOW, payload: {} })
+const kind = stores.find(({ name }) => name === 'sqlite')
+if (!kind) throw new Error('there is no SQLite store')
+
+test('what comes in one turn of the event loop travels in one batch, numbered in order', async () => {
+  const { watched, writer } = await startServices(kind)
+  const written = await Promise.all(['a', 'b', 'c'].map((user) => writer.submit(cleared(user))))
+  expect(watched.batches.map((batch) => batch.map(({ seq, user }) => [seq, user]))).toEqual([
+    [
+      [1, 'a'],
+      [2, 'b'],
+      [3, 'c'],
+    ],
+  ])
+  expect(written.map(({ outcome }) => outcome.n)).toEqual([1, 2, 3])
+  expect(writer.n).toBe(3)
+})
+
+test('while a batch is under way the rest queue up, in batches of at most 100', async () => {
+  const { watched, writer } = await startServices(kind)
+  const held = Promise.withResolvers<void>()
+  const begun = Promise.withResolvers<void>()
+  watched.around = async (append) => {
+    begun.resolve()
+    await held.promise
+    return append()
+  }
+  const first = writer.submit(cleared('first'))
+  await begun.promise
+  const rest = Array.from({ length: 150 }, (_, i) => writer.submit(cleared(`user ${i}`)))
+  expect(watched.batches).toHaveLength(1)
+  held.resolve()
+  await Promise.all([first, ...rest])
+  expect(watched.batches.map((batch) => batch.length)).toEqual([1, 100, 50])
+  expect(watched.batches.flat().map(({ seq }) => seq)).toEqual(Array.from({ length: 151 }, (_, i) => i + 1))
+})
+
+test('after a failure, of which nobody knows what it applied, the batch is unconfirmed and no number is used again', async () => {
+  const { watched, writer } = await startServices(kind)
+  await writer.submit(cleared('before'))
+  // The answer is lost, not the write.
+  watched.around = async (append) => {
+    await append()
+    throw new Error('the connection broke')
+  }
+  const lost = await Promise.allSettled([writer.submit(cleared('a')), writer.submit(cleared('b'))])
+  expect(lost).toMatchObject([{ reason: { code: 'STORE_UNAVAILABLE' } }, { reason: { code: 'STORE_UNAVAILABLE' } }])
+  watched.around = (append) => append()
+  const { outcome } = await writer.submit(cleared('after'))
+  expect(outcome.n).toBe(4)
+  const [before, a, b, after] = watched.batches.flat()
+  expect([before, a, b].map((event) => event?.origin)).toEqual([before?.origin, before?.origin, before?.origin])
+  expect(after?.origin).not.toBe(before?.origin)
+  expect(after?.seq).toBe(1)
+})
+
+test('an event that the store gave no index is unconfirmed, and what comes next has a new origin', async () => {
+  const { watched, writer } = await startServices(kind)
+  for (const type of ['known', 'gap'] as const) {
+    watched.around = async () => [{ type, position: 7 }]
+    await expect(writer.submit(cleared('x'))).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+    watched.around = (append) => append()
+    await writer.submit(cleared('y'))
+  }
+  expect(new Set(watched.batches.flat().map(({ origin }) => origin)).size).toBe(3)
+})
+
+test('closing waits for what was submitted and takes no more', async () => {
+  const { store } = await startServices(kind)
+  const writer = new LogWriter(store)
+  const submitted = writer.submit(cleared('a'))
+  await writer.close()
+  await expect(submitted).resolves.toMatchObject({ outcome: { n: 1 } })
+  await expect(writer.submit(cleared('b'))).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+})
