@@ -1,0 +1,675 @@
+/* eslint-disable */
+/** Internal type. DO NOT USE DIRECTLY. */
+type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
+/** Internal type. DO NOT USE DIRECTLY. */
+export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
+import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
+/** What happened to an alert. */
+export type AlertEventKind =
+  /** A further conversation was riskier, and lifted its level. */
+  | 'LEVEL_RAISED'
+  /** A further risky conversation was added to it. */
+  | 'OCCURRED'
+  /** A risky conversation raised it. */
+  | 'RAISED';
+
+/** Where an alert stands. */
+export type AlertStatus =
+  /** Somebody has taken it up. */
+  | 'ACKNOWLEDGED'
+  /** Nobody has taken it up yet. */
+  | 'OPEN'
+  /** Dealt with; the next risky conversation raises another alert. */
+  | 'RESOLVED';
+
+/** How much attention a person needs, from the last 3 conversations ever recorded for them, by the time they happened. */
+export type Attention =
+  /** There are 3, and 2 or more of them were MEDIUM or above. */
+  | 'NEEDS_ATTENTION'
+  /** None of them was MEDIUM or above. */
+  | 'NONE'
+  /** One of them was MEDIUM or above (or both of only 2). */
+  | 'WATCH';
+
+/** Which copies of a recording existed when it was answered. */
+export type Durability =
+  /** The journal on disk, and Redis. */
+  | 'BOTH'
+  /** The journal on the disk of this instance alone. */
+  | 'JOURNAL';
+
+/** One exchange to record. */
+export type RecordConversationInput = {
+  /** The mood in it, on any scale; must be finite. */
+  emotionScore?: number | null | undefined;
+  /** Makes a retry safe; scope: one user, at least 7 days. The same key with the same content answers the first recording with `duplicate` true; with other content it is CONFLICT. */
+  idempotencyKey?: string | null | undefined;
+  /** When it happened; now when left out. More than 60 s in the future: BAD_USER_INPUT. Older than the retention: counted, not kept. More than 24 h ago: raises no alert. */
+  occurredAt?: string | null | undefined;
+  /** What the person wrote: up to 16,000 code points unless configured otherwise; longer is BAD_USER_INPUT, never cut. */
+  query: string;
+  /** How many sources the answer drew on; 0 or more. */
+  references?: number | null | undefined;
+  /** What the assistant answered, with the same limit. */
+  response: string;
+  /** How much it worries. MEDIUM or above raises an alert or adds to the open one. */
+  riskLevel?: RiskLevel;
+  /** What it is about: at most 20 names of up to 64 code points, trimmed and brought to Unicode NFC. When left out, the words of the configured vocabulary are looked for in the query. */
+  topics?: Array<string> | null | undefined;
+  /** The caller's own id of the person, up to 512 code points of any kind. Empty or `anonymous`: they get a fresh `anon_<YYYYMMDD>_<32 hex digits>`, which the payload tells; with an idempotencyKey it follows from the key, so that a retry finds itself. */
+  userId: string;
+};
+
+/** Which alerts to list; all that is given has to hold. */
+export type RiskAlertFilter = {
+  /** Of this level or above. */
+  minLevel?: RiskLevel | null | undefined;
+  /** One of these. An empty list is BAD_USER_INPUT. */
+  status?: Array<AlertStatus> | null | undefined;
+};
+
+/** How much a conversation worries whoever assessed it; in ascending order. */
+export type RiskLevel =
+  /** Danger to the person or others is likely. */
+  | 'HIGH'
+  /** Danger is at hand: somebody has to act now. */
+  | 'IMMINENT'
+  /** No sign of danger. */
+  | 'LOW'
+  /** Signs that need watching; from here on a conversation counts as a risk alert and raises one. */
+  | 'MEDIUM'
+  /** Not assessed, or the assessment was not understood. */
+  | 'UNKNOWN';
+
+/** A store that can answer. */
+export type StorageBackend =
+  /** Redis. */
+  | 'REDIS'
+  /** The SQLite file of this instance. */
+  | 'SQLITE';
+
+/** How the stores work together at the moment. */
+export type StorageMode =
+  /** Configured without Redis: SQLite is the only store. */
+  | 'EMBEDDED'
+  /** Redis is away: SQLite answers, and keeps what is written until Redis is back. */
+  | 'FALLBACK'
+  /** Redis answers. */
+  | 'PRIMARY'
+  /** Redis is back and receives what was written meanwhile; SQLite still answers. */
+  | 'REPLAYING';
+
+/** Which users to list; all that is given has to hold. */
+export type UserFilter = {
+  /** The lastActiveAt is then or later. */
+  activeSince?: string | null | undefined;
+  /** The attention is exactly this. */
+  attention?: Attention | null | undefined;
+  /** Whether there is an unresolved alert. */
+  hasOpenAlert?: boolean | null | undefined;
+  /** The currentRisk is this or above. */
+  minRisk?: RiskLevel | null | undefined;
+  /** The userId begins with this text, exactly; an empty text is no condition. */
+  search?: string | null | undefined;
+  /** Has ever talked about any of these: 1 to 20 names of topics. */
+  topics?: Array<string> | null | undefined;
+};
+
+/** An order of users. Equal ones are told apart by userId. */
+export type UserOrder =
+  /** Newest user first. */
+  | 'CREATED_DESC'
+  /** Most recently active first. */
+  | 'LAST_ACTIVE_DESC'
+  /** Highest currentRisk first, then most recently active. */
+  | 'RISK_DESC'
+  /** By userId, in the order of its UTF-8 bytes. */
+  | 'USER_ID_ASC';
+
+export type RiskAlertsQueryVariables = Exact<{
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+  filter?: RiskAlertFilter | null | undefined;
+}>;
+
+
+export type RiskAlertsQuery = { riskAlerts: { totalCount: number | null, pageInfo: { hasNextPage: boolean, endCursor: string | null }, edges: Array<{ cursor: string, node: { id: string, level: RiskLevel, status: AlertStatus, occurrences: number, raisedAt: string, lastSeenAt: string, version: number, conversation: { id: string } | null, trigger: { occurredAt: string, query: string, response: string, riskLevel: RiskLevel } | null, user: { id: string, userId: string, currentRisk: RiskLevel, attention: Attention } } }> } };
+
+export type RiskAlertNewsSubscriptionVariables = Exact<{
+  after?: string | null | undefined;
+  minLevel?: RiskLevel | null | undefined;
+}>;
+
+
+export type RiskAlertNewsSubscription = { riskAlerts: { cursor: string, replayed: boolean, event: { id: string, kind: AlertEventKind, at: string, actor: string | null, note: string | null, level: RiskLevel }, alert: { id: string, level: RiskLevel, status: AlertStatus, occurrences: number, raisedAt: string, lastSeenAt: string, version: number, user: { id: string, userId: string, currentRisk: RiskLevel, attention: Attention } } } };
+
+export type AlertFactsFragment = { id: string, level: RiskLevel, status: AlertStatus, occurrences: number, raisedAt: string, lastSeenAt: string, version: number, user: { id: string, userId: string, currentRisk: RiskLevel, attention: Attention } };
+
+export type PromptContextQueryVariables = Exact<{
+  userId: string;
+  maxTurns?: number | null | undefined;
+  maxTokens?: number | null | undefined;
+}>;
+
+
+export type PromptContextQuery = { user: { id: string, summary: string, context: { text: string, estimatedTokens: number, conversations: Array<{ id: string, occurredAt: string }> } } | null };
+
+export type EmotionTrendQueryVariables = Exact<{
+  userId: string;
+  window?: number | null | undefined;
+  from?: string | null | undefined;
+  to?: string | null | undefined;
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type EmotionTrendQuery = { user: { id: string, userId: string, attention: Attention, emotionTrend: { count: number, mean: number | null, movingAverage: Array<number>, volatility: number | null, slopePerDay: number | null, attention: Attention }, emotions: { totalCount: number | null, pageInfo: { hasNextPage: boolean, endCursor: string | null }, edges: Array<{ node: { id: string, occurredAt: string, score: number | null, riskLevel: RiskLevel } }> } } | null };
+
+export type ImportConversationsMutationVariables = Exact<{
+  input: Array<RecordConversationInput> | RecordConversationInput;
+}>;
+
+
+export type ImportConversationsMutation = { recordConversations: Array<{ duplicate: boolean, conversation: { id: string } | null } | null> };
+
+export type PersonQueryVariables = Exact<{
+  userId: string;
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+  minRisk?: RiskLevel | null | undefined;
+}>;
+
+
+export type PersonQuery = { user: { id: string, userId: string, createdAt: string, lastActiveAt: string | null, totalChats: number, totalRiskAlerts: number, currentRisk: RiskLevel, attention: Attention, summary: string, conversations: { totalCount: number | null, pageInfo: { hasNextPage: boolean, endCursor: string | null }, edges: Array<{ cursor: string, node: { id: string, occurredAt: string, query: string, response: string, riskLevel: RiskLevel, emotionScore: number | null, references: number, topics: Array<{ id: string, name: string }> } }> }, topics: { totalCount: number | null, edges: Array<{ count: number, firstSeenAt: string, lastSeenAt: string, node: { id: string, name: string } }> }, riskAlerts: { edges: Array<{ node: { id: string, level: RiskLevel, status: AlertStatus, occurrences: number, raisedAt: string, lastSeenAt: string, version: number, trigger: { occurredAt: string, query: string, response: string, riskLevel: RiskLevel } | null, history: { edges: Array<{ node: { id: string, kind: AlertEventKind, at: string, actor: string | null, note: string | null, level: RiskLevel } }> } } }> } } | null };
+
+export type RecordConversationMutationVariables = Exact<{
+  input: RecordConversationInput;
+}>;
+
+
+export type RecordConversationMutation = { recordConversation: { duplicate: boolean, durability: Durability, conversation: { id: string, occurredAt: string, topics: Array<{ name: string }> } | null, user: { id: string, userId: string, totalChats: number, currentRisk: RiskLevel, attention: Attention }, alert: { id: string, level: RiskLevel, status: AlertStatus, occurrences: number } | null } };
+
+export type ClearHistoryMutationVariables = Exact<{
+  userId: string;
+}>;
+
+
+export type ClearHistoryMutation = { clearHistory: { removedConversations: number, user: { id: string, userId: string, totalChats: number } } };
+
+export type EraseUserMutationVariables = Exact<{
+  userId: string;
+  reason: string;
+}>;
+
+
+export type EraseUserMutation = { eraseUser: { userId: string, removed: { conversations: number, emotions: number, topics: number, alerts: number, redisKeys: number | null, sqliteRows: number } } };
+
+export type StorageQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type StorageQuery = { storage: { backend: StorageBackend, mode: StorageMode, since: string, pendingWrites: number, redis: { reachable: boolean, version: string | null, latencyMs: number | null, usedMemoryBytes: number | null, connections: number, lastError: string | null } | null, reconciliation: { startedAt: string, finishedAt: string | null, pushed: number, pulled: number, repaired: number, inAgreement: boolean } | null }, overview: { users: number, activeUsers: number, openAlerts: number, unassignedHigh: number, oldestOpenAgeSeconds: number | null } };
+
+export type TopicsQueryVariables = Exact<{
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+  users?: number | null | undefined;
+}>;
+
+
+export type TopicsQuery = { topics: { totalCount: number | null, pageInfo: { hasNextPage: boolean, endCursor: string | null }, edges: Array<{ cursor: string, userCount: number, node: { id: string, name: string, users: { edges: Array<{ node: { id: string, userId: string, currentRisk: RiskLevel, attention: Attention } }> } } }> } };
+
+export type UsersQueryVariables = Exact<{
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+  last?: number | null | undefined;
+  before?: string | null | undefined;
+  filter?: UserFilter | null | undefined;
+  orderBy?: UserOrder | null | undefined;
+}>;
+
+
+export type UsersQuery = { overview: { users: number, activeUsers: number, openAlerts: number, unassignedHigh: number, oldestOpenAgeSeconds: number | null }, users: { totalCount: number | null, pageInfo: { hasNextPage: boolean, hasPreviousPage: boolean, startCursor: string | null, endCursor: string | null }, edges: Array<{ cursor: string, node: { id: string, userId: string, createdAt: string, lastActiveAt: string | null, totalChats: number, totalRiskAlerts: number, currentRisk: RiskLevel, attention: Attention, conversations: { edges: Array<{ node: { id: string, occurredAt: string, query: string, riskLevel: RiskLevel } }> }, topics: { edges: Array<{ count: number, node: { id: string, name: string } }> }, emotions: { edges: Array<{ node: { id: string, occurredAt: string, score: number | null } }> }, riskAlerts: { edges: Array<{ node: { id: string, level: RiskLevel, status: AlertStatus, raisedAt: string } }> } } }> } };
+
+export class TypedDocumentString<TResult, TVariables>
+  extends String
+  implements DocumentTypeDecoration<TResult, TVariables>
+{
+  __apiType?: NonNullable<DocumentTypeDecoration<TResult, TVariables>['__apiType']>;
+  private value: string;
+  public __meta__?: Record<string, any> | undefined;
+
+  constructor(value: string, __meta__?: Record<string, any> | undefined) {
+    super(value);
+    this.value = value;
+    this.__meta__ = __meta__;
+  }
+
+  override toString(): string & DocumentTypeDecoration<TResult, TVariables> {
+    return this.value;
+  }
+}
+export const AlertFactsFragmentDoc = new TypedDocumentString(`
+    fragment AlertFacts on RiskAlert {
+  id
+  level
+  status
+  occurrences
+  raisedAt
+  lastSeenAt
+  version
+  user {
+    id
+    userId
+    currentRisk
+    attention
+  }
+}
+    `, {"fragmentName":"AlertFacts"}) as unknown as TypedDocumentString<AlertFactsFragment, unknown>;
+export const RiskAlertsDocument = new TypedDocumentString(`
+    query RiskAlerts($first: Int = 20, $after: String, $filter: RiskAlertFilter) {
+  riskAlerts(first: $first, after: $after, filter: $filter) {
+    totalCount
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+    edges {
+      cursor
+      node {
+        ...AlertFacts
+        conversation {
+          id
+        }
+        trigger {
+          occurredAt
+          query
+          response
+          riskLevel
+        }
+      }
+    }
+  }
+}
+    fragment AlertFacts on RiskAlert {
+  id
+  level
+  status
+  occurrences
+  raisedAt
+  lastSeenAt
+  version
+  user {
+    id
+    userId
+    currentRisk
+    attention
+  }
+}`) as unknown as TypedDocumentString<RiskAlertsQuery, RiskAlertsQueryVariables>;
+export const RiskAlertNewsDocument = new TypedDocumentString(`
+    subscription RiskAlertNews($after: String, $minLevel: RiskLevel) {
+  riskAlerts(after: $after, minLevel: $minLevel) {
+    cursor
+    replayed
+    event {
+      id
+      kind
+      at
+      actor
+      note
+      level
+    }
+    alert {
+      ...AlertFacts
+    }
+  }
+}
+    fragment AlertFacts on RiskAlert {
+  id
+  level
+  status
+  occurrences
+  raisedAt
+  lastSeenAt
+  version
+  user {
+    id
+    userId
+    currentRisk
+    attention
+  }
+}`) as unknown as TypedDocumentString<RiskAlertNewsSubscription, RiskAlertNewsSubscriptionVariables>;
+export const PromptContextDocument = new TypedDocumentString(`
+    query PromptContext($userId: String!, $maxTurns: Int = 3, $maxTokens: Int) {
+  user(userId: $userId) {
+    id
+    summary
+    context(maxTurns: $maxTurns, maxTokens: $maxTokens) {
+      text
+      estimatedTokens
+      conversations {
+        id
+        occurredAt
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<PromptContextQuery, PromptContextQueryVariables>;
+export const EmotionTrendDocument = new TypedDocumentString(`
+    query EmotionTrend($userId: String!, $window: Int = 3, $from: DateTime, $to: DateTime, $first: Int = 100, $after: String) {
+  user(userId: $userId) {
+    id
+    userId
+    attention
+    emotionTrend(window: $window) {
+      count
+      mean
+      movingAverage
+      volatility
+      slopePerDay
+      attention
+    }
+    emotions(first: $first, after: $after, from: $from, to: $to) {
+      totalCount
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+      edges {
+        node {
+          id
+          occurredAt
+          score
+          riskLevel
+        }
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<EmotionTrendQuery, EmotionTrendQueryVariables>;
+export const ImportConversationsDocument = new TypedDocumentString(`
+    mutation ImportConversations($input: [RecordConversationInput!]!) {
+  recordConversations(input: $input) {
+    duplicate
+    conversation {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ImportConversationsMutation, ImportConversationsMutationVariables>;
+export const PersonDocument = new TypedDocumentString(`
+    query Person($userId: String!, $first: Int = 20, $after: String, $minRisk: RiskLevel) {
+  user(userId: $userId) {
+    id
+    userId
+    createdAt
+    lastActiveAt
+    totalChats
+    totalRiskAlerts
+    currentRisk
+    attention
+    summary
+    conversations(first: $first, after: $after, minRisk: $minRisk) {
+      totalCount
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+      edges {
+        cursor
+        node {
+          id
+          occurredAt
+          query
+          response
+          riskLevel
+          emotionScore
+          references
+          topics {
+            id
+            name
+          }
+        }
+      }
+    }
+    topics(first: 20) {
+      totalCount
+      edges {
+        count
+        firstSeenAt
+        lastSeenAt
+        node {
+          id
+          name
+        }
+      }
+    }
+    riskAlerts(first: 5) {
+      edges {
+        node {
+          id
+          level
+          status
+          occurrences
+          raisedAt
+          lastSeenAt
+          version
+          trigger {
+            occurredAt
+            query
+            response
+            riskLevel
+          }
+          history(first: 20) {
+            edges {
+              node {
+                id
+                kind
+                at
+                actor
+                note
+                level
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<PersonQuery, PersonQueryVariables>;
+export const RecordConversationDocument = new TypedDocumentString(`
+    mutation RecordConversation($input: RecordConversationInput!) {
+  recordConversation(input: $input) {
+    duplicate
+    durability
+    conversation {
+      id
+      occurredAt
+      topics {
+        name
+      }
+    }
+    user {
+      id
+      userId
+      totalChats
+      currentRisk
+      attention
+    }
+    alert {
+      id
+      level
+      status
+      occurrences
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<RecordConversationMutation, RecordConversationMutationVariables>;
+export const ClearHistoryDocument = new TypedDocumentString(`
+    mutation ClearHistory($userId: String!) {
+  clearHistory(userId: $userId) {
+    removedConversations
+    user {
+      id
+      userId
+      totalChats
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ClearHistoryMutation, ClearHistoryMutationVariables>;
+export const EraseUserDocument = new TypedDocumentString(`
+    mutation EraseUser($userId: String!, $reason: String!) {
+  eraseUser(userId: $userId, reason: $reason) {
+    userId
+    removed {
+      conversations
+      emotions
+      topics
+      alerts
+      redisKeys
+      sqliteRows
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<EraseUserMutation, EraseUserMutationVariables>;
+export const StorageDocument = new TypedDocumentString(`
+    query Storage {
+  storage {
+    backend
+    mode
+    since
+    pendingWrites
+    redis {
+      reachable
+      version
+      latencyMs
+      usedMemoryBytes
+      connections
+      lastError
+    }
+    reconciliation {
+      startedAt
+      finishedAt
+      pushed
+      pulled
+      repaired
+      inAgreement
+    }
+  }
+  overview {
+    users
+    activeUsers
+    openAlerts
+    unassignedHigh
+    oldestOpenAgeSeconds
+  }
+}
+    `) as unknown as TypedDocumentString<StorageQuery, StorageQueryVariables>;
+export const TopicsDocument = new TypedDocumentString(`
+    query Topics($first: Int = 20, $after: String, $users: Int = 5) {
+  topics(first: $first, after: $after) {
+    totalCount
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+    edges {
+      cursor
+      userCount
+      node {
+        id
+        name
+        users(first: $users) {
+          edges {
+            node {
+              id
+              userId
+              currentRisk
+              attention
+            }
+          }
+        }
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<TopicsQuery, TopicsQueryVariables>;
+export const UsersDocument = new TypedDocumentString(`
+    query Users($first: Int, $after: String, $last: Int, $before: String, $filter: UserFilter, $orderBy: UserOrder) {
+  overview {
+    users
+    activeUsers
+    openAlerts
+    unassignedHigh
+    oldestOpenAgeSeconds
+  }
+  users(
+    first: $first
+    after: $after
+    last: $last
+    before: $before
+    filter: $filter
+    orderBy: $orderBy
+  ) {
+    totalCount
+    pageInfo {
+      hasNextPage
+      hasPreviousPage
+      startCursor
+      endCursor
+    }
+    edges {
+      cursor
+      node {
+        id
+        userId
+        createdAt
+        lastActiveAt
+        totalChats
+        totalRiskAlerts
+        currentRisk
+        attention
+        conversations(first: 1) {
+          edges {
+            node {
+              id
+              occurredAt
+              query
+              riskLevel
+            }
+          }
+        }
+        topics(first: 5) {
+          edges {
+            count
+            node {
+              id
+              name
+            }
+          }
+        }
+        emotions(first: 10) {
+          edges {
+            node {
+              id
+              occurredAt
+              score
+            }
+          }
+        }
+        riskAlerts(first: 1, status: [OPEN, ACKNOWLEDGED]) {
+          edges {
+            node {
+              id
+              level
+              status
+              raisedAt
+            }
+          }
+        }
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<UsersQuery, UsersQueryVariables>;

@@ -1,0 +1,57 @@
+import DataLoader from 'dataloader'
+import type { Config } from '../config.ts'
+import { XinyiError } from '../errors.ts'
+import type { User } from '../model.ts'
+import type { AlertFeed } from '../services/feed.ts'
+import type { History } from '../services/history.ts'
+import type { Recorder } from '../services/recorder.ts'
+import type { Answer, ReadRequest, Store } from '../store/store.ts'
+
+/** What the schema is served from; src/app.ts builds it. */
+export interface Services {
+  store: Store
+  recorder: Recorder
+  history: History
+  feed: AlertFeed
+  clock: () => number
+  config: Config
+}
+
+export interface GraphQLContext {
+  services: Services
+  /** When this process began to serve from its store. */
+  since: number
+  /** Reads from the store; everything asked for at one level of a query travels together, and nothing is asked for twice. */
+  load<R extends ReadRequest>(request: R): Promise<Answer<R>>
+  /** Forgets what was read: after a write, and before each event of a subscription. */
+  renew(): void
+}
+
+/** Bounds how long one batch can occupy the store. */
+const MAX_BATCH = 2_000
+
+export function requestContext(services: Services, since: number): GraphQLContext {
+  const newLoader = () =>
+    new DataLoader<ReadRequest, unknown, string>((requests) => services.store.read(requests, services.clock()), {
+      cacheKeyFn: (request) => JSON.stringify(request),
+      maxBatchSize: MAX_BATCH,
+    })
+  let loader = newLoader()
+  return {
+    services,
+    since,
+    // The store answers each request of a batch in its kind; one loader for all kinds can't express that.
+    load: <R extends ReadRequest>(request: R) => loader.load(request) as Promise<Answer<R>>,
+    renew() {
+      loader = newLoader()
+    },
+  }
+}
+
+/** A user that something else refers to; only an erasure in the meantime can have removed it. */
+export async function userOf(context: GraphQLContext, userId: string): Promise<User> {
+  const user = await context.load({ kind: 'user', userId })
+  if (!user)
+    throw new XinyiError('NOT_FOUND', 'The user is not known any more.', 'The user was erased or expired in the meantime; ask again.')
+  return user
+}

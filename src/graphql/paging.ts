@@ -1,0 +1,82 @@
+import { createHash } from 'node:crypto'
+import * as z from 'zod'
+import { badInput } from '../errors.ts'
+import type { Key, Page, Slice } from '../store/store.ts'
+import { checkRange } from './check.ts'
+
+export const DEFAULT_PAGE = 20
+export const MAX_PAGE = 100
+
+export interface PageArgs {
+  first?: number | null | undefined
+  after?: string | null | undefined
+  last?: number | null | undefined
+  before?: string | null | undefined
+}
+
+/** What makes two lists the same list, so that a cursor of one means something in the other: field, whose, order, filter. */
+export type Ordering = readonly [field: string, ...details: unknown[]]
+
+const Cursor = z.tuple([z.string(), z.int(), z.string()])
+
+const digestOf = (ordering: Ordering): string => createHash('sha256').update(JSON.stringify(ordering)).digest('base64url').slice(0, 8)
+
+const encodeCursor = (digest: string, [sort, id]: Key): string => Buffer.from(JSON.stringify([digest, sort, id])).toString('base64url')
+
+function parseCursor(argument: 'after' | 'before', cursor: string, digest: string): Key {
+  let json: unknown
+  try {
+    json = JSON.parse(Buffer.from(cursor, 'base64url').toString())
+  } catch {
+    json = null
+  }
+  const parsed = Cursor.safeParse(json)
+  if (!parsed.success || !parsed.data[2].isWellFormed()) {
+    throw badInput(
+      `${argument} is not a cursor.`,
+      `Give ${argument} a cursor just as an answer had it, or leave it out to start anew.`,
+      argument,
+    )
+  }
+  if (parsed.data[0] !== digest) {
+    throw badInput(
+      `${argument} is a cursor of another list, order or filter.`,
+      'Cursors only go with the field and the arguments that they were given with; leave it out to start anew.',
+      argument,
+    )
+  }
+  return [parsed.data[1], parsed.data[2]]
+}
+
+function pageOf(args: PageArgs, digest: string): Page {
+  const { first, after, last, before } = args
+  if (first != null && last != null)
+    throw badInput('first and last are both given.', 'Give only one of them: first to page forwards, last to page backwards.', 'last')
+  const backwards = last != null || (first == null && before != null && after == null)
+  const limit = first != null ? checkRange('first', first, 0, MAX_PAGE) : checkRange('last', last ?? DEFAULT_PAGE, 0, MAX_PAGE)
+  return {
+    take: backwards ? 'last' : 'first',
+    limit,
+    after: after == null ? undefined : parseCursor('after', after, digest),
+    before: before == null ? undefined : parseCursor('before', before, digest),
+  }
+}
+
+/** One page of a list as a Relay connection; `read` gets the slice that the arguments ask for. */
+export async function connection<T>(args: PageArgs, ordering: Ordering, read: (page: Page) => Slice<T> | Promise<Slice<T>>) {
+  const digest = digestOf(ordering)
+  const page = pageOf(args, digest)
+  const { items, hasNext, hasPrevious, resume, total } = await read(page)
+  const edges = items.map(({ key, value }) => ({ cursor: encodeCursor(digest, key), node: value }))
+  const stopped = resume && encodeCursor(digest, resume)
+  return {
+    edges,
+    totalCount: total,
+    pageInfo: {
+      hasNextPage: hasNext,
+      hasPreviousPage: hasPrevious,
+      startCursor: (page.take === 'last' && stopped) || (edges[0]?.cursor ?? null),
+      endCursor: (page.take === 'first' && stopped) || (edges.at(-1)?.cursor ?? null),
+    },
+  }
+}

@@ -1,0 +1,16 @@
+import type { GraphQLSchema } from 'graphql'
+import { builder } from './builder.ts'
+import './types/scalars.ts'
+import './types/enums.ts'
+import './types/node.ts'
+import './types/user.ts'
+import './types/users.ts'
+import './types/prompt.ts'
+import './types/conversation.ts'
+import './types/topic.ts'
+import './types/alert.ts'
+import './types/record.ts'
+import './types/removal.ts'
+import './types/storage.ts'
+
+export const schema: GraphQLSchema = builder.toSchema()

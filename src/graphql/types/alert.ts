@@ -1,0 +1,147 @@
+import { Repeater } from 'graphql-yoga'
+import type * as model from '../../model.ts'
+import type { AlertMessage } from '../../services/feed.ts'
+import { builder } from '../builder.ts'
+import { checkChoice } from '../check.ts'
+import { type GraphQLContext, userOf } from '../context.ts'
+import { globalId } from '../ids.ts'
+import { connection } from '../paging.ts'
+import { AlertEventKind, AlertStatus, RiskLevel } from './enums.ts'
+import { AlertEvent, AlertEventConnection, Conversation, RiskAlert, RiskAlertConnection, User } from './refs.ts'
+
+const AlertTrigger = builder.objectRef<model.AlertTrigger>('AlertTrigger').implement({
+  description: 'The copy of the exchange that raised an alert; it stays with the alert when the conversation is no longer kept.',
+  fields: (t) => ({
+    occurredAt: t.expose('occurredAt', { type: 'DateTime', description: 'When it happened.' }),
+    query: t.exposeString('query', { description: 'What the person wrote, whole.' }),
+    response: t.exposeString('response', { description: 'What the assistant answered, whole.' }),
+    riskLevel: t.expose('riskLevel', { type: RiskLevel, description: 'Its risk level.' }),
+  }),
+})
+
+AlertEvent.implement({
+  description: 'Something that happened to an alert.',
+  fields: (t) => ({
+    id: t.exposeID('id', { description: 'Id of the event, the same wherever it is seen: for telling repeats apart.' }),
+    kind: t.expose('kind', { type: AlertEventKind, description: 'What happened.' }),
+    at: t.expose('at', { type: 'DateTime', description: 'When the service took note of it.' }),
+    actor: t.exposeString('actor', { nullable: true, description: 'Who did it; null when a conversation or the passing of time did.' }),
+    note: t.exposeString('note', { nullable: true, description: 'What whoever did it had to say; null for nothing.' }),
+    level: t.expose('level', {
+      type: RiskLevel,
+      description: "For RAISED and LEVEL_RAISED the alert's level from then on; for OCCURRED the level of the conversation that was added.",
+    }),
+  }),
+})
+
+RiskAlert.implement({
+  description:
+    'Somebody should look at this person. A conversation of risk MEDIUM or above raises it; while it is not resolved, further ones add to it: a user has at most one unresolved alert. A conversation that happened more than 24 h before it is recorded raises none.',
+  interfaces: [builder.nodeInterfaceRef()],
+  fields: (t) => ({
+    id: t.id({ description: 'Global id of the alert.', resolve: ({ id }) => globalId({ type: 'RiskAlert', id }) }),
+    user: t.field({ type: User, description: 'Whom it is about.', resolve: ({ userId }, _, context) => userOf(context, userId) }),
+    level: t.expose('level', { type: RiskLevel, description: 'The highest risk of its conversations.' }),
+    status: t.expose('status', { type: AlertStatus, description: 'Where it stands.' }),
+    occurrences: t.exposeInt('occurrences', { description: 'How many conversations have raised it and added to it.' }),
+    raisedAt: t.expose('raisedAt', { type: 'DateTime', description: 'When it was raised: when the service took the conversation.' }),
+    lastSeenAt: t.expose('lastSeenAt', { type: 'DateTime', description: 'When the latest of its conversations happened.' }),
+    conversation: t.field({
+      type: Conversation,
+      nullable: true,
+      description: 'The conversation that raised it; null once it is no longer kept.',
+      resolve: ({ userId, conversationId }, _, { load }) => load({ kind: 'conversation', userId, id: conversationId }),
+    }),
+    trigger: t.expose('trigger', {
+      type: AlertTrigger,
+      nullable: true,
+      description: "The alert's own copy of that exchange; null after clearHistory.",
+    }),
+    version: t.exposeInt('version', {
+      description: 'Counts its changes of status, level and assignee from 1; further occurrences alone do not count.',
+    }),
+    history: t.connection(
+      {
+        type: AlertEvent,
+        description: 'What happened to it, oldest first.',
+        resolve: ({ id }, args, { load }) =>
+          connection(args, ['RiskAlert.history', id], (page) => load({ kind: 'alertHistory', alertId: id, page })),
+      },
+      AlertEventConnection,
+    ),
+  }),
+})
+
+const RiskAlertFilter = builder.inputType('RiskAlertFilter', {
+  description: 'Which alerts to list; all that is given has to hold.',
+  fields: (t) => ({
+    status: t.field({ type: [AlertStatus], description: 'One of these. An empty list is BAD_USER_INPUT.' }),
+    minLevel: t.field({ type: RiskLevel, description: 'Of this level or above.' }),
+  }),
+})
+
+builder.queryField('riskAlerts', (t) =>
+  t.connection(
+    {
+      type: RiskAlert,
+      description: 'The alerts of all users: most severe first, and of those the oldest first.',
+      args: { filter: t.arg({ type: RiskAlertFilter, description: 'Which alerts; all of them, resolved ones too, when left out.' }) },
+      resolve: (_, { filter, ...args }, { load }) => {
+        const asked = { status: checkChoice('filter.status', filter?.status, 3), minLevel: filter?.minLevel ?? undefined }
+        return connection(args, ['Query.riskAlerts', asked], (page) => load({ kind: 'alerts', ...asked, page }))
+      },
+    },
+    RiskAlertConnection,
+  ),
+)
+
+interface LiveMessage extends AlertMessage {
+  alert: model.RiskAlert
+}
+
+const RiskAlertMessage = builder.objectRef<LiveMessage>('RiskAlertMessage').implement({
+  description: 'News of an alert.',
+  fields: (t) => ({
+    cursor: t.exposeString('cursor', { description: 'Where this message stands, opaque: hand the latest to `after` to go on from there.' }),
+    replayed: t.exposeBoolean('replayed', {
+      description: 'Whether it happened before the subscription began: true while catching up from `after`.',
+    }),
+    event: t.expose('event', { type: AlertEvent, description: 'What happened.' }),
+    alert: t.expose('alert', { type: RiskAlert, description: 'The alert as it is now, which may be later than the event.' }),
+  }),
+})
+
+/** Each message with its alert as it is at that moment; an alert that is gone is passed over. A failure is the last item, so that it reaches the client as an error. */
+const withAlerts = (messages: AsyncIterableIterator<AlertMessage>, context: GraphQLContext) =>
+  new Repeater<LiveMessage | Error>(async (push, stop) => {
+    // How it ends interests nobody who has left.
+    stop.then(() => messages.return?.()).catch(() => {})
+    try {
+      for await (const message of messages) {
+        context.renew()
+        const alert = await context.load({ kind: 'alert', alertId: message.event.alertId })
+        if (alert) await push({ ...message, alert })
+      }
+    } catch (error) {
+      await push(error instanceof Error ? error : new Error('The feed failed.', { cause: error }))
+    }
+    stop()
+  })
+
+builder.subscriptionField('riskAlerts', (t) =>
+  t.field({
+    type: RiskAlertMessage,
+    description:
+      'News of alerts as they happen. With `after`, first what was missed since then, in order and marked `replayed`, then live: no gap, and no event twice. Without it, from the next event on. Errors: BAD_USER_INPUT for a malformed cursor, CURSOR_EXPIRED for one older than 30 days.',
+    args: {
+      after: t.arg.string({ description: 'The `cursor` of the last message that was received.' }),
+      minLevel: t.arg({ type: RiskLevel, defaultValue: 'MEDIUM', description: 'Only events of this level or above.' }),
+    },
+    subscribe: async (_, { after, minLevel }, context) =>
+      withAlerts(await context.services.feed.subscribe({ after, minLevel: minLevel ?? 'MEDIUM' }), context),
+    resolve: (message) => {
+      if (message instanceof Error) throw message
+      return message
+    },
+  }),
+)

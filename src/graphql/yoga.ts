@@ -1,0 +1,100 @@
+import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
+import { type ExecutionArgs, type ExecutionResult, parse } from 'graphql'
+import { createLRUCache, createYoga, isAsyncIterable, type Plugin, type YogaServerInstance } from 'graphql-yoga'
+import type { Logger } from 'pino'
+import { type GraphQLContext, requestContext, type Services } from './context.ts'
+import { type ErrorFormatter, errorFormatter } from './errors.ts'
+import { GRAPHIQL } from './graphiql.ts'
+import { checkComplexity, LIMITS } from './limits.ts'
+import { parseError, validationError, variableErrors } from './request-errors.ts'
+import { schema } from './schema.ts'
+
+export type GraphQLServer = YogaServerInstance<object, GraphQLContext>
+
+/** The GraphQL server, for HTTP as it is (`fetch`), and for WebSockets through `getEnveloped`. */
+export function createGraphQL(services: Services, { logger }: { logger: Logger }): GraphQLServer {
+  const since = services.clock()
+  const format = errorFormatter(logger)
+  return createYoga<object, GraphQLContext>({
+    schema,
+    context: () => requestContext(services, since),
+    graphqlEndpoint: '/graphql',
+    plugins: [presentation(services, format), limits(format)],
+    maskedErrors: { maskError: format },
+    // Whatever yoga would log of an error can hold what somebody wrote; the formatter logs what may be known.
+    logging: false,
+    graphiql: GRAPHIQL,
+    renderGraphiQL,
+    landingPage: false,
+    cors: false,
+    batching: false,
+    multipart: false,
+    // src/http counts the bytes of a body itself, at far less cost.
+    maxRequestBodySize: false,
+    parserAndValidationCache: { documentCache: shortTexts(), errorCache: shortTexts() },
+  })
+}
+
+/** How answers look: errors with codes, and which store served. */
+function presentation({ store }: Services, format: ErrorFormatter): Plugin<GraphQLContext> {
+  const present = (args: ExecutionArgs, { errors, ...result }: ExecutionResult): ExecutionResult => {
+    // Without data nothing was executed: the variables may be why.
+    const variables = errors && result.data === undefined ? variableErrors(args) : []
+    const all = variables.length > 0 ? variables : errors?.map(format)
+    const storage = { served: store.backend, pendingWrites: 0 }
+    return { ...(all && { errors: all }), ...result, extensions: { ...result.extensions, storage } }
+  }
+  return {
+    onParse: ({ setParseFn }) => {
+      setParseFn((source, options) => parse(source, { ...options, maxTokens: LIMITS.tokens }))
+      return ({ result, replaceParseResult }) => {
+        if (result instanceof Error) replaceParseResult(parseError(result))
+      }
+    },
+    onValidate:
+      () =>
+      ({ valid, result, setResult }) => {
+        if (!valid) setResult(result.map((error) => validationError(error)))
+      },
+    onExecute: () => ({
+      onExecuteDone: ({ args, result, setResult }) => {
+        if (!isAsyncIterable(result)) setResult(present(args, result))
+      },
+    }),
+    onSubscribe: () => ({
+      onSubscribeResult: ({ args, result, setResult }) => {
+        if (!isAsyncIterable(result)) setResult(present(args, result))
+        return { onNext: ({ result, setResult }) => setResult(present(args, result)) }
+      },
+    }),
+  }
+}
+
+/** Refuses what is too complex, before anything is read. */
+function limits(format: ErrorFormatter): Plugin<GraphQLContext> {
+  const check = (args: ExecutionArgs, refuse: (result: ExecutionResult) => void) => {
+    try {
+      checkComplexity(args)
+    } catch (error) {
+      refuse({ errors: [format(error)] })
+    }
+  }
+  return {
+    onExecute: ({ args, setResultAndStopExecution }) => check(args, setResultAndStopExecution),
+    onSubscribe: ({ args, setResultAndStopExecution }) => check(args, setResultAndStopExecution),
+  }
+}
+
+const CACHED = 250
+const LONGEST_CACHED = 20_000
+
+/** A cache of documents that keeps no long ones: those have their values, and so conversations, inside. */
+function shortTexts<T extends object>() {
+  const cache = createLRUCache<T>({ max: CACHED })
+  return {
+    get: (document: string) => cache.get(document),
+    set: (document: string, value: T) => {
+      if (document.length <= LONGEST_CACHED) cache.set(document, value)
+    },
+  }
+}

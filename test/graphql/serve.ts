@@ -1,0 +1,112 @@
+import { parse } from 'graphql'
+import pino from 'pino'
+import { onTestFinished } from 'vitest'
+import { loadConfig } from '../../src/config.ts'
+import type { TypedDocumentString } from '../../src/gql/graphql.ts'
+import type { Services } from '../../src/graphql/context.ts'
+import { createGraphQL, type GraphQLServer } from '../../src/graphql/yoga.ts'
+import { AlertFeed } from '../../src/services/feed.ts'
+import { History } from '../../src/services/history.ts'
+import { Recorder } from '../../src/services/recorder.ts'
+import { LogWriter } from '../../src/services/writer.ts'
+import type { ReadRequest, Store } from '../../src/store/store.ts'
+import { NOW } from '../helpers/events.ts'
+import type { StoreKind } from '../helpers/stores.ts'
+
+export interface Failure {
+  message: string
+  path?: (string | number)[]
+  extensions: { code: string; hint?: string; field?: string; requestId?: string }
+}
+
+export interface Answer<T> {
+  data: T | null
+  errors?: Failure[]
+  extensions: { storage: { served: string; pendingWrites: number } }
+}
+
+/** What a test that looks at single answers gets at without types. */
+// biome-ignore lint/suspicious/noExplicitAny: the shape is the query's, which stands beside it.
+export type Loose = any
+
+export interface Served {
+  yoga: GraphQLServer
+  services: Services
+  /** The reads that reached the store, batch by batch. */
+  reads: (readonly ReadRequest[])[]
+  /** Everything that was logged, as text. */
+  log: string[]
+  now: { time: number }
+  run<T = Loose, V = Record<string, unknown>>(document: string | TypedDocumentString<T, V>, variables?: V): Promise<Answer<T>>
+  /** The data, or the errors thrown. */
+  ask<T = Loose, V = Record<string, unknown>>(document: string | TypedDocumentString<T, V>, variables?: V): Promise<T>
+  /** The payloads of a subscription. */
+  listen<T = Loose, V = Record<string, unknown>>(
+    document: string | TypedDocumentString<T, V>,
+    variables?: V,
+  ): Promise<AsyncIterableIterator<Answer<T>>>
+}
+
+/** The whole of GraphQL over a store of this kind, ended with the present test. */
+export async function serve(kind: StoreKind): Promise<Served> {
+  const { store } = await kind.open()
+  return serveStore(store)
+}
+
+/** The same over a store some of whose methods are replaced. */
+export async function serveStore(store: Store, replaced: Partial<Store> = {}): Promise<Served> {
+  const now = { time: NOW }
+  const clock = () => now.time
+  const log: string[] = []
+  const reads: (readonly ReadRequest[])[] = []
+  const config = loadConfig({})
+  const logger = pino({ level: 'trace' }, { write: (line) => void log.push(line) })
+  const watched = new Proxy(store, {
+    get(target, key) {
+      const value: unknown = Reflect.get(key in replaced ? replaced : target, key)
+      if (typeof value !== 'function') return value
+      return (...args: readonly (readonly ReadRequest[])[]) => {
+        if (key === 'read' && args[0]) reads.push(args[0])
+        return value.apply(target, args)
+      }
+    },
+  })
+  const writer = new LogWriter(watched)
+  const feed = new AlertFeed(watched, writer, logger)
+  await feed.start()
+  onTestFinished(async () => {
+    await feed.close()
+    await writer.close()
+  })
+  const recorder = new Recorder(writer, config, clock)
+  const services: Services = { store: watched, recorder, history: new History(watched, writer, clock), feed, clock, config }
+  const yoga = createGraphQL(services, { logger })
+
+  const run: Served['run'] = async (document, variables) => {
+    const body = JSON.stringify({ query: document.toString(), variables })
+    const headers = { 'content-type': 'application/json', accept: 'application/graphql-response+json' }
+    const response = await yoga.fetch('http://localhost/graphql', { method: 'POST', headers, body })
+    return response.json()
+  }
+  return {
+    yoga,
+    services,
+    reads,
+    log,
+    now,
+    run,
+    async ask(document, variables) {
+      const { data, errors } = await run(document, variables)
+      if (errors || !data) throw new Error(JSON.stringify(errors, null, 2))
+      return data
+    },
+    async listen(document, variables) {
+      const { schema, subscribe, contextFactory, validate } = yoga.getEnveloped({})
+      const parsed = parse(document.toString())
+      validate(schema, parsed)
+      const result: Loose = await subscribe({ schema, document: parsed, variableValues: variables, contextValue: await contextFactory() })
+      if (!(Symbol.asyncIterator in result)) throw new Error(JSON.stringify(result))
+      return result[Symbol.asyncIterator]()
+    },
+  }
+}
