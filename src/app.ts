@@ -1,0 +1,112 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import { type Config, DATABASE_NAME, SOCKET_NAME } from './config.ts'
+import { StartError } from './errors.ts'
+import type { Services } from './graphql/context.ts'
+import { createGraphQL, type GraphQLServer } from './graphql/yoga.ts'
+import { HttpService } from './http/http.ts'
+import { listenOnPort, listenOnSocket } from './http/listen.ts'
+import { DAY_MS } from './model.ts'
+import { AlertFeed } from './services/feed.ts'
+import { History } from './services/history.ts'
+import { Recorder } from './services/recorder.ts'
+import { LogWriter } from './services/writer.ts'
+import { openRedisStore } from './store/redis/store.ts'
+import { openSqliteStore } from './store/sqlite/store.ts'
+import type { Store } from './store/store.ts'
+
+export interface App {
+  readonly yoga: GraphQLServer
+  readonly services: Services
+  /** Serves HTTP on DATA_DIR/xinyi.sock and on HOST:PORT, and sweeps, now and daily. The URL is that of GraphQL and of GraphiQL. */
+  listen(): Promise<{ url: string }>
+  /** Ends everything that was begun; a client that does not let go in time is cut off. */
+  close(): Promise<void>
+}
+
+export interface AppOptions {
+  logger: Logger
+  clock?: () => number
+  /** Leaves the retention limits of the data set as they are, if it has any: a command must not cut what a server is configured to keep. */
+  keepRetention?: boolean
+}
+
+/** Builds the whole service on the configured store. */
+export async function buildApp(config: Config, { logger, clock = Date.now, keepRetention = false }: AppOptions): Promise<App> {
+  await makeDataDir(config.dataDir)
+  const store = await openStore(config)
+  const writer = new LogWriter(store)
+  const recorder = new Recorder(writer, config, clock)
+  const history = new History(store, writer, clock)
+  const feed = new AlertFeed(store, writer, logger)
+  const services: Services = { store, recorder, history, feed, clock, config }
+  const yoga = createGraphQL(services, { logger })
+  const http = new HttpService({ yoga, store, maxBodyBytes: config.maxBodyBytes, logger })
+  let sweeps: NodeJS.Timeout | undefined
+  let closing: Promise<void> | undefined
+
+  const sweep = (): void => {
+    history.sweep().then(
+      (report) => logger.debug({ ...report, expiredUsers: report.expiredUsers.length }, 'swept what had expired'),
+      (error) => {
+        if (!closing) logger.warn({ err: error }, 'the sweep failed; the next one is tomorrow')
+      },
+    )
+  }
+
+  const close = async (): Promise<void> => {
+    clearInterval(sweeps)
+    await http.close(AbortSignal.timeout(config.shutdownTimeoutMs))
+    await feed.close()
+    await yoga.dispose()
+    await writer.close()
+    await store.close()
+  }
+
+  const app: App = {
+    yoga,
+    services,
+    async listen() {
+      await listenOnSocket(http.newServer(), join(config.dataDir, SOCKET_NAME))
+      const port = await listenOnPort(http.newServer(), config.host, config.port)
+      sweep()
+      sweeps = setInterval(sweep, DAY_MS).unref()
+      return { url: `http://${urlHost(config.host)}:${port}/graphql` }
+    },
+    close() {
+      closing ??= close()
+      return closing
+    },
+  }
+
+  try {
+    const replaced = keepRetention && (await store.policy()) ? undefined : await history.applyPolicy(config.retention)
+    if (replaced) logger.info({ before: replaced, now: config.retention }, 'the retention limits of this data set are changed')
+    await feed.start()
+    return app
+  } catch (error) {
+    await app.close()
+    throw error
+  }
+}
+
+const openStore = ({ storageBackend, dataDir, redisUrl, localTimeZone }: Config): Promise<Store> =>
+  storageBackend === 'redis' ? openRedisStore({ url: redisUrl, localTimeZone }) : openSqliteStore({ path: join(dataDir, DATABASE_NAME) })
+
+async function makeDataDir(dataDir: string): Promise<void> {
+  try {
+    // What is in it is for this account only.
+    await mkdir(dataDir, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    throw new StartError(`The directory ${dataDir} can't be made. Choose one that this account can write to with DATA_DIR.`, {
+      cause: error,
+    })
+  }
+}
+
+/** What to call a host from this machine. */
+function urlHost(host: string): string {
+  if (['127.0.0.1', '::1', '0.0.0.0', '::'].includes(host)) return 'localhost'
+  return host.includes(':') ? `[${host}]` : host
+}

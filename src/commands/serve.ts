@@ -1,0 +1,42 @@
+import { once } from 'node:events'
+import { join, resolve } from 'node:path'
+import { buildApp } from '../app.ts'
+import { type Config, DATABASE_NAME, SOCKET_NAME } from '../config.ts'
+import { refuseLiveSocket } from '../http/listen.ts'
+import { createLogger } from '../logging.ts'
+
+const SIGNALS = ['SIGTERM', 'SIGINT'] as const
+/** From what the configuration allows for closing to when the process ends in any case. */
+const GRACE_MS = 800
+
+/** Serves until SIGTERM or Ctrl-C, then ends what is under way; a second signal, or 5 seconds, end the process at once. */
+export async function serve(config: Config): Promise<void> {
+  const logger = createLogger(config.logLevel)
+  for (const warning of config.warnings) logger.warn(warning)
+  const stopped = new AbortController()
+  const stop = () => {
+    // The next signal has its ordinary effect: it ends the process at once. So does time.
+    for (const signal of SIGNALS) process.off(signal, stop)
+    setTimeout(() => process.kill(process.pid, 'SIGTERM'), config.shutdownTimeoutMs + GRACE_MS).unref()
+    stopped.abort()
+  }
+  for (const signal of SIGNALS) process.on(signal, stop)
+  // Before the store is opened, since opening it may change the data set's retention.
+  await refuseLiveSocket(join(config.dataDir, SOCKET_NAME))
+  const app = await buildApp(config, { logger })
+  try {
+    const { url } = await app.listen()
+    console.log(`Xinyi serves ${url} from ${placeOf(config)}. Open it in a browser for GraphiQL; Ctrl-C ends it.`)
+    if (!stopped.signal.aborted) await once(stopped.signal, 'abort')
+  } finally {
+    await app.close()
+  }
+}
+
+/** The store and where it is; never the password that a URL may hold. */
+function placeOf({ storageBackend, dataDir, redisUrl }: Config): string {
+  if (storageBackend === 'sqlite') return `SQLite (${resolve(dataDir, DATABASE_NAME)})`
+  if (redisUrl.startsWith('/')) return `Redis (${redisUrl})`
+  const { host, pathname } = new URL(redisUrl)
+  return `Redis (${host}${pathname})`
+}

@@ -1,0 +1,52 @@
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { type Config, DATABASE_NAME } from '../config.ts'
+import { StorageDocument, type StorageQuery } from '../gql/graphql.ts'
+import { connect, findServer } from './client.ts'
+
+interface Facts {
+  /** The socket of the running server; null when there is none. */
+  server: string | null
+  dataDir: string
+  /** Null while there is no data set yet. */
+  data: StorageQuery | null
+}
+
+/** Prints which store is in use, where, how it is doing and what it holds; with or without a running server. */
+export async function status(config: Config, { json = false }: { json?: boolean } = {}): Promise<void> {
+  const client = (await findServer(config)) ?? (mayHoldData(config) ? await connect(config) : null)
+  try {
+    const data = client && (await client.execute(StorageDocument, {}))
+    const facts = { server: client?.socket ?? null, dataDir: resolve(config.dataDir), data }
+    console.log(
+      json ? JSON.stringify({ server: facts.server, dataDir: facts.dataDir, storage: null, overview: null, ...data }) : sentences(facts),
+    )
+  } finally {
+    await client?.close()
+  }
+}
+
+/** Asking must not create a database. */
+const mayHoldData = ({ storageBackend, dataDir }: Config): boolean => storageBackend === 'redis' || existsSync(join(dataDir, DATABASE_NAME))
+
+const counted = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`
+
+function sentences({ server, dataDir, data }: Facts): string {
+  if (!data) return `There is no data in ${dataDir} yet: npm start or npm run demo makes some.`
+  const { storage, overview } = data
+  const { redis } = storage
+  const redisFacts = redis && [
+    `Redis ${redis.version ?? ''} ${redis.reachable ? 'answers' : 'does not answer'}`.replace('  ', ' '),
+    redis.latencyMs === null ? '' : `in ${redis.latencyMs.toFixed(1)} ms`,
+    redis.usedMemoryBytes === null ? '' : `and uses ${Math.ceil(redis.usedMemoryBytes / 1024 / 1024)} MiB`,
+    redis.lastError ? `(last error: ${redis.lastError})` : '',
+  ]
+  return [
+    server ? `A server is running: ${server}` : 'No server is running here; this looked into the store itself.',
+    `Storage: ${storage.backend} (${storage.mode}), ${storage.pendingWrites} writes pending. Data directory: ${dataDir}`,
+    redisFacts && `${redisFacts.filter(Boolean).join(' ')}.`,
+    `${counted(overview.users, 'user', 'users')}, ${overview.activeUsers} active in the last 24 h; ${counted(overview.openAlerts, 'open alert', 'open alerts')}.`,
+  ]
+    .filter(Boolean)
+    .join('\n')
+}

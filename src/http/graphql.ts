@@ -1,0 +1,74 @@
+import { once } from 'node:events'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { GraphQLServer } from '../graphql/yoga.ts'
+import { readBody, refuseBody } from './body.ts'
+import { type HttpError, sendError } from './respond.ts'
+
+/** After so long without taking anything (a stream sends something every 12 s) a client is taken for gone. */
+const STALLED_MS = 60_000
+
+export interface GraphQLEndpoint {
+  yoga: GraphQLServer
+  maxBodyBytes: number
+  /** Answers that go on until somebody ends them. */
+  streams: Set<ServerResponse>
+}
+
+/** GraphQL over HTTP: queries by GET, everything by POST of JSON (never of a form, which pages of other sites can send); subscriptions as server-sent events. */
+export async function serveGraphQL(
+  { yoga, maxBodyBytes, streams }: GraphQLEndpoint,
+  req: IncomingMessage,
+  res: ServerResponse,
+): Promise<void> {
+  if (req.method === 'GET') return send(await yoga.fetch(urlOf(req), initOf(req)), res, streams)
+  if (req.method !== 'POST') return sendError(res, METHOD)
+  if (!/^application\/json *(;|$)/i.test(req.headers['content-type'] ?? '')) return sendError(res, MEDIA_TYPE)
+  const body = await readBody(req, maxBodyBytes)
+  if (typeof body !== 'string') return refuseBody(req, res, body)
+  return send(await yoga.fetch(urlOf(req), { ...initOf(req), body }), res, streams)
+}
+
+const urlOf = ({ url = '/' }: IncomingMessage): string => new URL(url, 'http://localhost').href
+
+const initOf = ({ method = 'GET', headers }: IncomingMessage) => ({
+  method,
+  headers: Object.entries(headers).filter((header): header is [string, string] => typeof header[1] === 'string'),
+})
+
+async function send(response: Response, res: ServerResponse, streams: Set<ServerResponse>): Promise<void> {
+  const { status, headers, body } = response
+  const head = Object.fromEntries(headers)
+  if (!body || headers.has('content-length')) return void res.writeHead(status, head).end(await response.text())
+
+  // Cancelling the body ends a subscription at once; leaving the loop over it would wait for the next event first.
+  const cancel = () => body.cancel().catch(() => {})
+  res.once('close', cancel)
+  streams.add(res.writeHead(status, head))
+  res.setTimeout(STALLED_MS, () => res.destroy())
+  try {
+    for await (const chunk of body) {
+      if (res.destroyed) break
+      if (!res.write(chunk)) await Promise.race([once(res, 'drain'), once(res, 'close')])
+    }
+    res.end()
+  } catch (error) {
+    if (!res.destroyed) throw error
+  } finally {
+    streams.delete(res)
+  }
+}
+
+const METHOD: HttpError = {
+  status: 405,
+  code: 'BAD_USER_INPUT',
+  message: 'GraphQL is served to GET and POST only.',
+  hint: 'Send a POST with content-type: application/json.',
+  headers: { allow: 'GET, POST' },
+}
+
+const MEDIA_TYPE: HttpError = {
+  status: 415,
+  code: 'BAD_USER_INPUT',
+  message: 'The body of a POST has to be JSON.',
+  hint: 'Send it with content-type: application/json.',
+}

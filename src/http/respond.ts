@@ -1,0 +1,21 @@
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import type { ErrorCode } from '../errors.ts'
+
+export interface HttpError {
+  status: number
+  code: ErrorCode
+  message: string
+  hint: string
+  headers?: OutgoingHttpHeaders
+}
+
+/** An error of HTTP in the shape of a GraphQL error, so that clients need to know one shape only. */
+export const errorBody = ({ code, message, hint }: HttpError): object => ({ errors: [{ message, extensions: { code, hint } }] })
+
+export const sendError = (res: ServerResponse, error: HttpError): void => sendJson(res, error.status, errorBody(error), error.headers)
+
+export function sendJson(res: ServerResponse, status: number, body: unknown, headers: OutgoingHttpHeaders = {}): void {
+  const text = JSON.stringify(body)
+  res.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(text), ...headers })
+  res.end(text)
+}

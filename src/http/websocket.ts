@@ -1,0 +1,133 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { type ExecutionArgs, GraphQLError } from 'graphql'
+import { handleProtocols, makeServer, type ServerOptions, type SubscribeMessage } from 'graphql-ws'
+import type { Logger } from 'pino'
+import { type WebSocket, WebSocketServer } from 'ws'
+import type { GraphQLServer } from '../graphql/yoga.ts'
+
+const INIT_TIMEOUT_MS = 5_000
+const KEEP_ALIVE_MS = 12_000
+const MAX_OPERATIONS = 100
+/** How long a client may take to answer that the connection is closed. */
+const CLOSING_MS = 1_000
+const GOING_AWAY = 1001
+const UNSUPPORTED_DATA = 1003
+const INTERNAL_ERROR = 4500
+
+/**
+ * GraphQL over WebSocket, with the core of graphql-ws. Its ready-made adapter for ws prints errors to the console, whole, so that
+ * they can hold what somebody wrote.
+ */
+export class WebSocketEndpoint {
+  readonly #sockets: WebSocketServer
+  readonly #logger: Logger
+
+  constructor(yoga: GraphQLServer, maxBytes: number, logger: Logger) {
+    this.#logger = logger
+    this.#sockets = new WebSocketServer({ noServer: true, maxPayload: maxBytes, handleProtocols })
+    const server = makeServer(operations(yoga))
+    this.#sockets.on('connection', (socket: WebSocket) => {
+      const stopPinging = keepAlive(socket)
+      const closed = server.opened(
+        {
+          protocol: socket.protocol,
+          send: (text) => new Promise((resolve) => socket.send(text, () => resolve())),
+          close: (code, reason) => socket.close(code, reason),
+          onMessage: (receive) =>
+            socket.on('message', (data, isBinary) => {
+              if (isBinary) socket.close(UNSUPPORTED_DATA, 'Text only')
+              else receive(String(data)).catch((error) => this.#fail(socket, error))
+            }),
+        },
+        {},
+      )
+      // An error (a message that is too long or malformed) closes the socket by itself.
+      socket.on('error', () => {})
+      socket.once('close', (code, reason) => {
+        stopPinging()
+        closed(code, String(reason)).catch((error) => this.#logger.error({ err: error }, 'a WebSocket did not close cleanly'))
+      })
+    })
+  }
+
+  /** Takes a connection over from HTTP, unless a page of another site asks: browsers let those connect, and there is nothing to tell them by but this header. */
+  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const { origin, host } = req.headers
+    if (origin !== undefined && URL.parse(origin)?.host !== host) refuse(socket, '403 Forbidden')
+    else this.#sockets.handleUpgrade(req, socket, head, (webSocket) => this.#sockets.emit('connection', webSocket, req))
+  }
+
+  /** Tells every client that the server goes away, so that it connects again, elsewhere or later; cuts off who does not let go. */
+  async close(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#sockets.close(() => resolve())
+    for (const socket of this.#sockets.clients) socket.close(GOING_AWAY, 'Going away')
+    const patience = setTimeout(() => {
+      for (const socket of this.#sockets.clients) socket.terminate()
+    }, CLOSING_MS)
+    await promise
+    clearTimeout(patience)
+  }
+
+  #fail(socket: WebSocket, error: unknown): void {
+    this.#logger.error({ err: error }, 'an operation over a WebSocket failed unexpectedly')
+    socket.close(INTERNAL_ERROR, 'Internal server error')
+  }
+}
+
+export function refuse(socket: Duplex, status: string): void {
+  socket.on('error', () => {})
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+}
+
+/** Cuts off a client that no longer answers. */
+function keepAlive(socket: WebSocket): () => void {
+  let answered = true
+  socket.on('pong', () => {
+    answered = true
+  })
+  const timer = setInterval(() => {
+    if (!answered) return socket.terminate()
+    answered = false
+    socket.ping()
+  }, KEEP_ALIVE_MS)
+  return () => clearInterval(timer)
+}
+
+/** Runs each operation through yoga's plugins, with a context of its own. */
+function operations(yoga: GraphQLServer): ServerOptions {
+  type Engine = Pick<ReturnType<GraphQLServer['getEnveloped']>, 'execute' | 'subscribe'>
+  const engines = new WeakMap<ExecutionArgs, Engine>()
+  const engineOf = (args: ExecutionArgs): Engine => engines.get(args) ?? yoga.getEnveloped({})
+
+  const prepare = async (params: SubscribeMessage['payload']): Promise<ExecutionArgs | readonly GraphQLError[]> => {
+    const { schema, parse, validate, contextFactory, execute, subscribe } = yoga.getEnveloped({ params })
+    const document = parse(params.query)
+    const errors = validate(schema, document)
+    if (errors.length > 0) return errors
+    const { operationName, variables: variableValues } = params
+    const args = { schema, document, operationName, variableValues, contextValue: await contextFactory() }
+    engines.set(args, { execute, subscribe })
+    return args
+  }
+
+  return {
+    connectionInitWaitTimeout: INIT_TIMEOUT_MS,
+    execute: (args) => engineOf(args).execute(args),
+    subscribe: (args) => engineOf(args).subscribe(args),
+    onSubscribe: async ({ subscriptions }, _id, params) => {
+      if (Object.keys(subscriptions).length > MAX_OPERATIONS) return [tooMany]
+      try {
+        return await prepare(params)
+      } catch (error) {
+        if (error instanceof GraphQLError) return [error]
+        throw error
+      }
+    },
+  }
+}
+
+const tooMany = new GraphQLError(`More than ${MAX_OPERATIONS} operations run on this connection.`, {
+  extensions: { code: 'RATE_LIMITED', hint: 'Complete some of them, or open another connection.' },
+})

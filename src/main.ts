@@ -1,0 +1,73 @@
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+import { loadConfig } from './config.ts'
+import { StartError, XinyiError } from './errors.ts'
+
+const { version }: { version: string } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+
+/** What a command ends with; documented in the help below. */
+const EXIT = { ok: 0, failed: 1, usage: 2, someRejected: 3 }
+
+// A verb's code is loaded only when it is asked for, which keeps --help quick.
+function program(done: (exitCode: number) => void): Command {
+  const config = () => loadConfig(process.env)
+  // A server logs the warnings itself.
+  const configAndWarnings = () => {
+    const loaded = config()
+    for (const warning of loaded.warnings) console.error(warning)
+    return loaded
+  }
+  const xinyi = new Command('xinyi')
+    .description('Xinyi (心忆): the memory service of an AI counselling assistant.')
+    .version(version)
+    .exitOverride()
+    .showSuggestionAfterError()
+    .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 not understood, 3 imported but for the rows set aside.')
+    .addHelpText('after', 'Configuration comes from the environment: README.md has the table.')
+
+  xinyi
+    .command('serve')
+    .description('serve the GraphQL API until SIGTERM or Ctrl-C')
+    .action(async () => (await import('./commands/serve.ts')).serve(config()))
+  xinyi
+    .command('demo')
+    .description('fill an empty data set with invented users, then serve it')
+    .action(async () => (await import('./commands/demo.ts')).demo(config()))
+  xinyi
+    .command('import')
+    .description('record the conversations of a JSON Lines file; running it again doubles nothing')
+    .argument('<file>', 'rows of {user, query, response, timestamp?, risk?, emotionScore?, topic?}')
+    .option('--json', 'print the counts as JSON')
+    .action(async (file: string, options: { json?: true }) => {
+      const { importFile } = await import('./commands/import.ts')
+      const { rejected } = await importFile(configAndWarnings(), file, options)
+      if (rejected > 0) done(EXIT.someRejected)
+    })
+  xinyi
+    .command('status')
+    .description('say which store is in use, where, and what it holds')
+    .option('--json', 'print it as JSON')
+    .action(async (options: { json?: true }) => (await import('./commands/status.ts')).status(configAndWarnings(), options))
+  return xinyi
+}
+
+/** The exit code for an error, after saying what went wrong. */
+async function explain(error: unknown): Promise<number> {
+  // Commander has said it already.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+  if (error instanceof StartError) console.error(error.message)
+  else if (error instanceof XinyiError) console.error(`${error.message} ${error.hint}`)
+  else {
+    const { describeError } = await import('./logging.ts')
+    console.error('Xinyi failed unexpectedly:', describeError(error))
+  }
+  return EXIT.failed
+}
+
+try {
+  await program((exitCode) => {
+    process.exitCode = exitCode
+  }).parseAsync()
+} catch (error) {
+  process.exitCode = await explain(error)
+}

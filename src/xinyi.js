@@ -1,0 +1,12 @@
+#!/usr/bin/env node
+// Plain JavaScript of old: it has to be understood by the very runtimes that it refuses.
+const [major, minor] = process.versions.node.split('.').map(Number)
+
+if (major < 22 || (major === 22 && minor < 18)) {
+  console.error(
+    `Xinyi needs Node.js 22.18 or newer, and this is ${process.versions.node}: run npm ci, which brings Node.js 24 into this directory, then npm start or npx xinyi.`,
+  )
+  process.exitCode = 1
+} else {
+  import('./main.ts')
+}

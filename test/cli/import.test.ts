@@ -1,0 +1,234 @@
+import { once } from 'node:events'
+import { existsSync, readFileSync, statSync, watch, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { generateHistory } from '../../src/demo/history.ts'
+import { startRedis } from '../helpers/redis.ts'
+import { freshSettings, type Settings, serving, spawnXinyi, xinyi } from './xinyi.ts'
+
+type Row = Record<string, unknown>
+
+const row = (fields: Row = {}): Row => ({ user: 'u', query: 'q', response: 'r', ...fields })
+
+function write(settings: { DATA_DIR: string }, content: readonly (Row | string)[]): string {
+  const file = join(settings.DATA_DIR, 'rows.jsonl')
+  writeFileSync(file, content.map((line) => `${typeof line === 'string' ? line : JSON.stringify(line)}\n`).join(''))
+  return file
+}
+
+async function report(settings: Settings, file: string): Promise<Row> {
+  const { stdout, stderr } = await xinyi(['import', file, '--json'], settings)
+  expect(stderr).toBe('')
+  return JSON.parse(stdout)
+}
+
+const rejectsOf = (file: string): Row[] =>
+  readFileSync(file, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+
+const USERS = '{ users(first: 100, orderBy: USER_ID_ASC) { edges { node { userId totalChats } } } }'
+
+/** Rows of invented users, as files have them. */
+const invented = (rows = 700): Row[] =>
+  [...generateHistory({ seed: 7, users: rows, now: Date.now() })]
+    .slice(0, rows)
+    .map(({ userId, occurredAt, riskLevel, query, response, emotionScore }) => ({
+      user: userId,
+      timestamp: new Date(occurredAt).toISOString(),
+      query,
+      response,
+      risk: riskLevel.toLowerCase(),
+      emotionScore,
+    }))
+
+test('every row is recorded once, however often the file is imported, by a command alone or through a server', async () => {
+  const settings = freshSettings()
+  const file = write(settings, invented())
+  const first = await report(settings, file)
+  expect(first).toMatchObject({ file, read: 700, recorded: 700, alreadyKnown: 0, rejected: 0, rejectedFile: null })
+  expect(first.beyondRetention).toBeGreaterThan(0)
+  const server = await serving('serve', settings)
+  const before = await server.query(USERS)
+  expect(await report(settings, file)).toMatchObject({ read: 700, recorded: 0, beyondRetention: 0, alreadyKnown: 700, users: first.users })
+  expect(await server.query(USERS)).toEqual(before)
+})
+
+test('the same file gives the same answers from either store, also after a restart', { timeout: 60_000 }, async () => {
+  const redis = await startRedis()
+  const lastVisit = new Date(Date.now() - 3_600_000).toISOString()
+  const rows = [...invented(), row({ user: 'today', query: '压力很大', timestamp: lastVisit, risk: 'HIGH' })]
+  const question = `{ users(first: 50, orderBy: USER_ID_ASC) { edges { node {
+    userId createdAt lastActiveAt totalChats totalRiskAlerts currentRisk attention summary
+    conversations(first: 5) { edges { node { occurredAt query response riskLevel emotionScore topics { name } } } }
+    topics(first: 5) { edges { count node { name } } }
+    emotionTrend { count mean movingAverage }
+    riskAlerts(first: 5) { edges { node { id level status occurrences } } }
+  } } } topics(first: 30) { edges { userCount node { name } } } }`
+  const answers: unknown[] = []
+  for (const store of [{ MEMORY_STORAGE_BACKEND: 'redis', REDIS_URL: redis.url }, { MEMORY_STORAGE_BACKEND: 'sqlite' }]) {
+    const settings = freshSettings(store)
+    await report(settings, write(settings, rows))
+    for (let start = 0; start < 2; start += 1) {
+      const server = await serving('serve', settings)
+      answers.push(await server.query(question))
+      await server.stop()
+    }
+  }
+  const [first, ...others] = answers.map((answer) => Object(answer).data)
+  expect(first.users.edges.length).toBeGreaterThan(20)
+  for (const other of others) expect(other).toEqual(first)
+  await redis.stop()
+})
+
+test('a row that stands in the file twice happened twice', async () => {
+  const settings = freshSettings()
+  const file = write(settings, [row(), row(), row({ response: 'else' })])
+  expect(await report(settings, file)).toMatchObject({ recorded: 3, users: 1 })
+  expect(await report(settings, file)).toMatchObject({ recorded: 0, alreadyKnown: 3 })
+  writeFileSync(file, `${JSON.stringify(row())}\n`, { flag: 'a' })
+  expect(await report(settings, file)).toMatchObject({ recorded: 1, alreadyKnown: 3 })
+})
+
+describe('bad rows', () => {
+  test('are set aside with their line, the reason and the row itself; the others are recorded', async () => {
+    const settings = freshSettings()
+    const bad = [
+      '{"user": "u", "query',
+      row({ query: '' }),
+      row({ query: 'x'.repeat(16_001) }),
+      row({ risk: 'grave' }),
+      '{"user": "u", "query": "\\ud83d", "response": "r"}',
+      '{"user": "u", "query": "q", "response": "r", "emotionScore": 1e999}',
+      row({ timestamp: new Date(Date.now() + 3_600_000).toISOString() }),
+      row({ topic: 't'.repeat(65) }),
+    ].map((line) => (typeof line === 'string' ? line : JSON.stringify(line)))
+    const file = write(settings, [row(), '', ...bad, '   ', row({ user: 'v' })])
+    const { code, stdout } = await xinyi(['import', file, '--json'], settings)
+    const rejectedFile = join(settings.DATA_DIR, 'rows.rejected.jsonl')
+    expect(code).toBe(3)
+    expect(JSON.parse(stdout)).toMatchObject({ read: 10, recorded: 2, rejected: 8, users: 2, rejectedFile })
+    const rejects = rejectsOf(rejectedFile).sort((a, b) => Number(a.line) - Number(b.line))
+    expect(rejects.map(({ row }) => row)).toEqual(bad)
+    expect(rejects.map(({ line }) => line)).toEqual([3, 4, 5, 6, 7, 8, 9, 10])
+    expect(rejects.map(({ reason }) => reason)).toEqual([
+      'The row has to be a JSON object.',
+      expect.stringContaining('query is empty'),
+      expect.stringContaining('query has 16001 code points'),
+      expect.stringContaining('risk has to be one of'),
+      expect.stringContaining('not well-formed Unicode'),
+      expect.stringContaining('emotionScore has to be a finite number'),
+      expect.stringContaining('in the future'),
+      expect.stringContaining('65 code points'),
+    ])
+    expect(statSync(rejectedFile).mode & 0o777).toBe(0o600)
+  })
+
+  test('are forgotten when the file is imported again and has none', async () => {
+    const settings = freshSettings()
+    const file = write(settings, [row(), 'no JSON'])
+    await xinyi(['import', file], settings)
+    expect((await xinyi(['import', write(settings, [row()])], settings)).code).toBe(0)
+    expect(existsSync(join(settings.DATA_DIR, 'rows.rejected.jsonl'))).toBe(false)
+  })
+
+  test('of any length are set aside without being held in memory', async () => {
+    const settings = freshSettings()
+    const file = write(settings, [row()])
+    for (let i = 0; i < 8; i += 1) writeFileSync(file, 'x'.repeat(8 * 1024 * 1024), { flag: 'a' })
+    writeFileSync(file, `\n${JSON.stringify(row({ user: 'v' }))}`, { flag: 'a' })
+    const { stdout } = await xinyi(['import', file, '--json'], { ...settings, NODE_OPTIONS: '--max-old-space-size=96' })
+    expect(JSON.parse(stdout)).toMatchObject({ read: 3, recorded: 2, rejected: 1 })
+    expect(rejectsOf(join(settings.DATA_DIR, 'rows.rejected.jsonl'))).toEqual([
+      { line: 2, reason: 'The line is longer than 8 MiB.', row: null },
+    ])
+  })
+
+  test('include those that are known with other content', async () => {
+    const settings = freshSettings()
+    await report(settings, write(settings, [row({ risk: 'LOW' })]))
+    const file = write(settings, [row({ risk: 'HIGH' })])
+    expect((await xinyi(['import', file], settings)).code).toBe(3)
+    expect(rejectsOf(join(settings.DATA_DIR, 'rows.rejected.jsonl'))).toMatchObject([
+      { line: 1, reason: expect.stringContaining('recorded already') },
+    ])
+  })
+})
+
+test('people without a name stay apart, and are found again', async () => {
+  const settings = freshSettings()
+  const file = write(settings, [row({ user: '' }), row({ user: 'anonymous' }), row({ user: 'anonymous' })])
+  expect(await report(settings, file)).toMatchObject({ recorded: 3, users: 3 })
+  expect(await report(settings, file)).toMatchObject({ recorded: 0, alreadyKnown: 3, users: 3 })
+})
+
+test('rows older than the retention keeps are counted, not kept', async () => {
+  const settings = freshSettings()
+  const file = write(settings, [row({ timestamp: '2020-02-02' }), row()])
+  expect(await report(settings, file)).toMatchObject({ recorded: 2, beyondRetention: 1 })
+})
+
+test('a server that takes little at once gets it in pieces', async () => {
+  const settings = freshSettings()
+  await serving('serve', { ...settings, MAX_BODY_BYTES: '20000' })
+  const rows = Array.from({ length: 20 }, (_, i) => row({ query: `${i} ${'x'.repeat(4_000)}` }))
+  expect(await report(settings, write(settings, rows))).toMatchObject({ recorded: 20, rejected: 0 })
+})
+
+/** Resolves when the first row of this file was set aside: the batch before it is recorded then, and more are to come. */
+async function someRejected(settings: { DATA_DIR: string }): Promise<void> {
+  const rejects = join(settings.DATA_DIR, 'rows.rejected.jsonl')
+  const watcher = watch(settings.DATA_DIR)
+  while (!existsSync(rejects) || statSync(rejects).size === 0) await once(watcher, 'change')
+  watcher.close()
+}
+
+test('an import that was killed in the middle is completed by running it again', async () => {
+  const settings = freshSettings()
+  const rows = invented()
+  const file = write(settings, [...rows.slice(0, 600), 'bad', ...rows.slice(600)])
+  const child = spawnXinyi(['import', file], settings)
+  await someRejected(settings)
+  child.kill('SIGKILL')
+  await child.ended
+  const again = JSON.parse((await xinyi(['import', file, '--json'], settings)).stdout)
+  expect(Number(again.recorded) + Number(again.alreadyKnown)).toBe(700)
+  expect(again.alreadyKnown).toBeGreaterThanOrEqual(500)
+  expect((await xinyi(['import', file, '--json'], settings)).stdout).toContain('"alreadyKnown":700')
+})
+
+test('while the store does not answer an import tries again, and doubles nothing', async () => {
+  const redis = await startRedis()
+  onTestFinished(redis.stop)
+  const settings = freshSettings({ MEMORY_STORAGE_BACKEND: 'redis', REDIS_URL: redis.url })
+  const rows = invented(4_000)
+  const file = write(settings, [...rows.slice(0, 600), 'bad', ...rows.slice(600)])
+  const child = spawnXinyi(['import', file, '--json'], settings)
+  await someRejected(settings)
+  process.kill(redis.pid, 'SIGSTOP')
+  for await (const line of createInterface({ input: child.stderr })) if (line.includes('did not answer')) break
+  process.kill(redis.pid, 'SIGCONT')
+  const { code, stdout } = await child.ended
+  expect(code).toBe(3)
+  const { recorded, alreadyKnown } = JSON.parse(stdout)
+  expect(recorded + alreadyKnown).toBe(4_000)
+  const server = await serving('serve', settings)
+  const totals = [...new Set(rows.map(({ user }) => user))].slice(20, 50).map(async (user) => {
+    const answer = await server.query(`{ user(userId: "${user}") { totalChats } }`)
+    expect(answer).toMatchObject({ data: { user: { totalChats: rows.filter((row) => row.user === user).length } } })
+  })
+  await Promise.all(totals)
+  expect((await xinyi(['import', file, '--json'], settings)).stdout).toContain('"recorded":0')
+})
+
+test.each([
+  ['nowhere.jsonl', 'is not there'],
+  ['', 'is a directory'],
+])('a file %j that cannot be imported is told as a sentence', async (name, said) => {
+  const settings = freshSettings()
+  const { code, stderr } = await xinyi(['import', join(settings.DATA_DIR, name)], settings)
+  expect(code).toBe(1)
+  expect(stderr).toContain(said)
+})

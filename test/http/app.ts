@@ -1,0 +1,47 @@
+import { pino } from 'pino'
+import { onTestFinished } from 'vitest'
+import { type App, buildApp } from '../../src/app.ts'
+import { loadConfig } from '../../src/config.ts'
+import { tempDir } from '../helpers/temp.ts'
+
+export interface RunningApp {
+  app: App
+  /** Of GraphQL. */
+  url: string
+  dataDir: string
+  /** Everything that was logged, as text. */
+  log: string[]
+}
+
+/** The whole service on SQLite and a free port, ended with the present test. */
+export async function startApp(env: Record<string, string> = {}): Promise<RunningApp> {
+  const dir = tempDir()
+  const log: string[] = []
+  const logger = pino({ level: 'trace' }, { write: (line) => void log.push(line) })
+  const app = await buildApp(loadConfig({ PORT: '0', DATA_DIR: dir.path, ...env }), { logger })
+  onTestFinished(async () => {
+    await app.close()
+    dir.remove()
+  })
+  const { url } = await app.listen()
+  return { app, url, dataDir: dir.path, log }
+}
+
+export const post = (url: string, body: BodyInit, headers: Record<string, string> = {}): Promise<Response> =>
+  fetch(url, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body })
+
+export const graphql = async (url: string, query: string, variables: Record<string, unknown> = {}) =>
+  (await post(url, JSON.stringify({ query, variables }))).json()
+
+/** Records a conversation that raises an alert. */
+export const raise = (url: string, userId = 'ada'): Promise<unknown> =>
+  graphql(
+    url,
+    'mutation ($userId: String!) { recordConversation(input: { userId: $userId, query: "q", response: "r", riskLevel: HIGH }) { duplicate } }',
+    {
+      userId,
+    },
+  )
+
+export const ALERTS =
+  'subscription ($after: String) { riskAlerts(after: $after) { cursor replayed event { kind } alert { user { userId totalChats } } } }'
