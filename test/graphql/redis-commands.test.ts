@@ -1,4 +1,5 @@
-import { Redis } from 'ioredis'
+import { connect } from 'node:net'
+import { createInterface } from 'node:readline'
 import { expect, onTestFinished, test } from 'vitest'
 import { PersonDocument, UsersDocument } from '../../src/gql/graphql.ts'
 import { openRedisStore } from '../../src/store/redis/store.ts'
@@ -7,21 +8,22 @@ import { seed, userName } from './seed.ts'
 import { serveStore } from './serve.ts'
 
 /** The top-level commands that a server is sent by others meanwhile; what a script calls in there is none. */
-async function commandsDuring(url: string, action: () => Promise<unknown>): Promise<string[]> {
-  const watcher = new Redis(url)
-  const monitor = await watcher.monitor()
-  const commands: string[] = []
-  const ended = new Promise<void>((resolve) => {
-    monitor.on('monitor', (_time: string, [name = '', argument]: string[], source: string) => {
-      if (argument === 'the end') resolve()
-      else if (source !== 'lua') commands.push(name.toLowerCase())
-    })
-  })
+async function commandsDuring(path: string, action: () => Promise<unknown>): Promise<string[]> {
+  // ioredis' own monitor loses its place when news comes before the answer to MONITOR.
+  const socket = connect(path)
+  const lines = createInterface(socket)[Symbol.asyncIterator]()
+  socket.write('MONITOR\r\n')
+  expect((await lines.next()).value).toBe('+OK')
   await action()
-  await watcher.echo('the end')
-  await ended
-  monitor.disconnect()
-  watcher.disconnect()
+  const other = connect(path)
+  other.write('ECHO "the end"\r\n')
+  const commands: string[] = []
+  for (let line = ''; !line.includes('"ECHO" "the end"'); line = String((await lines.next()).value)) {
+    const [, source, name = ''] = /^\+[\d.]+ \[\d+ (\S+)\] "(\w+)"/.exec(line) ?? ['', 'lua']
+    if (source !== 'lua') commands.push(name.toLowerCase())
+  }
+  socket.destroy()
+  other.destroy()
   // The feed waits for news on a connection of its own.
   return commands.filter((name) => name !== 'xread')
 }
@@ -31,8 +33,14 @@ test('a dashboard of 20 users with conversations, topics, points and alerts is a
   onTestFinished(() => server.stop())
   const store = await openRedisStore({ url: server.url })
   onTestFinished(() => store.close())
-  const { ask } = await serveStore(store)
+  const { ask, listen } = await serveStore(store)
   await seed(store, { count: 30 })
+  // Once the feed tells the newest alert, it has read all of the log and only waits.
+  const news = await listen('subscription { riskAlerts { alert { user { userId } } } }')
+  let told = news.next()
+  await ask('mutation { recordConversation(input: { userId: "last", query: "q", response: "r", riskLevel: HIGH }) { duplicate } }')
+  while ((await told).value.data.riskAlerts.alert.user.userId !== 'last') told = news.next()
+  await news.return?.()
   const warm = () => ask(UsersDocument, { first: 20 })
   await warm()
 

@@ -175,7 +175,7 @@ export function removal(open: Open): void {
   test('a user expires when nothing was heard for the days of the policy, not a millisecond before', async () => {
     const it = await given(open)
     await it.tell(it.origin.policy({ profileDays: 30 }, NOW - DAYS_30))
-    await it.recordAll([1, 2].map((i) => ({ user: 'wei', id: `c${i}`, acceptedAt: NOW - DAYS_30, topics: ['t'] })))
+    await it.recordAll([DAYS_30 + DAY_MS, DAYS_30].map((ago, i) => ({ user: 'wei', id: `c${i}`, acceptedAt: NOW - ago, topics: ['t'] })))
     expect(await it.tell(it.origin.expired('wei', NOW - 1))).toEqual({ type: 'conflict', n: 4 })
     expect(await it.apply(it.origin.expired('wei', NOW))).toMatchObject({ n: 5, kept: false, alertId: null, removed: removed(2, 2, 1, 0) })
     expect(await it.user('wei')).toBeNull()
