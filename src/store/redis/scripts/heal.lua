@@ -4,7 +4,6 @@ call = function(command, key, ...)
   local answer = redis.pcall(command, key, ...)
   if type(answer) ~= 'table' or not answer.err then return answer end
   if not string.find(answer.err, '^WRONGTYPE') then error(answer) end
-  local n = redis.call('HGET', META, 'n')
-  redis.call('RENAME', key, 'xinyi:aside:' .. n .. ':' .. key .. ':' .. redis.call('TYPE', key).ok)
+  redis.call('RENAME', key, aside_key(key))
   return redis.call(command, key, ...)
 end

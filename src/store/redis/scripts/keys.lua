@@ -38,6 +38,9 @@ local function keys_of(user)
   }
 end
 
+-- Where a key is put that turned out not to be ours (heal.lua).
+local function aside_key(key) return 'xinyi:aside:[' .. key .. ']' end
+
 -- Every command on a key goes through `call`; scripts that write replace it (heal.lua).
 local call = redis.call
 

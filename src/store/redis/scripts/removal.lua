@@ -25,10 +25,13 @@ local function remove_user(event, keys, record)
   local alerts = call('LRANGE', keys.alerts, 0, -1)
   for _, id in ipairs(alerts) do
     for _, status in ipairs(STATUSES) do call('ZREM', alerts_key(status), id) end
-    removed = removed + call('DEL', alert_key(id), history_key(id))
+    removed = removed + call('DEL', alert_key(id), history_key(id), aside_key(alert_key(id)), aside_key(history_key(id)))
   end
   for _, n in ipairs(call('LRANGE', keys.entries, 0, -1)) do call('XDEL', LOG, n .. '-0') end
-  for _, key in pairs(keys) do call('DEL', key) end
+  for _, key in pairs(keys) do
+    removed = removed + call('DEL', aside_key(key))
+    call('DEL', key)
+  end
   unindex(event.user)
   return { 'applied', conversations, emotions, topics, #alerts, removed }
 end
