@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { findChromium, findRedisServer } from './programs.ts'
 
 /** Runs once before all tests: makes sure of the programs that they need. (npm runs no `pretest` under ignore-scripts.) */
@@ -26,5 +26,7 @@ function installRedis(): void {
   } catch (error) {
     throw new Error('The tests need a redis-server: apt-get install redis-server, or name one in REDIS_SERVER_BIN.', { cause: error })
   }
+  // Where the package starts a server by itself, nobody asked for that one.
+  spawnSync('service', ['redis-server', 'stop'], { stdio: 'ignore' })
   if (!findRedisServer()) throw new Error('apt-get installed redis-server, but it is not on the PATH: name it in REDIS_SERVER_BIN.')
 }
