@@ -246,6 +246,14 @@ test('a batch of reads is one command at the server, and an append of many event
   expect(calls).toBe('2')
 })
 
+test('whoever waits for the log to grow is woken by what another instance appends', async () => {
+  const [one, other] = [await open(), await open()]
+  const grown = one.logGrown(0, new AbortController().signal)
+  await other.append([new Origin().recorded({ id: 'a', riskLevel: 'HIGH' })])
+  await grown
+  expect(await one.log(0, 10)).toMatchObject([{ n: 1, event: { id: 'a' }, alertEvents: [{ kind: 'RAISED' }] }])
+})
+
 test('an append to a Redis that does not answer rejects within the command time-out', async () => {
   const own = await startRedis()
   onTestFinished(() => own.kill())
