@@ -30,9 +30,9 @@ export interface Store {
   read<const R extends readonly ReadRequest[]>(requests: R, now: number): Promise<Answers<R>>
   /** The retention limits in force; null before the first policy event. */
   policy(): Promise<RetentionLimits | null>
-  /** The entries after index `after`, oldest first, at most `limit`. CURSOR_EXPIRED if the log no longer reaches back that far. */
+  /** The entries after index `after`, oldest first, at most `limit`. CURSOR_EXPIRED if the log does not reach there: it was trimmed, or has gone back (a store restored from an earlier time). */
   log(after: number, limit: number): Promise<LogEntry[]>
-  /** Waits until the log has an entry after index `after`, whoever wrote it; resolves early, without any, when the signal aborts. */
+  /** Waits until the log has an entry after index `after`, whoever wrote it; resolves early, without any, when the signal aborts. CURSOR_EXPIRED as for `log`. */
   logGrown(after: number, signal: AbortSignal): Promise<void>
   /** Removes what has been expired for more than a day, and log entries older than 30 days; changes no answer. */
   sweep(now: number): Promise<SweepReport>

@@ -184,6 +184,105 @@ describe('bad data spoils nothing but itself', () => {
     }
   })
 
+  for (const damage of [
+    { last: [] },
+    { last: null },
+    { last: [[1, 'x', 9]] },
+    { last: 'x' },
+    { alert: null },
+    { level: 9 },
+    { level: 'x' },
+    { chats: 'x' },
+    { raised: null },
+    { accepted: {} },
+    { active: 'x' },
+    { stripped: [] },
+  ]) {
+    test(`a record with ${JSON.stringify(damage)}: the user keeps counters and alert, and nobody else's request fails`, async () => {
+      const store = await open()
+      const origin = new Origin()
+      await store.append([
+        origin.recorded({ id: 'a', riskLevel: 'HIGH' }),
+        origin.recorded({ id: 'b', acceptedAt: NOW + 1 }),
+        origin.recorded({ user: 'v', id: 'a' }),
+      ])
+      const record = JSON.parse((await redis.hget('xinyi:users', 'u')) ?? '')
+      await redis.hset('xinyi:users', 'u', JSON.stringify({ ...record, ...damage }))
+      const outcomes = await store.append([
+        origin.recorded({ id: 'c', acceptedAt: NOW + 2, riskLevel: 'IMMINENT' }),
+        origin.recorded({ user: 'v', id: 'b' }),
+        origin.recorded({ id: 'c', acceptedAt: NOW + 3, riskLevel: 'IMMINENT' }),
+      ])
+      expect(outcomes.map(({ type }) => type)).toEqual(['applied', 'applied', 'duplicate'])
+      const [users, alerts] = await store.read(
+        [
+          { kind: 'users', order: 'USER_ID_ASC', filter: { search: '' }, page },
+          { kind: 'userAlerts', userId: 'u', page },
+        ],
+        NOW + 3,
+      )
+      expect(users.items.map(({ value }) => value)).toMatchObject([
+        { userId: 'u', totalChats: 3, totalRiskAlerts: 2, createdAt: NOW, lastActiveAt: NOW + 2, currentRisk: 'IMMINENT' },
+        { userId: 'v', totalChats: 2 },
+      ])
+      expect(alerts.items.map(({ value }) => [value.level, value.occurrences])).toEqual([['IMMINENT', 2]])
+    })
+  }
+
+  for (const field of ['occurrences', 'version', 'raised', 'seen', 'status', 'level']) {
+    test(`an alert whose ${field} is no such thing takes the next occurrence once, and is read again`, async () => {
+      const store = await open()
+      const origin = new Origin()
+      const [raised] = await store.append([origin.recorded({ id: 'a', riskLevel: 'HIGH' })])
+      const alertId = raised?.type === 'applied' ? (raised.alertId ?? '') : ''
+      await redis.hset(`xinyi:alert:${alertId}`, field, 'abc')
+      const next = { id: 'b', acceptedAt: NOW + 1, riskLevel: 'IMMINENT' } as const
+      const outcomes = await store.append([origin.recorded(next), origin.recorded(next)])
+      expect(outcomes.map(({ type }) => type)).toEqual(['applied', 'duplicate'])
+      const [alert, user] = await store.read(
+        [
+          { kind: 'alert', alertId },
+          { kind: 'user', userId: 'u' },
+        ],
+        NOW + 1,
+      )
+      expect(alert).toMatchObject({ level: 'IMMINENT', status: 'OPEN', conversationId: 'a' })
+      expect(user).toMatchObject({ totalChats: 2, totalRiskAlerts: 2, currentRisk: 'IMMINENT' })
+    })
+  }
+
+  test('an entry of the log that can not be read does not hold up those behind it', async () => {
+    const store = await open()
+    const origin = new Origin()
+    await store.append([origin.recorded({ id: 'a' })])
+    await redis.xadd('xinyi:log', '2-0', 'kind', 'nonsense')
+    await redis.hset('xinyi:meta', 'n', 2)
+    await store.append([origin.recorded({ id: 'b' })])
+    expect((await store.log(0, 10)).map(({ event }) => event?.id)).toEqual(['a', undefined, 'b'])
+  })
+
+  test('a policy that can not be read limits nothing, and fails nothing', async () => {
+    const store = await open()
+    const origin = new Origin()
+    await store.append([origin.policy(limits({ conversations: 1 })), origin.recorded({ id: 'a' })])
+    await redis.lset('xinyi:policies', 0, '{"n":1,"at":1,"limits":{"conversations":"x"}}')
+    await store.append([origin.recorded({ id: 'b', acceptedAt: NOW + 1 })])
+    const [conversations] = await store.read([{ kind: 'conversations', userId: 'u', page }], NOW + 1)
+    expect(conversations.items).toHaveLength(2)
+    await redis.lset('xinyi:policies', 0, '{"n":')
+    expect(await store.policy()).toBeNull()
+  })
+
+  test('a lost list of log entries keeps no word of the erased in the log', async () => {
+    const store = await open()
+    const origin = new Origin()
+    await store.append([origin.recorded({ id: 'a', query: 'a secret' }), origin.recorded({ user: 'v', id: 'a' })])
+    await redis.del('xinyi:user:u:entries')
+    await store.append([origin.erased('u')])
+    expect(JSON.stringify(await redis.xrange('xinyi:log', '-', '+'))).not.toContain('a secret')
+    expect((await store.log(0, 10)).map(({ outcome }) => outcome)).toEqual(['erased', 'applied', 'applied'])
+  })
+
   test('a record that is broken JSON is made again from the profile, with its counters', async () => {
     const store = await open()
     const origin = new Origin()

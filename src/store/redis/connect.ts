@@ -76,23 +76,36 @@ async function dataSetOf(redis: Redis, place: string): Promise<DataSet> {
   return { id, epoch, tombstoneKey }
 }
 
-/** Connects and makes sure that the data set is ours. Rejects with StartError. */
-export async function connect(url: string): Promise<{ redis: Redis; dataSet: DataSet }> {
+/** Connects, and does something first; what fails on the way is a StartError that says where. */
+async function connecting<T>(url: string, begin: (redis: Redis, place: string) => Promise<T>): Promise<{ redis: Redis; begun: T }> {
   const place = placeOf(url)
   const redis = new Redis(url, OPTIONS)
-  let lastError = 'no answer'
+  let lastError: string | undefined
   redis.on('error', (error: Error) => {
     lastError = error.message
   })
   try {
     await redis.connect()
-    return { redis, dataSet: await dataSetOf(redis, place) }
+    return { redis, begun: await begin(redis, place) }
   } catch (error) {
     redis.disconnect()
     if (error instanceof StartError) throw error
     throw new StartError(
-      `Redis at ${place} can't be used (${lastError === 'no answer' && error instanceof Error ? error.message : lastError}). ` +
+      `Redis at ${place} can't be used (${lastError ?? (error instanceof Error ? error.message : 'no answer')}). ` +
         'Start redis-server there, set REDIS_URL (or REDIS_HOST and REDIS_PORT), or use MEMORY_STORAGE_BACKEND=sqlite.',
     )
   }
+}
+
+/** Connects and makes sure that the data set is ours. Rejects with StartError. */
+export async function connect(url: string): Promise<{ redis: Redis; dataSet: DataSet }> {
+  const { redis, begun } = await connecting(url, dataSetOf)
+  return { redis, dataSet: begun }
+}
+
+/** Whether a data set of ours is there already; changes nothing. Rejects with StartError. */
+export async function redisHoldsData(url: string): Promise<boolean> {
+  const { redis, begun } = await connecting(url, (client) => client.exists('xinyi:meta'))
+  redis.disconnect()
+  return begun === 1
 }

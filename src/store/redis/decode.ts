@@ -66,7 +66,8 @@ const alertSchema = z.object({
   trigger: z.string().optional(),
 })
 
-function parse<T>(schema: z.ZodType<T>, text: string): T | null {
+/** JSON of a shape; null where it is not. */
+export function parse<T>(schema: z.ZodType<T>, text: string): T | null {
   let value: unknown
   try {
     value = JSON.parse(text)

@@ -9,33 +9,32 @@ const legacyRisk = (level: RiskLevel): string => (level === 'IMMINENT' ? 'high' 
 /** A user's name among the erased: tells whether a given user is one of them, but not who they were. */
 export const markOf = (tombstoneKey: string, userId: string): string => createHmac('sha256', tombstoneKey).update(userId).digest('hex')
 
-/** An element of a list of conversations: the predecessor's fields, then ours. */
+/** What every element begins with: the scripts find its place by it, without decoding the rest (lists.lua). */
+const head = (event: Event & { kind: 'recorded' }) => ({ at: event.occurredAt, rank: riskRank(event.payload.riskLevel), id: event.id })
+
+/** An element of a list of conversations: our fields around the predecessor's. */
 function conversationElement(event: Event & { kind: 'recorded' }, timeZone: string): string {
   const { query, response, riskLevel, emotionScore, references, topics } = event.payload
   return JSON.stringify({
+    ...head(event),
     timestamp: naiveTime(event.occurredAt, timeZone),
     query,
     response,
     risk_level: legacyRisk(riskLevel),
     emotion_score: emotionScore,
     references_count: references,
-    id: event.id,
-    at: event.occurredAt,
-    rank: riskRank(riskLevel),
     topics,
   })
 }
 
-/** An element of a list of emotion points: the predecessor's fields, then ours. */
+/** An element of a list of emotion points. */
 function pointElement(event: Event & { kind: 'recorded' }, timeZone: string): string {
   const { riskLevel, emotionScore } = event.payload
   return JSON.stringify({
+    ...head(event),
     timestamp: naiveTime(event.occurredAt, timeZone),
     score: emotionScore,
     risk: legacyRisk(riskLevel),
-    id: event.id,
-    at: event.occurredAt,
-    rank: riskRank(riskLevel),
   })
 }
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Event, LogEntry, Outcome } from '../store.ts'
-import { decodeAlertEvents, decodeConversation, pairs } from './decode.ts'
+import { decodeAlertEvents, decodeConversation, pairs, parse } from './decode.ts'
 
 const n = z.number()
 const text = z.string()
@@ -51,7 +51,7 @@ const entrySchema = z.object({
 type Entry = z.infer<typeof entrySchema>
 
 const reasonSchema = z.object({ reason: text })
-const limitsSchema = z.object({ conversations: n, conversationsDays: n, emotions: n, emotionsDays: n, profileDays: n })
+export const limitsSchema = z.object({ conversations: n, conversationsDays: n, emotions: n, emotionsDays: n, profileDays: n })
 
 function eventOf(entry: Entry): Event | null {
   if (entry.outcome !== 'applied') return null
@@ -64,19 +64,25 @@ function eventOf(entry: Entry): Event | null {
       const { query, response, riskLevel, emotionScore, references, topics } = conversation
       return { ...common, kind, payload: { query, response, riskLevel, emotionScore, references, topics, fingerprint } }
     }
-    case 'policy':
-      return { ...common, kind, payload: { limits: limitsSchema.parse(JSON.parse(body)) } }
-    case 'erased':
-      return { ...common, kind, payload: reasonSchema.parse(JSON.parse(body)) }
+    case 'policy': {
+      const limits = parse(limitsSchema, body)
+      return limits && { ...common, kind, payload: { limits } }
+    }
+    case 'erased': {
+      const payload = parse(reasonSchema, body)
+      return payload && { ...common, kind, payload }
+    }
     default:
       return { ...common, kind, payload: {} }
   }
 }
 
-/** The entries from `after` + 1 to `last`; an index that the stream lacks was erased. */
+/** The entries from `after` + 1 to `last`. An index that the stream lacks was erased, and so counts one that can't be read: it must not hold up those behind it. */
 export function decodeEntries(after: number, last: number, reply: unknown): LogEntry[] {
   const rows = z.array(z.tuple([text, z.array(text)])).parse(reply)
-  const found = new Map(rows.map(([id, fields]) => [Number(id.split('-')[0]), entrySchema.parse(Object.fromEntries(pairs(fields)))]))
+  const found = new Map(
+    rows.map(([id, fields]) => [Number(id.split('-')[0]), entrySchema.safeParse(Object.fromEntries(pairs(fields))).data]),
+  )
   return Array.from({ length: last - after }, (_, i) => after + 1 + i).map((index) => {
     const entry = found.get(index)
     if (!entry) return { n: index, event: null, outcome: 'erased', alertEvents: [] }

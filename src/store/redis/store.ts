@@ -15,23 +15,14 @@ import {
   type SweepReport,
 } from '../store.ts'
 import { BLOCK_MS, connect, type DataSet, waitingConnection } from './connect.ts'
+import { parse } from './decode.ts'
 import { encodeEvent, encodeRequest } from './encode.ts'
-import { decodeEntries, decodeOutcome } from './log.ts'
+import { decodeEntries, decodeOutcome, limitsSchema } from './log.ts'
 import { DECODERS } from './reads.ts'
 import { runScript, type ScriptName } from './script.ts'
 
 const LOG_RETENTION_MS = 30 * 86_400_000
 const USERS_PER_SWEEP_STEP = 100
-
-const limitsSchema = z.object({
-  limits: z.object({
-    conversations: z.number(),
-    conversationsDays: z.number(),
-    emotions: z.number(),
-    emotionsDays: z.number(),
-    profileDays: z.number(),
-  }),
-})
 
 /**
  * A store in Redis. `url` is redis://… or the path of a unix socket; `localTimeZone` is the zone of the naive times that are
@@ -90,7 +81,7 @@ class RedisStore implements Store {
 
   async policy(): Promise<RetentionLimits | null> {
     const text = await this.#try(() => this.#redis.lindex('xinyi:policies', -1))
-    return text === null ? null : limitsSchema.parse(JSON.parse(text)).limits
+    return text === null ? null : (parse(z.object({ limits: limitsSchema }), text)?.limits ?? null)
   }
 
   async log(after: number, limit: number): Promise<LogEntry[]> {
@@ -98,18 +89,13 @@ class RedisStore implements Store {
       .tuple([z.string()])
       .rest(z.unknown())
       .parse(await this.#run('log', { after, limit }))
-    if (state === 'expired') {
-      throw new XinyiError(
-        'CURSOR_EXPIRED',
-        'The log no longer reaches back to this cursor.',
-        'Query the present state, then subscribe without a cursor.',
-      )
-    }
+    if (state === 'expired') throw cursorExpired()
     if (state !== 'ok') throw storeUnavailable(new Error('STALE'))
     return decodeEntries(after, z.number().parse(last), entries)
   }
 
   async logGrown(after: number, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return
     const free = this.#waiting.pop()
     const waiting = free?.status === 'ready' ? free : waitingConnection(this.#redis)
     const stop = () => waiting.disconnect()
@@ -117,10 +103,16 @@ class RedisStore implements Store {
     this.#blocked.add(waiting)
     try {
       if (waiting.status === 'wait') await waiting.connect()
-      while (!signal.aborted) if (await waiting.xread('BLOCK', BLOCK_MS, 'STREAMS', 'xinyi:log', `${after}-0`)) break
+      while (!signal.aborted) {
+        const [epoch, n] = await waiting.hmget('xinyi:meta', 'epoch', 'n')
+        if (epoch !== this.#dataSet.epoch) throw new Error('STALE')
+        if (Number(n) < after) throw cursorExpired()
+        if (await waiting.xread('COUNT', 1, 'BLOCK', BLOCK_MS, 'STREAMS', 'xinyi:log', `${after}-0`)) break
+      }
       if (!signal.aborted) this.#waiting.push(waiting)
     } catch (error) {
       waiting.disconnect()
+      if (error instanceof XinyiError) throw error
       if (!signal.aborted) throw storeUnavailable(new Error(describeError(error)))
     } finally {
       this.#blocked.delete(waiting)
@@ -162,7 +154,7 @@ class RedisStore implements Store {
         version: field('redis_version'),
         latencyMs,
         usedMemoryBytes: Number(field('used_memory')),
-        connections: Number(field('connected_clients')),
+        connections: 1 + this.#waiting.length + this.#blocked.size,
         lastError: this.#lastError,
       }
     } catch (error) {
@@ -192,6 +184,13 @@ class RedisStore implements Store {
 function decodeAs<K extends ReadKind>(kind: K, request: Extract<ReadRequest, { kind: K }>, reply: unknown, checked: boolean) {
   return DECODERS[kind](request, reply, checked)
 }
+
+const cursorExpired = (): XinyiError =>
+  new XinyiError(
+    'CURSOR_EXPIRED',
+    'The log does not reach to this place: it was trimmed since, or restored from an earlier time.',
+    'Query the present state, then subscribe without a cursor.',
+  )
 
 /**
  * What went wrong, in a word or two. Nothing else of a client error may go on from here: ioredis puts the whole command, and so

@@ -63,7 +63,13 @@ export function log(open: Open): void {
     expect(await ids(3, 3)).toEqual(['c4', 'c5', 'c6'])
     expect(await ids(10, 100)).toEqual(['c11', 'c12'])
     expect(await ids(12, 100)).toEqual([])
-    expect(await ids(99, 100)).toEqual([])
+  })
+
+  test('a reader who has seen more than the log holds is told so: the store was restored from an earlier time', async () => {
+    const it = await given(open)
+    await it.recordAll([{}, {}])
+    await expect(it.store.log(3, 100)).rejects.toMatchObject({ code: 'CURSOR_EXPIRED' })
+    await expect(it.store.logGrown(3, new AbortController().signal)).rejects.toMatchObject({ code: 'CURSOR_EXPIRED' })
   })
 
   test('an erasure takes the payloads of the user out of the log; their places stay', async () => {

@@ -20,22 +20,23 @@ end
 local function signal(event, record, keys, told)
   local id = record.alert
   if id then
+    -- What can't be read of the alert is made good from what is known here: nothing may fail between the writes.
     local key = alert_key(id)
-    local raised, status = tonumber(call('HGET', key, 'raised') or event.at), call('HGET', key, 'status') or 'OPEN'
-    call('HSET', key, 'user', event.user, 'status', status, 'raised', raised,
-      'seen', math.max(event.occurred, tonumber(call('HGET', key, 'seen') or 0)))
-    call('HINCRBY', key, 'occurrences', 1)
+    local found = call('HMGET', key, 'status', 'occurrences', 'raised', 'seen', 'version')
+    local status = (found[1] == 'OPEN' or found[1] == 'ACKNOWLEDGED') and found[1] or 'OPEN'
+    local occurrences, raised = tonumber(found[2] or nil) or 0, tonumber(found[3] or nil) or event.at
+    local seen, version = tonumber(found[4] or nil) or 0, tonumber(found[5] or nil) or 1
+    local higher = event.risk > record.level
+    if higher then record.level, version = event.risk, version + 1 end
+    call('HSET', key, 'user', event.user, 'status', status, 'occurrences', occurrences + 1, 'raised', raised,
+      'seen', math.max(event.occurred, seen), 'version', version, 'level', record.level)
+    call('HSETNX', key, 'conversation', event.id)
+    rank_alert(id, status, record.level, raised)
     tell(told, event, id, 'OCCURRED', event.risk)
-    if event.risk > record.level then
-      record.level = event.risk
-      call('HSET', key, 'level', event.risk)
-      call('HINCRBY', key, 'version', 1)
-      rank_alert(id, status, event.risk, raised)
-      tell(told, event, id, 'LEVEL_RAISED', event.risk)
-    end
+    if higher then tell(told, event, id, 'LEVEL_RAISED', event.risk) end
     return id
   end
-  local since = math.max(tonumber(call('HGET', TOMBSTONES, event.mark) or 0), tonumber(call('HGET', EXPIRIES, event.mark) or 0))
+  local since = math.max(number_at(TOMBSTONES, event.mark) or 0, number_at(EXPIRIES, event.mark) or 0)
   id = redis.sha1hex(event.user .. '\0' .. string.format('%d', since) .. '\0' .. string.format('%d', record.raised))
   call('HSET', alert_key(id), 'user', event.user, 'level', event.risk, 'status', 'OPEN', 'occurrences', 1, 'raised', event.at,
     'seen', event.occurred, 'conversation', event.id, 'version', 1, 'trigger', event.body)

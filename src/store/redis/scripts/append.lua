@@ -14,17 +14,26 @@ local function applied(event, n, told)
     policies = nil
     return { 'applied' }
   end
-  local tombstone = event.kind ~= 'erased' and tonumber(call('HGET', TOMBSTONES, event.mark) or -1) or -1
+  local tombstone = event.kind ~= 'erased' and number_at(TOMBSTONES, event.mark) or -1
   if event.at <= tombstone or event.occurred <= tombstone then return { 'dead', tombstone } end
   local keys = keys_of(event.user)
   return APPLY[event.kind](event, n, keys, told)
 end
 
+-- The index of the newest entry; the log itself tells where the number is lost.
+local function newest_index()
+  local n = number_at(META, 'n')
+  if n then return n end
+  local newest = call('XREVRANGE', LOG, '+', '-', 'COUNT', 1)[1]
+  return newest and tonumber(string.match(newest[1], '^%d+')) or 0
+end
+
 local function append(event)
-  local position = tonumber(call('HGET', POSITIONS, event.origin) or 0)
+  local position = number_at(POSITIONS, event.origin) or 0
   if event.seq <= position then return { 'known', position } end
   if event.seq > position + 1 then return { 'gap', position } end
-  local n = call('HINCRBY', META, 'n', 1)
+  local n = newest_index() + 1
+  call('HSET', META, 'n', n)
   call('HSET', POSITIONS, event.origin, event.seq)
   local told = {}
   local outcome = applied(event, n, told)

@@ -51,6 +51,9 @@ local function get(empty, ...)
   return answer
 end
 
+-- A number kept in a hash; nil where there is none.
+local function number_at(key, field) return tonumber(call('HGET', key, field) or nil) end
+
 local function parse(text)
   local ok, value = pcall(cjson.decode, text)
   if ok and type(value) == 'table' then return value end

@@ -130,13 +130,13 @@ local function filtered_users(order, filter, page, candidates)
   if not forward then first, last, step = #entries - 1, 1, -2 end
   local found, looked, resume, score = {}, 0, '', 0
   for i = first, last, step do
+    if #found == page.limit then break end
     local user = entries[i]
     local record = load_user(user, keys_of(user))
     looked = looked + 1
     resume, score = user, entries[i + 1]
     if record and matches(filter, user, record) then
       table.insert(found, forward and #found + 1 or 1, { user, entries[i + 1], cjson.encode(record) })
-      if #found == page.limit then break end
     end
   end
   local ahead = forward and low + looked < all.length or high < all.length

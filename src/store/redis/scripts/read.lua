@@ -4,7 +4,7 @@ local batch = cjson.decode(ARGV[1])
 
 -- Whether decode.ts will be able to read it.
 local function whole(list, value)
-  if not value or type(value.rank) ~= 'number' then return false end
+  if not value or type(value.at) ~= 'number' or type(value.id) ~= 'string' or not is_rank(value.rank) then return false end
   local score = value.score
   if list == 'conversations' then
     if type(value.query) ~= 'string' or type(value.response) ~= 'string' or type(value.topics) ~= 'table' then return false end
@@ -37,7 +37,7 @@ local function page_of_list(list, request)
   if not forward then probe, stop, step = high - 1, low - 1, -1 end
   while probe ~= stop do
     local element = redis.call('LINDEX', key, probe)
-    local value = item(element)
+    local value = parse(element)
     if whole(list, value) and (not request.minRisk or value.rank >= request.minRisk) then
       if #found == page.limit then break end
       table.insert(found, forward and #found + 1 or 1, element)
@@ -50,17 +50,24 @@ local function page_of_list(list, request)
   return found
 end
 
-local function find_item(list, request)
-  local keys = keys_of(request.userId)
-  local record = load_user(request.userId, keys)
-  if not record then return {} end
-  local count = visible(list, keys[list], record.rev, batch.now)
-  for _, element in ipairs(count > 0 and redis.call('LRANGE', keys[list], 0, count - 1) or {}) do
+-- The visible elements of a list by their ids, read once however many of them are asked for.
+local lists_by_id = {}
+local function elements_by_id(list, user)
+  local keys = keys_of(user)
+  local key = keys[list]
+  if lists_by_id[key] then return lists_by_id[key] end
+  local found = {}
+  local record = load_user(user, keys)
+  local count = record and visible(list, key, record.rev, batch.now) or 0
+  for _, element in ipairs(count > 0 and redis.call('LRANGE', key, 0, count - 1) or {}) do
     local value = item(element)
-    if value and value.id == request.id then return { element } end
+    if value then found[value.id] = found[value.id] or element end
   end
-  return {}
+  lists_by_id[key] = found
+  return found
 end
+
+local function find_item(list, request) return { elements_by_id(list, request.userId)[request.id] } end
 
 local function alerts_of(user)
   local answer = {}

@@ -15,6 +15,21 @@ local function cleared(event, n, keys)
   return { 'applied', conversations, emotions, topics, 0, 0 }
 end
 
+-- The ids of the user's entries in the log. Where the list of them is lost although the newest must be in it, the log itself is asked.
+local function entries_of(user, keys, record)
+  local ids = {}
+  for _, n in ipairs(call('LRANGE', keys.entries, 0, -1)) do
+    if tonumber(n) then ids[#ids + 1] = n .. '-0' end
+  end
+  if #ids > 0 or not record or record.rev <= (tonumber(call('HGET', META, 'trimmed')) or 0) then return ids end
+  for _, entry in ipairs(call('XRANGE', LOG, '-', '+')) do
+    local fields = {}
+    for i = 1, #entry[2], 2 do fields[entry[2][i]] = entry[2][i + 1] end
+    if fields.user == user and (fields.kind == 'recorded' or fields.kind == 'cleared') then ids[#ids + 1] = entry[1] end
+  end
+  return ids
+end
+
 -- Everything of the user goes, the payloads of its entries in the log too.
 local function remove_user(event, keys, record)
   local removed = 0
@@ -27,7 +42,7 @@ local function remove_user(event, keys, record)
     for _, status in ipairs(STATUSES) do call('ZREM', alerts_key(status), id) end
     removed = removed + call('DEL', alert_key(id), history_key(id), aside_key(alert_key(id)), aside_key(history_key(id)))
   end
-  for _, n in ipairs(call('LRANGE', keys.entries, 0, -1)) do call('XDEL', LOG, n .. '-0') end
+  for _, entry in ipairs(entries_of(event.user, keys, record)) do call('XDEL', LOG, entry) end
   for _, key in pairs(keys) do
     removed = removed + call('DEL', aside_key(key))
     call('DEL', key)
@@ -38,7 +53,7 @@ end
 
 local function erased(event, _, keys)
   local record = load_user(event.user, keys)
-  local time = math.max(event.at, record and record.accepted or 0, tonumber(call('HGET', TOMBSTONES, event.mark) or 0))
+  local time = math.max(event.at, record and record.accepted or 0, number_at(TOMBSTONES, event.mark) or 0)
   local answer = remove_user(event, keys, record)
   call('HSET', TOMBSTONES, event.mark, time)
   return answer

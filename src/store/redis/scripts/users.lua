@@ -4,19 +4,23 @@
 
 local WEEK = 7 * DAY
 
+local UNLIMITED = { conversations = 0, conversationsDays = 0, emotions = 0, emotionsDays = 0, profileDays = 0 }
+
 local policies
 local function all_policies()
   if not policies then
     policies = {}
     for _, text in ipairs(get({}, 'LRANGE', POLICIES, 0, -1)) do
       local policy = parse(text)
-      if policy and policy.limits then policies[#policies + 1] = policy end
+      if policy and type(policy.n) == 'number' and type(policy.at) == 'number' and type(policy.limits) == 'table' then
+        for name in pairs(UNLIMITED) do policy.limits[name] = tonumber(policy.limits[name]) or 0 end
+        policies[#policies + 1] = policy
+      end
     end
   end
   return policies
 end
 
-local UNLIMITED = { conversations = 0, conversationsDays = 0, emotions = 0, emotionsDays = 0, profileDays = 0 }
 local function limits()
   local all = all_policies()
   return #all > 0 and all[#all].limits or UNLIMITED
@@ -42,26 +46,69 @@ local function visible(list, key, rev, now)
   return place_of_time(key, math.min(cap, get(0, 'LLEN', key)), floor)
 end
 
--- The record, or nil. One that can't be read is made again from the profile, as far as that goes.
+local NUMBERS = { 'rev', 'created', 'chats', 'risks', 'accepted', 'raised' }
+
+local function is_point(point)
+  return type(point) == 'table' and type(point[1]) == 'number' and type(point[2]) == 'string' and is_rank(point[3])
+end
+
+local function is_sound(record)
+  for _, name in ipairs(NUMBERS) do if type(record[name]) ~= 'number' then return false end end
+  for _, name in ipairs({ 'active', 'stripped' }) do
+    if record[name] ~= nil and type(record[name]) ~= 'number' then return false end
+  end
+  if record.alert == nil then
+    if record.level ~= nil then return false end
+  elseif type(record.alert) ~= 'string' or not is_rank(record.level) then
+    return false
+  end
+  if record.last == nil then return true end
+  if type(record.last) ~= 'table' or #record.last < 1 or #record.last > 3 then return false end
+  for _, point in ipairs(record.last) do if not is_point(point) then return false end end
+  return true
+end
+
+-- The unresolved alert of a user, as the alerts themselves tell: id and level.
+local function unresolved_alert(keys)
+  local id = get({}, 'LRANGE', keys.alerts, -1, -1)[1]
+  if not id then return nil end
+  local fields = get({}, 'HMGET', alert_key(id), 'status', 'level')
+  local level = tonumber(fields[2] or nil)
+  if fields[1] == 'RESOLVED' or not is_rank(level) then return nil end
+  return id, level
+end
+
+-- A record that can't be read as it should is made again, field by field: from what is left of it, else from the profile and the lists.
+local function mend(found, keys)
+  local profile, last = {}, {}
+  local fields = get({}, 'HGETALL', keys.profile)
+  for i = 1, #fields, 2 do profile[fields[i]] = tonumber(fields[i + 1]) end
+  for _, element in ipairs(get({}, 'LRANGE', keys.emotions, 0, 2)) do
+    local point = item(element)
+    if point then last[#last + 1] = { point.at, point.id, point.rank } end
+  end
+  local function number(name, ...)
+    if type(found[name]) == 'number' then return found[name] end
+    for _, value in pairs({ ... }) do if value then return value end end
+  end
+  local active = number('active', profile.active_ms, last[1] and last[1][1])
+  local alert, level = unresolved_alert(keys)
+  return {
+    rev = number('rev', profile.rev, 0), created = number('created', profile.created_ms, active, 0), active = active,
+    chats = number('chats', profile.total_chats, get(0, 'LLEN', keys.conversations)),
+    risks = number('risks', profile.total_risk_alerts, 0), accepted = number('accepted', profile.accepted_ms, active, 0),
+    raised = number('raised', get(0, 'LLEN', keys.alerts)), stripped = number('stripped'),
+    last = last[1] and last or nil, alert = alert, level = level,
+  }
+end
+
+-- The record, or nil for an unknown user.
 local function load_user(user, keys)
   local text = call('HGET', USERS, user)
   if not text then return nil end
   local record = parse(text)
-  if record and record.rev and record.created and record.chats and record.risks and record.accepted and record.raised then return record end
-  local profile = {}
-  local fields = get({}, 'HGETALL', keys.profile)
-  for i = 1, #fields, 2 do profile[fields[i]] = tonumber(fields[i + 1]) end
-  local last = {}
-  for _, element in ipairs(get({}, 'LRANGE', keys.emotions, 0, 2)) do
-    local point = item(element)
-    if point and type(point.rank) == 'number' then last[#last + 1] = { point.at, point.id, point.rank } end
-  end
-  local active = profile.active_ms or (last[1] and last[1][1])
-  return {
-    rev = profile.rev or 0, created = profile.created_ms or active or 0, active = active,
-    chats = profile.total_chats or get(0, 'LLEN', keys.conversations), risks = profile.total_risk_alerts or 0,
-    accepted = profile.accepted_ms or active or 0, raised = get(0, 'LLEN', keys.alerts), last = last[1] and last or nil,
-  }
+  if record and is_sound(record) then return record end
+  return mend(record or {}, keys)
 end
 
 local function current_risk(record)
