@@ -6,7 +6,6 @@ import { type AlertEvent, type RiskLevel, riskRank } from '../model.ts'
 import type { LogEntry, Store } from '../store/store.ts'
 import { cursorExpired, decodeCursor, encodeCursor, type Position } from './cursor.ts'
 import { Inbox } from './inbox.ts'
-import type { LogWriter } from './writer.ts'
 
 export interface AlertMessage {
   /** Subscribing with `after: cursor` goes on behind this message. */
@@ -32,7 +31,6 @@ const MAX_WAITING = 1_000
 /** Tells subscribers of alert events, from the log: one tail for all of them, and reads of its own for one that catches up. */
 export class AlertFeed {
   readonly #store: Store
-  readonly #writer: LogWriter
   readonly #logger: Logger
   readonly #inboxes = new Set<Inbox<Told>>()
   readonly #closing = new AbortController()
@@ -41,9 +39,8 @@ export class AlertFeed {
   #n = 0
   #tail: Promise<void> | undefined
 
-  constructor(store: Store, writer: LogWriter, logger: Logger) {
+  constructor(store: Store, logger: Logger) {
     this.#store = store
-    this.#writer = writer
     this.#logger = logger
   }
 
@@ -55,7 +52,7 @@ export class AlertFeed {
 
   /** What came after the cursor (without one: nothing of the past), then what comes. Rejects when the cursor can't be used. */
   async subscribe({ after, minLevel }: AlertSubscription): Promise<AsyncIterableIterator<AlertMessage>> {
-    const present = Math.max(this.#n, this.#writer.n)
+    const { n: present } = await this.#end()
     let given = after == null ? endOf(present) : await this.#positionOf(after)
     const messagesOf = ({ n, alertEvents }: Told): AlertMessage[] =>
       alertEvents
@@ -69,7 +66,8 @@ export class AlertFeed {
       const ended = () => inbox.ended || this.#closing.signal.aborted
       const tell = async (entry: Told): Promise<void> => {
         for (const message of messagesOf(entry)) if (!ended()) await push(message)
-        given = endOf(entry.n)
+        // The tail may lag behind the place where the subscription began.
+        if (isAfter(endOf(entry.n), given)) given = endOf(entry.n)
       }
       stop.then(() => inbox.end())
       try {
@@ -121,10 +119,16 @@ export class AlertFeed {
   }
 
   async #goToEnd(): Promise<void> {
-    const { dataSetId, n, redis } = await this.#store.status()
-    if (redis && !redis.reachable) throw storeUnavailable()
+    const { dataSetId, n } = await this.#end()
     this.#dataSetId = dataSetId
     this.#n = n
+  }
+
+  /** The newest entry of the log, which may be one that was not told yet. */
+  async #end(): Promise<{ dataSetId: string; n: number }> {
+    const { dataSetId, n, redis } = await this.#store.status()
+    if (redis && !redis.reachable) throw storeUnavailable()
+    return { dataSetId, n }
   }
 
   async #positionOf(cursor: string): Promise<Position> {

@@ -13,7 +13,9 @@ export interface Written {
   outcome: Extract<Outcome, { n: number }>
 }
 
-const MAX_BATCH = 100
+/** One batch occupies a store for some milliseconds at most. */
+const MAX_BATCH_EVENTS = 100
+const MAX_BATCH_CHARACTERS = 500_000
 
 interface Waiting {
   draft: EventDraft
@@ -29,18 +31,12 @@ export class LogWriter {
   readonly #store: Store
   #origin = randomUUID()
   #seq = 0
-  #n = 0
   readonly #queue: Waiting[] = []
   #writing: Promise<void> | undefined
   #closed = false
 
   constructor(store: Store) {
     this.#store = store
-  }
-
-  /** The highest index among the answers so far. */
-  get n(): number {
-    return this.#n
   }
 
   /** Rejects with STORE_UNAVAILABLE when it is unknown, or known not to be so, that the event is in the log. */
@@ -60,8 +56,18 @@ export class LogWriter {
 
   async #write(): Promise<void> {
     await setImmediate()
-    while (this.#queue.length > 0) await this.#append(this.#queue.splice(0, MAX_BATCH))
+    while (this.#queue.length > 0) await this.#append(this.#queue.splice(0, this.#nextBatch()))
     this.#writing = undefined
+  }
+
+  /** How many of those that wait go together: always one, whatever its size. */
+  #nextBatch(): number {
+    let characters = 0
+    const tooMany = this.#queue.findIndex(({ draft }, i) => {
+      characters += sizeOf(draft)
+      return i > 0 && (i === MAX_BATCH_EVENTS || characters > MAX_BATCH_CHARACTERS)
+    })
+    return tooMany === -1 ? this.#queue.length : tooMany
   }
 
   async #append(batch: readonly Waiting[]): Promise<void> {
@@ -75,7 +81,6 @@ export class LogWriter {
         const event = events[i]
         const outcome = outcomes[i]
         if (event && outcome && 'n' in outcome) {
-          this.#n = Math.max(this.#n, outcome.n)
           resolve({ event, outcome })
         } else {
           this.#renewOrigin()
@@ -94,3 +99,5 @@ export class LogWriter {
     this.#seq = 0
   }
 }
+
+const sizeOf = (draft: EventDraft): number => (draft.kind === 'recorded' ? draft.payload.query.length + draft.payload.response.length : 0)

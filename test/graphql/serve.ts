@@ -72,7 +72,7 @@ export async function serveStore(store: Store, replaced: Partial<Store> = {}): P
     },
   })
   const writer = new LogWriter(watched)
-  const feed = new AlertFeed(watched, writer, logger)
+  const feed = new AlertFeed(watched, logger)
   await feed.start()
   onTestFinished(async () => {
     await feed.close()

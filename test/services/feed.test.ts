@@ -2,7 +2,6 @@ import { pino } from 'pino'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { DAY_MS } from '../../src/model.ts'
 import { AlertFeed, type AlertMessage } from '../../src/services/feed.ts'
-import { LogWriter } from '../../src/services/writer.ts'
 import { NOW } from '../helpers/events.ts'
 import { stores } from '../helpers/stores.ts'
 import { startServices } from './services.ts'
@@ -68,7 +67,7 @@ describe.each(stores)('the alert feed on $name', (kind) => {
     const [last] = await take(messages, 1)
     await feed.close()
     await say({ riskLevel: 'IMMINENT' })
-    const next = new AlertFeed(store, new LogWriter(store), pino({ level: 'silent' }))
+    const next = new AlertFeed(store, pino({ level: 'silent' }))
     await next.start()
     onTestFinished(() => next.close())
     const resumed = await next.subscribe({ after: last?.cursor, minLevel: 'MEDIUM' })
@@ -110,6 +109,54 @@ describe.each(stores)('the alert feed on $name', (kind) => {
     expect(await messages.next()).toMatchObject({ done: true })
     const resumed = await feed.subscribe({ after: value?.cursor, minLevel: 'MEDIUM' })
     expect(await take(resumed, 1_199)).toHaveLength(1_199)
+  })
+
+  test('a tail that lags behind brings nothing from before the subscription, and nothing twice', async () => {
+    const { say, store } = await startServices(kind)
+    const { promise: mayFollow, resolve: follow } = Promise.withResolvers<void>()
+    const lagging = new Proxy(store, {
+      get: (target, key) => {
+        if (key === 'logGrown') return (after: number, signal: AbortSignal) => mayFollow.then(() => target.logGrown(after, signal))
+        const value: unknown = Reflect.get(target, key)
+        return typeof value === 'function' ? value.bind(target) : value
+      },
+    })
+    const feed = new AlertFeed(lagging, pino({ level: 'silent' }))
+    await feed.start()
+    onTestFinished(() => feed.close())
+    for (const userId of ['a', 'b', 'c']) await say({ userId, riskLevel: 'HIGH' })
+    const messages = await feed.subscribe({ minLevel: 'MEDIUM' })
+    const next = messages.next()
+    follow()
+    await say({ userId: 'd', riskLevel: 'IMMINENT' })
+    expect(told([(await next).value])).toEqual(['RAISED IMMINENT'])
+    await messages.return?.()
+  })
+
+  test('a log that went back ends every subscription, and the feed goes on from its new end', async () => {
+    const { say, store } = await startServices(kind)
+    await say({ userId: 'a', riskLevel: 'HIGH' })
+    let ahead = 50
+    const restored = new Proxy(store, {
+      get: (target, key) => {
+        // Before the restart the log was longer than it is now.
+        if (key === 'status') return async () => ({ ...(await target.status()), n: (await target.status()).n + ahead })
+        const value: unknown = Reflect.get(target, key)
+        return typeof value === 'function' ? value.bind(target) : value
+      },
+    })
+    const feed = new AlertFeed(restored, pino({ level: 'silent' }))
+    const before = await feed.subscribe({ minLevel: 'MEDIUM' })
+    const ended = before.next()
+    await feed.start()
+    onTestFinished(() => feed.close())
+    ahead = 0
+    await expect(ended).rejects.toMatchObject({ code: 'CURSOR_EXPIRED' })
+    const after = await feed.subscribe({ minLevel: 'MEDIUM' })
+    const next = after.next()
+    await say({ userId: 'b', riskLevel: 'IMMINENT' })
+    expect(told([(await next).value])).toEqual(['RAISED IMMINENT'])
+    await after.return?.()
   })
 
   test('closing ends everybody, those who wait and those who catch up', async () => {

@@ -241,6 +241,28 @@ test('a batch that can not be applied as a whole is not applied at all', async (
   expect(await store.append([good])).toMatchObject([{ type: 'applied', n: 1 }])
 })
 
+for (const damage of ['open_alert_level = 9', 'current_risk = 7', "attention = 'x'", "last_points = '{'", "open_alert_id = 'lost'"]) {
+  test(`a user with ${damage} keeps counters and dates, and is recorded on`, async () => {
+    const path = newPath()
+    const store = await openSqliteStore({ path })
+    const origin = new Origin()
+    await store.append([
+      origin.recorded({ id: 'a', riskLevel: 'HIGH', occurredAt: NOW - 5 }),
+      origin.recorded({ id: 'b', riskLevel: 'MEDIUM' }),
+    ])
+    await store.close()
+    const db = new Database(path)
+    db.prepare(`UPDATE users SET ${damage}`).run()
+    db.close()
+    const again = await open(path)
+    const user = async () => (await again.read([{ kind: 'user', userId: 'u' }], NOW + 1))[0]
+    expect(await user()).toMatchObject({ totalChats: 2, totalRiskAlerts: 2, createdAt: NOW - 5 })
+    const [outcome] = await again.append([origin.recorded({ id: 'c', acceptedAt: NOW + 1, riskLevel: 'IMMINENT' })])
+    expect(outcome).toMatchObject({ type: 'applied', kept: true })
+    expect(await user()).toMatchObject({ totalChats: 3, totalRiskAlerts: 3, createdAt: NOW - 5, currentRisk: 'IMMINENT' })
+  })
+}
+
 test('what was erased is in no byte of the files, however often rows were moved about before', async () => {
   const path = newPath()
   const store = await open(path)
@@ -258,13 +280,19 @@ test('what was erased is in no byte of the files, however often rows were moved 
     )
   }
   const bytes = () => [path, `${path}-wal`].map((file) => readFileSync(file, 'latin1')).join()
-  for (let user = 0; user < 24; user += 2) {
+  const erased = Array.from({ length: 12 }, (_, i) => 2 * i)
+  for (const user of erased) {
     expect(bytes()).toContain(`secret of ${user}:`)
     await store.append([origin.erased(`user ${user}.`, NOW + 1)])
-    expect(bytes()).not.toContain(`secret of ${user}:`)
-    expect(bytes().split(`user ${user}.`), 'but the entry of the erasure, and its index').toHaveLength(3)
   }
-  expect(bytes()).toContain('secret of 1:')
+  // The file is written anew a moment after the last erasure, and before it is closed.
+  await store.close()
+  const left = readFileSync(path, 'latin1')
+  for (const user of erased) {
+    expect(left).not.toContain(`secret of ${user}:`)
+    expect(left.split(`user ${user}.`), 'but the entry of the erasure, and its index').toHaveLength(3)
+  }
+  expect(left).toContain('secret of 1:')
 })
 
 test('a file that was moved away takes no more writes, which would be lost', async () => {

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { z } from 'zod'
 import { type AlertEventKind, type RiskLevel, riskRank } from '../../model.ts'
+import { Rank } from './rows.ts'
 import { type EventOf, expiryOf, type Step, tombstoneOf } from './state.ts'
 import type { UserRecord } from './users.ts'
 
@@ -10,22 +11,22 @@ export function signal(step: Step, user: UserRecord, event: EventOf<'recorded'>)
 }
 
 function addTo(step: Step, user: UserRecord, event: EventOf<'recorded'>): string | null {
-  const { openAlertId: id, openAlertLevel } = user
+  const { openAlertId: id } = user
   const { riskLevel } = event.payload
   if (id === null) return null
+  const before = user.openAlertLevel ?? step.sql.get(LevelRow, 'SELECT level FROM alerts WHERE id = ?', id)?.level ?? 0
+  const level = Math.max(before, riskRank(riskLevel))
   const found = step.sql.run(
-    'UPDATE alerts SET occurrences = occurrences + 1, last_seen_at = max(last_seen_at, ?) WHERE id = ?',
+    'UPDATE alerts SET occurrences = occurrences + 1, last_seen_at = max(last_seen_at, ?), level = ?, version = version + ? WHERE id = ?',
     event.occurredAt,
+    level,
+    level > before ? 1 : 0,
     id,
   )
   if (found === 0) return null
+  user.openAlertLevel = level
   tell(step, event, id, 'OCCURRED', riskLevel)
-  const level = riskRank(riskLevel)
-  if (level > (openAlertLevel ?? 0)) {
-    user.openAlertLevel = level
-    step.sql.run('UPDATE alerts SET level = ?, version = version + 1 WHERE id = ?', level, id)
-    tell(step, event, id, 'LEVEL_RAISED', riskLevel)
-  }
+  if (level > before) tell(step, event, id, 'LEVEL_RAISED', riskLevel)
   return id
 }
 
@@ -57,6 +58,7 @@ function alertIdOf(step: Step, user: UserRecord): string {
   return hash('sha1', `${user.userId}\0${since}\0${user.alertsRaised}`)
 }
 
+const LevelRow = z.object({ level: Rank })
 const NextPlace = z.object({ place: z.int() })
 
 /** Adds to the alert's history, and to what the log entry carries. */

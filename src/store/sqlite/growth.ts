@@ -1,3 +1,5 @@
+import { cursorExpired } from './log.ts'
+
 /** Wakes those who wait for the log to grow. This process is the only writer, so it knows. */
 export class Growth {
   #n: number
@@ -13,6 +15,7 @@ export class Growth {
   }
 
   async beyond(after: number, signal: AbortSignal): Promise<void> {
+    if (this.#n < after) throw cursorExpired()
     if (this.#n > after || signal.aborted) return
     const { promise, resolve } = Promise.withResolvers<void>()
     const wake = () => resolve()

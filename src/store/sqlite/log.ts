@@ -57,12 +57,8 @@ const EntryRow = z.object({
 
 /** The entries after an index, oldest first. */
 export function readLog(sql: Sql, after: number, limit: number): LogEntry[] {
-  if (after < (loadMeta(sql)?.trimmed ?? 0))
-    throw new XinyiError(
-      'CURSOR_EXPIRED',
-      'The log no longer reaches back to this place.',
-      'Read the present state, and follow the log from now on.',
-    )
+  const { n = 0, trimmed = 0 } = loadMeta(sql) ?? {}
+  if (after < trimmed || after > n) throw cursorExpired()
   const rows = sql.rows(
     `SELECT n, origin, seq, kind, accepted_at AS acceptedAt, occurred_at AS occurredAt, outcome, id, user_id AS user, payload,
      alert_events AS alertEvents FROM log WHERE n > ? ORDER BY n LIMIT ?`,
@@ -74,6 +70,13 @@ export function readLog(sql: Sql, after: number, limit: number): LogEntry[] {
     return entry ? { ...entry, event: EventRow.safeParse(row).data ?? null } : []
   })
 }
+
+export const cursorExpired = (): XinyiError =>
+  new XinyiError(
+    'CURSOR_EXPIRED',
+    'The log does not reach to this place: it was trimmed since, or restored from an earlier time.',
+    'Query the present state, then subscribe without a cursor.',
+  )
 
 const FirstKept = z.object({ n: z.int() })
 

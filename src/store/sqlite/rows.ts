@@ -24,12 +24,14 @@ const RiskName = z.enum(RISK_LEVELS)
 
 export const Count = z.object({ count: z.int() })
 
+/** A limit that can't be read limits nothing. */
+const Limit = z.number().catch(0)
 export const Limits = z.object({
-  conversations: z.number(),
-  conversationsDays: z.number(),
-  emotions: z.number(),
-  emotionsDays: z.number(),
-  profileDays: z.number(),
+  conversations: Limit,
+  conversationsDays: Limit,
+  emotions: Limit,
+  emotionsDays: Limit,
+  profileDays: Limit,
 })
 export const PolicyRow = z.object({ n: z.int(), at: z.int(), limits: json(Limits) })
 
@@ -39,8 +41,9 @@ export const UserRow = z.object({
   lastActiveAt: z.int().nullable(),
   totalChats: z.int(),
   totalRiskAlerts: z.int(),
-  currentRisk: Level,
-  attention: z.enum(ATTENTIONS),
+  // A user with counters is no less a user for a field that can't be read.
+  currentRisk: Level.catch('UNKNOWN'),
+  attention: z.enum(ATTENTIONS).catch('NONE'),
 })
 
 export const ConversationRow = z.object({
@@ -72,7 +75,7 @@ export const AlertRow = z.object({
   id: z.string(),
   userId: z.string(),
   level: Level,
-  status: z.enum(ALERT_STATUSES),
+  status: z.enum(ALERT_STATUSES).catch('OPEN'),
   occurrences: z.int(),
   raisedAt: z.int(),
   lastSeenAt: z.int(),

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import type { Database } from 'better-sqlite3'
 
-/** A file up to this size is rewritten at once, which takes a fraction of a second; a larger one by the daily sweep. */
+/** A file up to this size is rewritten soon, which holds the process up for a fraction of a second; a larger one by the daily sweep, at some 5 s a GiB. */
 const AT_ONCE_BYTES = 64 * 1024 * 1024
 
 /**

@@ -17,6 +17,7 @@ import { expiredUsers, sweepLog, sweepUsers } from './sweep.ts'
 /** So many users are tidied, and so many entries of the log removed, before others get their turn. */
 const SWEEP_USERS = 100
 const SWEEP_ENTRIES = 1_000
+const SCRUB_DELAY_MS = 500
 
 /** Opens the store in this file, which is made where there is none. Rejects with a StartError that says why it can't be used. */
 export async function openSqliteStore({ path }: { path: string }): Promise<Store> {
@@ -31,6 +32,7 @@ class SqliteStore implements Store {
   readonly #meta: Meta
   readonly #growth: Growth
   readonly #inode: number
+  #scrubbing: NodeJS.Timeout | undefined
 
   constructor({ path, db, sql, meta }: Opened) {
     this.#path = path
@@ -46,7 +48,7 @@ class SqliteStore implements Store {
       this.#checkFile()
       const outcomes = sql.transaction(() => applyAll(sql, this.#meta.tombstoneKey, events))
       this.#growth.grewTo(currentN(sql))
-      if (events.some(({ kind }) => kind === 'erased')) this.#scrubOrLeaveIt()
+      if (events.some(({ kind }) => kind === 'erased')) this.#scrubSoon()
       return outcomes
     })
   }
@@ -95,6 +97,7 @@ class SqliteStore implements Store {
 
   async close(): Promise<void> {
     this.#growth.end()
+    if (this.#scrubbing) this.#scrubOrLeaveIt()
     this.#db.close()
   }
 
@@ -113,12 +116,20 @@ class SqliteStore implements Store {
       throw storeUnavailable(new Error('The data file was moved or removed.'))
   }
 
+  /** Writing the file anew holds everybody up, so it is done once for erasures that follow each other. */
+  #scrubSoon(): void {
+    this.#scrubbing ??= setTimeout(() => this.#scrubOrLeaveIt(), SCRUB_DELAY_MS).unref()
+  }
+
   /** What was applied is applied, even if there is no room now for writing the file anew: the sweep will try again. */
   #scrubOrLeaveIt(): void {
+    clearTimeout(this.#scrubbing)
+    this.#scrubbing = undefined
+    if (!this.#db.open) return
     try {
       scrub(this.#db, 'later')
-    } catch (error) {
-      if (!(error instanceof Database.SqliteError)) throw error
+    } catch {
+      // The database remembers that it is due.
     }
   }
 }

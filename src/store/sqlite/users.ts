@@ -21,7 +21,7 @@ const UserRecord = z.object({
   lastPoints: json(z.array(Point)).catch([]),
   alertsRaised: z.int(),
   openAlertId: z.string().nullable(),
-  openAlertLevel: Rank.nullable(),
+  openAlertLevel: Rank.nullable().catch(null),
   strippedAt: z.int().nullable(),
 })
 /** What the state machine knows of a user. */

@@ -137,15 +137,15 @@ export function log(open: Open): void {
     const it = await given(open)
     const abort = new AbortController()
     let over = false
-    const waiting = it.store.logGrown(5, abort.signal).then(() => {
+    await it.recordAll([{}, {}])
+    const waiting = it.store.logGrown(2, abort.signal).then(() => {
       over = true
     })
-    await it.recordAll([{}, {}])
     await it.store.log(0, 10)
     expect(over).toBe(false)
     abort.abort()
     await waiting
-    await it.store.logGrown(5, abort.signal)
+    await it.store.logGrown(2, abort.signal)
     expect(await it.store.log(0, 10)).toHaveLength(2)
   })
 
