@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
@@ -5,6 +6,7 @@ import { type Config, DATABASE_NAME, SOCKET_NAME } from './config.ts'
 import { StartError } from './errors.ts'
 import type { Services } from './graphql/context.ts'
 import { createGraphQL, type GraphQLServer } from './graphql/yoga.ts'
+import { anyHost, hostsAt } from './http/host.ts'
 import { HttpService } from './http/http.ts'
 import { listenOnPort, listenOnSocket } from './http/listen.ts'
 import { DAY_MS } from './model.ts'
@@ -12,6 +14,7 @@ import { AlertFeed } from './services/feed.ts'
 import { History } from './services/history.ts'
 import { Recorder } from './services/recorder.ts'
 import { LogWriter } from './services/writer.ts'
+import { redisHoldsData } from './store/redis/connect.ts'
 import { openRedisStore } from './store/redis/store.ts'
 import { openSqliteStore } from './store/sqlite/store.ts'
 import type { Store } from './store/store.ts'
@@ -68,8 +71,8 @@ export async function buildApp(config: Config, { logger, clock = Date.now, keepR
     yoga,
     services,
     async listen() {
-      await listenOnSocket(http.newServer(), join(config.dataDir, SOCKET_NAME))
-      const port = await listenOnPort(http.newServer(), config.host, config.port)
+      await listenOnSocket(http.newServer(anyHost), join(config.dataDir, SOCKET_NAME))
+      const port = await listenOnPort(http.newServer(hostsAt(config.host)), config.host, config.port)
       sweep()
       sweeps = setInterval(sweep, DAY_MS).unref()
       return { url: `http://${urlHost(config.host)}:${port}/graphql` }
@@ -90,6 +93,10 @@ export async function buildApp(config: Config, { logger, clock = Date.now, keepR
     throw error
   }
 }
+
+/** Whether there is a data set already; changes nothing. Rejects with StartError where that can't be told. */
+export const holdsData = async ({ storageBackend, dataDir, redisUrl }: Config): Promise<boolean> =>
+  storageBackend === 'redis' ? redisHoldsData(redisUrl) : existsSync(join(dataDir, DATABASE_NAME))
 
 const openStore = ({ storageBackend, dataDir, redisUrl, localTimeZone }: Config): Promise<Store> =>
   storageBackend === 'redis' ? openRedisStore({ url: redisUrl, localTimeZone }) : openSqliteStore({ path: join(dataDir, DATABASE_NAME) })

@@ -48,7 +48,9 @@ export function loadConfig(env: Environment): Config {
   }
 
   if (!parsed.success || mistakes.length > 0)
-    throw new StartError(['The configuration has to be put right first:', ...mistakes.map((line) => `  - ${line}`)].join('\n'))
+    throw new StartError(
+      ['The configuration has to be put right first:', ...[...mistakes, ...warningsOf(env)].map((line) => `  - ${line}`)].join('\n'),
+    )
   const settings = parsed.data
   return Object.freeze({
     host: settings.HOST,

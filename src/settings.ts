@@ -87,7 +87,8 @@ export const Settings = z.object({
   }),
   LOCAL_TIME_ZONE: timeZone().register(about, {
     default: 'Asia/Shanghai',
-    description: 'Time zone of the dates in prompts, and of imported times that name none.',
+    description:
+      'Time zone of the dates in prompts and in anonymous ids, of the times that the predecessor reads in Redis, and of imported times that name none.',
   }),
   RETAIN_CONVERSATIONS: count().register(about, { default: '50', description: 'Conversations kept of each user; `0` for all.' }),
   RETAIN_CONVERSATIONS_DAYS: days().register(about, { default: '30', description: 'Days that a conversation is kept; `0` for ever.' }),

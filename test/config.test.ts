@@ -52,12 +52,19 @@ test('REDIS_URL takes precedence over REDIS_HOST and REDIS_PORT, and says so', (
 })
 
 test('all mistakes are told at once, each with what to do', () => {
-  const lines = complaints({ PORT: '80a', LOCAL_TIME_ZONE: 'Mars/Base', RETAIN_EMOTIONS: '-1', TOPICS_FILE: '/nowhere/topics.json' })
+  const lines = complaints({
+    RETAIN_CONVERSATION: '5',
+    PORT: '80a',
+    LOCAL_TIME_ZONE: 'Mars/Base',
+    RETAIN_EMOTIONS: '-1',
+    TOPICS_FILE: '/nowhere/topics.json',
+  })
   expect(lines).toEqual([
     '  - PORT is "80a"; it has to be a whole number from 0 to 65535.',
     '  - LOCAL_TIME_ZONE is "Mars/Base"; it has to be the IANA name of a time zone, such as Asia/Shanghai or Europe/Berlin.',
     '  - RETAIN_EMOTIONS is "-1"; it has to be a whole number from 0 to 1000000.',
     "  - TOPICS_FILE: /nowhere/topics.json can't be read. Give the path of a file that is there, or leave TOPICS_FILE out.",
+    '  - RETAIN_CONVERSATION is set and means nothing here; RETAIN_CONVERSATIONS was probably meant.',
   ])
 })
 
@@ -71,7 +78,7 @@ test.each(SETTINGS.filter(({ name }) => !['HOST', 'REDIS_HOST'].includes(name)).
 
 test('a password is never printed, wherever it was put', () => {
   const wrong = { REDIS_URL: 'redi://:s3cret@host', REDIS_HOST: 'redis://:s3cret@host' }
-  expect(complaints(wrong)).toHaveLength(2)
+  expect(complaints(wrong)).toHaveLength(3)
   expect(complaints(wrong).join()).not.toContain('s3cret')
 })
 

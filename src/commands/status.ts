@@ -1,12 +1,13 @@
-import { existsSync } from 'node:fs'
-import { join, resolve } from 'node:path'
-import { type Config, DATABASE_NAME } from '../config.ts'
+import { resolve } from 'node:path'
+import { holdsData } from '../app.ts'
+import type { Config } from '../config.ts'
 import { StorageDocument, type StorageQuery } from '../gql/graphql.ts'
 import { connect, findServer } from './client.ts'
 
 interface Facts {
   /** The socket of the running server; null when there is none. */
   server: string | null
+  backend: Config['storageBackend']
   dataDir: string
   /** Null while there is no data set yet. */
   data: StorageQuery | null
@@ -14,10 +15,11 @@ interface Facts {
 
 /** Prints which store is in use, where, how it is doing and what it holds; with or without a running server. */
 export async function status(config: Config, { json = false }: { json?: boolean } = {}): Promise<void> {
-  const client = (await findServer(config)) ?? (mayHoldData(config) ? await connect(config) : null)
+  // Asking must not create a data set.
+  const client = (await findServer(config)) ?? ((await holdsData(config)) ? await connect(config) : null)
   try {
     const data = client && (await client.execute(StorageDocument, {}))
-    const facts = { server: client?.socket ?? null, dataDir: resolve(config.dataDir), data }
+    const facts = { server: client?.socket ?? null, backend: config.storageBackend, dataDir: resolve(config.dataDir), data }
     console.log(
       json ? JSON.stringify({ server: facts.server, dataDir: facts.dataDir, storage: null, overview: null, ...data }) : sentences(facts),
     )
@@ -26,13 +28,10 @@ export async function status(config: Config, { json = false }: { json?: boolean 
   }
 }
 
-/** Asking must not create a database. */
-const mayHoldData = ({ storageBackend, dataDir }: Config): boolean => storageBackend === 'redis' || existsSync(join(dataDir, DATABASE_NAME))
-
 const counted = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`
 
-function sentences({ server, dataDir, data }: Facts): string {
-  if (!data) return `There is no data in ${dataDir} yet: npm start or npm run demo makes some.`
+function sentences({ server, backend, dataDir, data }: Facts): string {
+  if (!data) return `There is no data in ${backend === 'redis' ? 'this Redis' : dataDir} yet: npm start or npm run demo makes some.`
   const { storage, overview } = data
   const { redis } = storage
   const redisFacts = redis && [

@@ -208,7 +208,7 @@ export type EraseUserMutation = { eraseUser: { userId: string, removed: { conver
 export type StorageQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type StorageQuery = { storage: { backend: StorageBackend, mode: StorageMode, since: string, pendingWrites: number, redis: { reachable: boolean, version: string | null, latencyMs: number | null, usedMemoryBytes: number | null, connections: number, lastError: string | null } | null, reconciliation: { startedAt: string, finishedAt: string | null, pushed: number, pulled: number, repaired: number, inAgreement: boolean } | null }, overview: { users: number, activeUsers: number, openAlerts: number, unassignedHigh: number, oldestOpenAgeSeconds: number | null } };
+export type StorageQuery = { storage: { backend: StorageBackend, mode: StorageMode, since: string, pendingWrites: number, redis: { reachable: boolean, version: string | null, latencyMs: number | null, usedMemoryBytes: number | null, connections: number, lastError: string | null } | null, reconciliation: { startedAt: string, finishedAt: string | null, pushed: number, pulled: number, repaired: number, inAgreement: boolean | null } | null }, overview: { users: number, activeUsers: number, openAlerts: number, unassignedHigh: number, oldestOpenAgeSeconds: number | null } };
 
 export type TopicsQueryVariables = Exact<{
   first?: number | null | undefined;

@@ -41,9 +41,12 @@ function presentation({ store }: Services, format: ErrorFormatter): Plugin<Graph
     // Without data nothing was executed: the variables may be why.
     const variables = errors && result.data === undefined ? variableErrors(args) : []
     const all = variables.length > 0 ? variables : errors?.map(format)
-    const storage = { served: store.backend, pendingWrites: 0 }
-    return { ...(all && { errors: all }), ...result, extensions: { ...result.extensions, storage } }
+    return withStorage({ ...(all && { errors: all }), ...result })
   }
+  const withStorage = (result: ExecutionResult): ExecutionResult => ({
+    ...result,
+    extensions: { ...result.extensions, storage: { served: store.backend, pendingWrites: 0 } },
+  })
   return {
     onParse: ({ setParseFn }) => {
       setParseFn((source, options) => parse(source, { ...options, maxTokens: LIMITS.tokens }))
@@ -56,6 +59,10 @@ function presentation({ store }: Services, format: ErrorFormatter): Plugin<Graph
       ({ valid, result, setResult }) => {
         if (!valid) setResult(result.map((error) => validationError(error)))
       },
+    // What was not executed, for it could not be parsed or is not valid, says where the data is too.
+    onResultProcess: ({ result, setResult }) => {
+      if (!isAsyncIterable(result) && !Array.isArray(result) && !result.extensions?.storage) setResult(withStorage(result))
+    },
     onExecute: () => ({
       onExecuteDone: ({ args, result, setResult }) => {
         if (!isAsyncIterable(result)) setResult(present(args, result))

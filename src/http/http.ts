@@ -5,6 +5,7 @@ import type { GraphQLServer } from '../graphql/yoga.ts'
 import type { Store } from '../store/store.ts'
 import { serveGraphQL } from './graphql.ts'
 import { live, ready } from './health.ts'
+import type { HostCheck } from './host.ts'
 import { GraphiQLPage } from './page.ts'
 import { type HttpError, sendError } from './respond.ts'
 import { refuse, WebSocketEndpoint } from './websocket.ts'
@@ -35,10 +36,11 @@ export class HttpService {
   }
 
   /** One more server; the caller lets it listen. */
-  newServer(): Server {
-    const server = createServer({ ...TIMEOUTS, keepAlive: true }, (req, res) => this.#handle(req, res, server))
+  newServer(isOurs: HostCheck): Server {
+    const server = createServer({ ...TIMEOUTS, keepAlive: true }, (req, res) => this.#handle(req, res, server, isOurs))
     server.on('upgrade', (req, socket, head) => {
-      if (pathOf(req) === '/graphql') this.#webSockets.upgrade(req, socket, head)
+      if (!isOurs(req.headers.host)) refuse(socket, '421 Misdirected Request')
+      else if (pathOf(req) === '/graphql') this.#webSockets.upgrade(req, socket, head)
       else refuse(socket, '404 Not Found')
     })
     this.#servers.push(server)
@@ -57,7 +59,7 @@ export class HttpService {
     await Promise.all([this.#webSockets.close(), ...closed])
   }
 
-  async #handle(req: IncomingMessage, res: ServerResponse, server: Server): Promise<void> {
+  async #handle(req: IncomingMessage, res: ServerResponse, server: Server, isOurs: HostCheck): Promise<void> {
     const requestId = randomUUID()
     const started = performance.now()
     res.setHeader('x-request-id', requestId)
@@ -69,7 +71,8 @@ export class HttpService {
       if (this.#closing) setImmediate(() => server.closeIdleConnections())
     })
     try {
-      await this.#route(req, res)
+      if (isOurs(req.headers.host)) await this.#route(req, res)
+      else sendError(res, ANOTHER_HOST)
     } catch (error) {
       // Most often the client went away in the middle; nobody is left to tell.
       if (res.destroyed) return
@@ -111,6 +114,13 @@ const READ_ONLY: HttpError = {
   message: 'This address answers GET only.',
   hint: 'Send a GET.',
   headers: { allow: 'GET, HEAD' },
+}
+
+const ANOTHER_HOST: HttpError = {
+  status: 421,
+  code: 'FORBIDDEN',
+  message: 'This server listens on its own machine only, and does not answer to the name in the Host header.',
+  hint: 'Use http://localhost, or have it listen beyond this machine with HOST.',
 }
 
 const FAILED: HttpError = {

@@ -36,7 +36,8 @@ export interface ValidRecord {
 }
 
 const MAX_REFERENCES = 1_000_000
-const MAX_TOPICS = 20
+/** Of one conversation. */
+export const MAX_TOPICS = 20
 const MAX_TOPIC = 64
 /** How far a caller's clock may be ahead of ours. */
 const MAX_AHEAD_MS = 60_000

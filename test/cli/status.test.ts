@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { Redis } from 'ioredis'
 import { expect, test } from 'vitest'
 import { startRedis } from '../helpers/redis.ts'
 import { freshSettings, serving, xinyi } from './xinyi.ts'
@@ -14,6 +15,16 @@ test('status says so where there is no data yet, and makes none', async () => {
     stdout: `There is no data in ${settings.DATA_DIR} yet: npm start or npm run demo makes some.\n`,
   })
   expect(existsSync(join(settings.DATA_DIR, 'xinyi.db'))).toBe(false)
+})
+
+test('status of an empty Redis says so too, and writes nothing to it', async () => {
+  const redis = await startRedis()
+  const { code, stdout } = await xinyi(['status'], freshSettings({ MEMORY_STORAGE_BACKEND: 'redis', REDIS_URL: redis.url }))
+  expect({ code, stdout }).toEqual({ code: 0, stdout: 'There is no data in this Redis yet: npm start or npm run demo makes some.\n' })
+  const client = new Redis(redis.url)
+  expect(await client.dbsize()).toBe(0)
+  client.disconnect()
+  await redis.stop()
 })
 
 test('status gives the same facts through a running server and without one', async () => {

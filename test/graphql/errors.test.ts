@@ -25,6 +25,7 @@ describe('a request that is refused has a code, and nobody’s words', () => {
       message: 'Syntax Error: Expected Name, found String at line 1, column 69.',
       extensions: { code: 'GRAPHQL_PARSE_FAILED' },
     })
+    expect((await serve(sqliteStore).then(({ run }) => run('{'))).extensions).toEqual({ storage: { served: 'SQLITE', pendingWrites: 0 } })
     for (const broken of [
       `{ user("${WORDS}") }`,
       `{ ${WORDS} "`,
@@ -194,6 +195,10 @@ describe('a query that asks for too much is refused before anything is read', ()
     'nodes, by variables': [
       'query ($n: Int = 100) { users(first: $n) { edges { node { conversations(first: $n) { edges { node { user { emotionTrend { mean } } } } } } } } }',
       /nodes/,
+    ],
+    'nodes, below the topics of conversations': [
+      '{ users(first: 10) { edges { node { conversations(first: 10) { edges { node { topics { users(first: 13) { totalCount } } } } } } } } }',
+      /more than 25,000 nodes/,
     ],
     'unfolding fragments': [`{ ...f0 } ${bomb} fragment f60 on Query { __typename }`, /more than 10,000 fields/],
   }

@@ -32,11 +32,42 @@ describe('a body beyond the cap', () => {
     const { url } = await startApp({ MAX_BODY_BYTES: '2000' })
     const socket = connect(Number(new URL(url).port), '127.0.0.1')
     const size = 4 * 1024 * 1024
-    socket.write(`POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${size}\r\n\r\n`)
+    socket.write(`POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${size}\r\n\r\n`)
     await new Promise((sent) => socket.write('x'.repeat(size), sent))
     const answer = await text(socket)
     expect(answer).toMatch(/^HTTP\/1.1 413 /)
     expect(answer).toContain('PAYLOAD_TOO_LARGE')
+  })
+})
+
+describe('a server on loopback', () => {
+  const asking = async (url: string, host: string, headers: Record<string, string> = {}) => {
+    const outgoing = request(url, { headers: { host, ...headers } }).end()
+    const [answer] = await Promise.race([once(outgoing, 'response'), once(outgoing, 'upgrade')])
+    outgoing.destroy()
+    return answer.statusCode
+  }
+
+  test('answers to the names of this machine alone, so that no page of another site can have its own lead here', async () => {
+    const { url } = await startApp()
+    const health = url.replace('/graphql', '/health/live')
+    for (const host of ['localhost', 'LOCALHOST:1234', '127.0.0.1:80', '[::1]:8001']) expect(await asking(health, host)).toBe(200)
+    const websocket = {
+      connection: 'Upgrade',
+      upgrade: 'websocket',
+      'sec-websocket-version': '13',
+      'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==',
+    }
+    for (const host of ['evil.example', 'localhost.evil.example', '10.0.0.1', 'a b']) {
+      expect(await asking(health, host)).toBe(421)
+      expect(await asking(url, host, websocket)).toBe(421)
+    }
+    expect(await asking(url, 'localhost', { ...websocket, 'sec-websocket-protocol': 'graphql-transport-ws' })).toBe(101)
+  })
+
+  test('beyond loopback it can not know its names, and answers to all', async () => {
+    const { url } = await startApp({ HOST: '0.0.0.0' })
+    expect(await asking(url.replace('/graphql', '/health/live'), 'xinyi.example')).toBe(200)
   })
 })
 

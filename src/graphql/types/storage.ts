@@ -22,9 +22,14 @@ const RedisStatus = builder.objectRef<NonNullable<StoreStatus['redis']>>('RedisS
 })
 
 const Reconciliation = builder
-  .objectRef<{ startedAt: number; finishedAt: number | null; pushed: number; pulled: number; repaired: number; inAgreement: boolean }>(
-    'Reconciliation',
-  )
+  .objectRef<{
+    startedAt: number
+    finishedAt: number | null
+    pushed: number
+    pulled: number
+    repaired: number
+    inAgreement: boolean | null
+  }>('Reconciliation')
   .implement({
     description: 'Bringing Redis and SQLite together again after they were apart.',
     fields: (t) => ({
@@ -33,7 +38,10 @@ const Reconciliation = builder
       pushed: t.exposeInt('pushed', { description: 'Writes sent to Redis.' }),
       pulled: t.exposeInt('pulled', { description: 'Users fetched from Redis.' }),
       repaired: t.exposeInt('repaired', { description: 'Users found to differ and put right.' }),
-      inAgreement: t.exposeBoolean('inAgreement', { description: 'Whether both held the same at the end.' }),
+      inAgreement: t.exposeBoolean('inAgreement', {
+        nullable: true,
+        description: 'Whether both held the same at the end; null while that is not known.',
+      }),
     }),
   })
 
@@ -72,11 +80,11 @@ const Overview = builder.objectRef<Figures>('Overview').implement({
   fields: (t) => ({
     users: t.exposeInt('users', { description: 'How many there are.' }),
     activeUsers: t.exposeInt('activeUsers', { description: 'How many were active within the last 24 h.' }),
-    openAlerts: t.exposeInt('openAlerts', { description: 'How many alerts are not resolved.' }),
-    unassignedHigh: t.exposeInt('unassignedHigh', { description: 'How many of those are HIGH or above with nobody assigned.' }),
+    openAlerts: t.exposeInt('openAlerts', { description: 'How many alerts are OPEN: neither acknowledged nor resolved.' }),
+    unassignedHigh: t.exposeInt('unassignedHigh', { description: 'How many unresolved alerts are HIGH or above with nobody assigned.' }),
     oldestOpenAgeSeconds: t.int({
       nullable: true,
-      description: 'How long ago the oldest unresolved alert was raised, in whole seconds; null when there is none.',
+      description: 'How long ago the oldest OPEN alert was raised, in whole seconds; null when there is none.',
       resolve: ({ oldestOpenRaisedAt: raisedAt }, _, { services }) =>
         raisedAt === null ? null : Math.max(0, Math.floor((services.clock() - raisedAt) / 1000)),
     }),
