@@ -43,6 +43,15 @@ export const storeUnavailable = (cause?: unknown): XinyiError =>
     { cause },
   )
 
+/** A place in the log that it does not reach to: it was trimmed since, or restored from an earlier time, or is another data set's. */
+export const cursorExpired = (field?: string): XinyiError =>
+  new XinyiError(
+    'CURSOR_EXPIRED',
+    'The log does not reach to this cursor (any more).',
+    'Query the present alerts, then subscribe without a cursor.',
+    field === undefined ? {} : { field },
+  )
+
 /** The process can't start or a command can't run; its message is shown to the operator as it is. */
 export class StartError extends Error {
   override readonly name = 'StartError'

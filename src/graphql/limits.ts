@@ -16,7 +16,7 @@ import { MAX_TOPICS } from '../services/input.ts'
 import { DEFAULT_PAGE, MAX_PAGE } from './paging.ts'
 
 /** What one operation may ask for. Introspection counts for none of it but tokens; graphql-js bounds its depth. */
-export const LIMITS = { tokens: 2_000, depth: 12, aliases: 30, directives: 30, fields: 10_000, nodes: 25_000 } as const
+export const LIMITS = { tokens: 2_000, depth: 12, aliases: 30, directives: 30, fields: 10_000, nodes: 25_000, conversations: 2_000 } as const
 
 const HINTS = {
   tokens: 'Ask for less at once; put values into variables, which do not count.',
@@ -26,6 +26,7 @@ const HINTS = {
   // Fragments can unfold a short document into an endless walk.
   fields: 'Ask for less at once; fragments count wherever they are spread.',
   nodes: 'Page sizes multiply: ask for smaller pages (first, last), or for fewer lists inside lists.',
+  conversations: 'Ask for smaller pages (first, last); alerts count too, for the conversations that raised them.',
 } as const satisfies Record<keyof typeof LIMITS, string>
 
 export const tooComplex = (limit: keyof typeof LIMITS): XinyiError =>
@@ -37,6 +38,9 @@ export const tooComplex = (limit: keyof typeof LIMITS): XinyiError =>
 
 /** Only wrap what was counted already. */
 const WRAPPERS = new Set(['edges', 'node', 'pageInfo'])
+
+/** What is read with the whole text of a conversation: it is these that make an answer large. */
+const WITH_TEXT = /^(Conversation|RiskAlert|PromptContext)(Connection)?$/
 
 /** Throws QUERY_TOO_COMPLEX for a valid operation that goes too deep, repeats itself too often, or could answer with too many nodes. */
 export function checkComplexity({ schema, document, operationName, variableValues }: ExecutionArgs): void {
@@ -52,7 +56,7 @@ export function checkComplexity({ schema, document, operationName, variableValue
     defaultValue ? [[variable.name.value, valueFromASTUntyped(defaultValue)]] : [],
   )
   const variables = { ...Object.fromEntries(defaults), ...variableValues }
-  const counted = { fields: 0, aliases: 0, directives: 0, nodes: 0 }
+  const counted = { fields: 0, aliases: 0, directives: 0, nodes: 0, conversations: 0 }
 
   function walk({ selections }: SelectionSetNode, type: GraphQLNamedType | undefined, depth: number, parents: number): void {
     for (const selection of selections) {
@@ -81,6 +85,8 @@ export function checkComplexity({ schema, document, operationName, variableValue
     const size = parents * sizeOf(node, type.name, variables)
     if (!WRAPPERS.has(name)) counted.nodes += size
     if (counted.nodes > LIMITS.nodes) throw tooComplex('nodes')
+    if (!WRAPPERS.has(name) && WITH_TEXT.test(type.name)) counted.conversations += size
+    if (counted.conversations > LIMITS.conversations) throw tooComplex('conversations')
     // The topics of a conversation are mere names, but what hangs on them is not.
     walk(node.selectionSet, type, depth, name === 'topics' && type.name === 'Topic' ? size * MAX_TOPICS : size)
   }

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { badInput, XinyiError } from '../errors.ts'
+import { badInput, cursorExpired } from '../errors.ts'
 
 /** Which alert event a reader was given last: the index of its log entry, and its place among the alert events of that entry. */
 export interface Position {
@@ -15,17 +15,9 @@ export const encodeCursor = (dataSetId: string, { n, ordinal }: Position): strin
 
 export function decodeCursor(dataSetId: string, cursor: string): Position {
   const { d, ...position } = parse(cursor)
-  if (d !== dataSetId) throw cursorExpired()
+  if (d !== dataSetId) throw cursorExpired('after')
   return position
 }
-
-export const cursorExpired = (): XinyiError =>
-  new XinyiError(
-    'CURSOR_EXPIRED',
-    'The log does not reach back to this cursor (any more).',
-    'Query the present alerts, then subscribe without a cursor.',
-    { field: 'after' },
-  )
 
 function parse(cursor: string): z.infer<typeof Cursor> {
   try {

@@ -1,10 +1,10 @@
 import { setTimeout } from 'node:timers/promises'
 import { Repeater } from '@repeaterjs/repeater'
 import type { Logger } from 'pino'
-import { storeUnavailable, XinyiError } from '../errors.ts'
+import { cursorExpired, storeUnavailable, XinyiError } from '../errors.ts'
 import { type AlertEvent, type RiskLevel, riskRank } from '../model.ts'
 import type { LogEntry, Store } from '../store/store.ts'
-import { cursorExpired, decodeCursor, encodeCursor, type Position } from './cursor.ts'
+import { decodeCursor, encodeCursor, type Position } from './cursor.ts'
 import { Inbox } from './inbox.ts'
 
 export interface AlertMessage {
@@ -37,6 +37,8 @@ export class AlertFeed {
   #dataSetId = ''
   /** Index of the last entry that was told. */
   #n = 0
+  /** How often the log has gone back: what began before that can't go on. */
+  #restorations = 0
   #tail: Promise<void> | undefined
 
   constructor(store: Store, logger: Logger) {
@@ -52,6 +54,7 @@ export class AlertFeed {
 
   /** What came after the cursor (without one: nothing of the past), then what comes. Rejects when the cursor can't be used. */
   async subscribe({ after, minLevel }: AlertSubscription): Promise<AsyncIterableIterator<AlertMessage>> {
+    const restorations = this.#restorations
     const { n: present } = await this.#end()
     let given = after == null ? endOf(present) : await this.#positionOf(after)
     const messagesOf = ({ n, alertEvents }: Told): AlertMessage[] =>
@@ -73,6 +76,7 @@ export class AlertFeed {
       try {
         while (unreadAfter(given) < this.#n && !ended()) for (const entry of await this.#page(unreadAfter(given))) await tell(entry)
         if (ended()) return
+        if (restorations !== this.#restorations) throw cursorExpired()
         // Nothing was awaited since that last look at the tail, so no entry falls between it and joining.
         this.#inboxes.add(inbox)
         for (let entry = await inbox.take(); entry; entry = await inbox.take()) await tell(entry)
@@ -102,7 +106,11 @@ export class AlertFeed {
         if (signal.aborted) return
         if (!failing) this.#logger.warn({ err: error }, 'the alert feed lost the log and tries again')
         failing = true
-        if (error instanceof XinyiError && error.code === 'CURSOR_EXPIRED') await this.#goToEnd().then(() => this.#endAll(error), noop)
+        if (error instanceof XinyiError && error.code === 'CURSOR_EXPIRED') {
+          this.#restorations += 1
+          this.#endAll(error)
+          await this.#goToEnd().catch(noop)
+        }
         await setTimeout(RETRY_MS, undefined, { signal }).catch(noop)
       }
     }
@@ -134,13 +142,13 @@ export class AlertFeed {
   async #positionOf(cursor: string): Promise<Position> {
     const position = decodeCursor(this.#dataSetId, cursor)
     const [entry] = await this.#store.log(position.n - 1, 1)
-    if (entry?.n !== position.n) throw cursorExpired()
+    if (entry?.n !== position.n) throw cursorExpired('after')
     return position
   }
 
   async #page(after: number): Promise<LogEntry[]> {
     const entries = await this.#store.log(after, PAGE)
-    if (entries.length === 0) throw cursorExpired()
+    if (entries.length === 0) throw cursorExpired('after')
     return entries
   }
 }

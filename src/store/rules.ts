@@ -1,6 +1,9 @@
 import { DAY_MS, type RetentionLimits, type RiskLevel, riskRank } from '../model.ts'
 import type { Key, Page, Slice } from './store.ts'
 
+/** How long the log reaches back, by acceptedAt. */
+export const LOG_RETENTION_MS = 30 * DAY_MS
+
 /** Order of UTF-8 bytes, which is what Redis and SQLite sort by (JavaScript's `<` sorts UTF-16 units). */
 export const compareBytes = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
 

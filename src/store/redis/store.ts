@@ -1,7 +1,8 @@
 import type { Redis } from 'ioredis'
 import { z } from 'zod'
-import { storeUnavailable, XinyiError } from '../../errors.ts'
+import { cursorExpired, storeUnavailable, XinyiError } from '../../errors.ts'
 import type { RetentionLimits } from '../../model.ts'
+import { LOG_RETENTION_MS } from '../rules.ts'
 import {
   type Answers,
   type Event,
@@ -21,7 +22,6 @@ import { decodeEntries, decodeOutcome, limitsSchema } from './log.ts'
 import { DECODERS } from './reads.ts'
 import { runScript, type ScriptName } from './script.ts'
 
-const LOG_RETENTION_MS = 30 * 86_400_000
 const USERS_PER_SWEEP_STEP = 100
 
 /**
@@ -75,7 +75,7 @@ class RedisStore implements Store {
   async #ask(requests: readonly ReadRequest[], now: number, checked: boolean): Promise<unknown[]> {
     const batch = { now, candidates: MAX_CANDIDATES, requests: requests.map((request) => encodeRequest(request, checked)) }
     const [state, ...replies] = z.array(z.unknown()).parse(await this.#run('read', batch))
-    if (state !== 'ok') throw storeUnavailable(new Error('STALE'))
+    if (state !== 'ok') throw storeUnavailable(faultOf('STALE'))
     return requests.map((request, i) => decodeAs(request.kind, request, replies[i], checked))
   }
 
@@ -90,7 +90,7 @@ class RedisStore implements Store {
       .rest(z.unknown())
       .parse(await this.#run('log', { after, limit }))
     if (state === 'expired') throw cursorExpired()
-    if (state !== 'ok') throw storeUnavailable(new Error('STALE'))
+    if (state !== 'ok') throw storeUnavailable(faultOf('STALE'))
     return decodeEntries(after, z.number().parse(last), entries)
   }
 
@@ -105,7 +105,7 @@ class RedisStore implements Store {
       if (waiting.status === 'wait') await waiting.connect()
       while (!signal.aborted) {
         const [epoch, n] = await waiting.hmget('xinyi:meta', 'epoch', 'n')
-        if (epoch !== this.#dataSet.epoch) throw new Error('STALE')
+        if (epoch !== this.#dataSet.epoch) throw faultOf('STALE')
         if (Number(n) < after) throw cursorExpired()
         if (await waiting.xread('COUNT', 1, 'BLOCK', BLOCK_MS, 'STREAMS', 'xinyi:log', `${after}-0`)) break
       }
@@ -113,7 +113,7 @@ class RedisStore implements Store {
     } catch (error) {
       waiting.disconnect()
       if (error instanceof XinyiError) throw error
-      if (!signal.aborted) throw storeUnavailable(new Error(describeError(error)))
+      if (!signal.aborted) throw storeUnavailable(faultOf(describeError(error)))
     } finally {
       this.#blocked.delete(waiting)
       signal.removeEventListener('abort', stop)
@@ -145,7 +145,7 @@ class RedisStore implements Store {
     try {
       const [epoch, index] = await this.#redis.hmget('xinyi:meta', 'epoch', 'n')
       const latencyMs = performance.now() - started
-      if (epoch !== this.#dataSet.epoch) throw new Error('STALE')
+      if (epoch !== this.#dataSet.epoch) throw faultOf('STALE')
       n = Number(index)
       const info = await this.#redis.info()
       const field = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? null
@@ -176,7 +176,7 @@ class RedisStore implements Store {
       return await call()
     } catch (error) {
       this.#lastError = describeError(error)
-      throw storeUnavailable(new Error(this.#lastError))
+      throw storeUnavailable(faultOf(this.#lastError))
     }
   }
 }
@@ -185,12 +185,8 @@ function decodeAs<K extends ReadKind>(kind: K, request: Extract<ReadRequest, { k
   return DECODERS[kind](request, reply, checked)
 }
 
-const cursorExpired = (): XinyiError =>
-  new XinyiError(
-    'CURSOR_EXPIRED',
-    'The log does not reach to this place: it was trimmed since, or restored from an earlier time.',
-    'Query the present state, then subscribe without a cursor.',
-  )
+/** The cause of an unavailable store; its code is what the log shows. */
+const faultOf = (what: string): Error => Object.assign(new Error(what), { code: what })
 
 /**
  * What went wrong, in a word or two. Nothing else of a client error may go on from here: ioredis puts the whole command, and so

@@ -1,4 +1,4 @@
-import { cursorExpired } from './log.ts'
+import { cursorExpired } from '../../errors.ts'
 
 /** Wakes those who wait for the log to grow. This process is the only writer, so it knows. */
 export class Growth {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { XinyiError } from '../../errors.ts'
+import { cursorExpired } from '../../errors.ts'
 import { RISK_LEVELS } from '../../model.ts'
 import type { Event, LogEntry } from '../store.ts'
 import { AlertEventJson, json, Limits } from './rows.ts'
@@ -70,13 +70,6 @@ export function readLog(sql: Sql, after: number, limit: number): LogEntry[] {
     return entry ? { ...entry, event: EventRow.safeParse(row).data ?? null } : []
   })
 }
-
-export const cursorExpired = (): XinyiError =>
-  new XinyiError(
-    'CURSOR_EXPIRED',
-    'The log does not reach to this place: it was trimmed since, or restored from an earlier time.',
-    'Query the present state, then subscribe without a cursor.',
-  )
 
 const FirstKept = z.object({ n: z.int() })
 

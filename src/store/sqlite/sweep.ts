@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { DAY_MS } from '../../model.ts'
-import { keepOf } from '../rules.ts'
+import { keepOf, LOG_RETENTION_MS } from '../rules.ts'
 import type { SweepReport } from '../store.ts'
 import { cut, LISTS } from './lists.ts'
 import { trimLog } from './log.ts'
@@ -10,7 +10,6 @@ import { loadPolicies, newestLimits } from './state.ts'
 
 /** What is past its deadline is removed a day later, so that no clock that is a little behind could still ask for it. */
 const GRACE_MS = DAY_MS
-const LOG_MS = 30 * DAY_MS
 const IDS_MS = 30 * DAY_MS
 
 const Sweepable = z.object({ userId: z.string(), rev: z.int() })
@@ -42,7 +41,7 @@ function forgetIds(sql: Sql, userId: string, before: number): void {
 }
 
 /** Removes the next old entries of the log. Answers how many. */
-export const sweepLog = (sql: Sql, limit: number, now: number): number => trimLog(sql, now - LOG_MS, limit)
+export const sweepLog = (sql: Sql, limit: number, now: number): number => trimLog(sql, now - LOG_RETENTION_MS, limit)
 
 const Idle = z.object({ userId: z.string(), since: z.int(), strippedAt: z.int().nullable() })
 
