@@ -33,11 +33,14 @@ export interface AppOptions {
   clock?: () => number
   /** Leaves the retention limits of the data set as they are, if it has any: a command must not cut what a server is configured to keep. */
   keepRetention?: boolean
+  /** Only to look at a data set that is there: makes no directory, and leaves the retention as it is. */
+  readOnly?: boolean
 }
 
 /** Builds the whole service on the configured store. */
-export async function buildApp(config: Config, { logger, clock = Date.now, keepRetention = false }: AppOptions): Promise<App> {
-  await makeDataDir(config.dataDir)
+export async function buildApp(config: Config, options: AppOptions): Promise<App> {
+  const { logger, clock = Date.now, keepRetention = false, readOnly = false } = options
+  if (!readOnly) await makeDataDir(config.dataDir)
   const store = await openStore(config)
   const writer = new LogWriter(store)
   const recorder = new Recorder(writer, config, clock)
@@ -84,7 +87,8 @@ export async function buildApp(config: Config, { logger, clock = Date.now, keepR
   }
 
   try {
-    const replaced = keepRetention && (await store.policy()) ? undefined : await history.applyPolicy(config.retention)
+    const kept = readOnly || (keepRetention && (await store.policy()) !== null)
+    const replaced = kept ? undefined : await history.applyPolicy(config.retention)
     if (replaced) logger.info({ before: replaced, now: config.retention }, 'the retention limits of this data set are changed')
     await feed.start()
     return app

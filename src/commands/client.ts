@@ -2,6 +2,7 @@ import { Agent, request } from 'node:http'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import * as z from 'zod'
+import type { AppOptions } from '../app.ts'
 import { type Config, SOCKET_NAME } from '../config.ts'
 import { StartError, storeUnavailable } from '../errors.ts'
 import type { TypedDocumentString } from '../gql/graphql.ts'
@@ -41,8 +42,11 @@ const GREETING_TIMEOUT_MS = 2_000
 const GREETING = JSON.stringify({ query: '{ __typename }' })
 
 export async function connect(config: Config): Promise<Client> {
-  return (await findServer(config)) ?? client(null, await inProcess(config))
+  return (await findServer(config)) ?? client(null, await inProcess(config, { keepRetention: true }))
 }
+
+/** The store of a data set that is there, only to look at it. */
+export const look = async (config: Config): Promise<Client> => client(null, await inProcess(config, { readOnly: true }))
 
 /** The running server of this DATA_DIR; null when there is none. */
 export async function findServer(config: Config): Promise<Client | null> {
@@ -80,9 +84,9 @@ function throughSocket(socketPath: string): Transport {
   }
 }
 
-async function inProcess(config: Config): Promise<Transport> {
+async function inProcess(config: Config, options: Omit<AppOptions, 'logger'>): Promise<Transport> {
   const { buildApp } = await import('../app.ts')
-  const app = await buildApp(config, { logger: createLogger(config.logLevel === 'info' ? 'warn' : config.logLevel), keepRetention: true })
+  const app = await buildApp(config, { logger: createLogger(config.logLevel === 'info' ? 'warn' : config.logLevel), ...options })
   return {
     send: async (body) => (await app.yoga.fetch('http://localhost/graphql', { method: 'POST', headers: HEADERS, body })).text(),
     close: () => app.close(),

@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { holdsData } from '../app.ts'
 import type { Config } from '../config.ts'
 import { StorageDocument, type StorageQuery } from '../gql/graphql.ts'
-import { connect, findServer } from './client.ts'
+import { findServer, look } from './client.ts'
 
 interface Facts {
   /** The socket of the running server; null when there is none. */
@@ -15,8 +15,8 @@ interface Facts {
 
 /** Prints which store is in use, where, how it is doing and what it holds; with or without a running server. */
 export async function status(config: Config, { json = false }: { json?: boolean } = {}): Promise<void> {
-  // Asking must not create a data set.
-  const client = (await findServer(config)) ?? ((await holdsData(config)) ? await connect(config) : null)
+  // Asking must not create a data set, nor change one.
+  const client = (await findServer(config)) ?? ((await holdsData(config)) ? await look(config) : null)
   try {
     const data = client && (await client.execute(StorageDocument, {}))
     const facts = { server: client?.socket ?? null, backend: config.storageBackend, dataDir: resolve(config.dataDir), data }

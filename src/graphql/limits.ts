@@ -13,10 +13,19 @@ import {
 } from 'graphql'
 import { XinyiError } from '../errors.ts'
 import { MAX_TOPICS } from '../services/input.ts'
+import { DEFAULT_TURNS } from '../services/prompt.ts'
 import { DEFAULT_PAGE, MAX_PAGE } from './paging.ts'
 
 /** What one operation may ask for. Introspection counts for none of it but tokens; graphql-js bounds its depth. */
-export const LIMITS = { tokens: 2_000, depth: 12, aliases: 30, directives: 30, fields: 10_000, nodes: 25_000, conversations: 2_000 } as const
+export const LIMITS = {
+  tokens: 2_000,
+  depth: 12,
+  aliases: 30,
+  directives: 30,
+  fields: 10_000,
+  nodes: 25_000,
+  conversations: 2_000,
+} as const
 
 const HINTS = {
   tokens: 'Ask for less at once; put values into variables, which do not count.',
@@ -103,6 +112,7 @@ function sizeOf({ name, arguments: given = [] }: FieldNode, type: string, variab
     if ((key === 'first' || key === 'last' || key === 'maxTurns') && typeof value === 'number') return page(value)
     if ((key === 'ids' || key === 'input') && Array.isArray(value)) return value.length
   }
+  if (type === 'PromptContext') return DEFAULT_TURNS
   // A trend reads as much as a page does.
   return type.endsWith('Connection') || name.value === 'emotionTrend' ? DEFAULT_PAGE : 1
 }

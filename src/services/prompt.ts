@@ -10,6 +10,8 @@ export interface PromptContext {
   conversations: readonly Conversation[]
 }
 
+/** Unless asked for more or fewer. */
+export const DEFAULT_TURNS = 3
 const RESPONSE_CODE_POINTS = 100
 
 /** The latest conversations as text for a language model's prompt, in the predecessor's words; `maxTokens` drops whole ones, oldest first. */

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { expect, test } from 'vitest'
+import { openRedisStore } from '../../src/store/redis/store.ts'
 import { startRedis } from '../helpers/redis.ts'
 import { freshSettings, serving, xinyi } from './xinyi.ts'
 
@@ -23,6 +24,20 @@ test('status of an empty Redis says so too, and writes nothing to it', async () 
   expect({ code, stdout }).toEqual({ code: 0, stdout: 'There is no data in this Redis yet: npm start or npm run demo makes some.\n' })
   const client = new Redis(redis.url)
   expect(await client.dbsize()).toBe(0)
+  client.disconnect()
+  await redis.stop()
+})
+
+test('status of a data set without a server changes nothing, not even where no server has set a retention yet', async () => {
+  const redis = await startRedis()
+  await (await openRedisStore({ url: redis.url })).close()
+  const settings = freshSettings({ MEMORY_STORAGE_BACKEND: 'redis', REDIS_URL: redis.url })
+  const dataDir = join(settings.DATA_DIR, 'none')
+  const { code, stdout } = await xinyi(['status', '--json'], { ...settings, DATA_DIR: dataDir })
+  expect({ code, status: JSON.parse(stdout) }).toMatchObject({ code: 0, status: { server: null, overview: { users: 0 } } })
+  expect(existsSync(dataDir)).toBe(false)
+  const client = new Redis(redis.url)
+  expect(await client.hget('xinyi:meta', 'n')).toBe('0')
   client.disconnect()
   await redis.stop()
 })

@@ -47,7 +47,7 @@ test('a dashboard of 20 users with conversations, topics, points and alerts is a
   expect(await commandsDuring(server.url, warm)).toEqual(['evalsha', 'evalsha'])
   expect(await commandsDuring(server.url, () => ask(PersonDocument, { userId: userName(9) }))).toEqual(['evalsha', 'evalsha', 'evalsha'])
   const nested = `{ users(first: 20) { edges { node {
-    conversations(first: 5) { edges { node { query topics { name users(first: 2) { edges { node { userId conversations(first: 1) { totalCount } } } } } } } }
+    conversations(first: 5) { edges { node { query topics { name users(first: 2) { edges { node { userId emotions(first: 1) { totalCount } } } } } } } }
     topics(first: 5) { edges { count node { name } } }
     emotions(first: 5) { edges { node { score conversation { query } } } }
     emotionTrend { mean } summary context { text } riskAlerts { edges { node { level conversation { query } history { edges { node { kind } } } } } }

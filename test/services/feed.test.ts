@@ -2,6 +2,7 @@ import { pino } from 'pino'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { DAY_MS } from '../../src/model.ts'
 import { AlertFeed, type AlertMessage } from '../../src/services/feed.ts'
+import type { Store } from '../../src/store/store.ts'
 import { NOW } from '../helpers/events.ts'
 import { stores } from '../helpers/stores.ts'
 import { startServices } from './services.ts'
@@ -18,6 +19,22 @@ const take = async (messages: AsyncIterableIterator<AlertMessage>, count: number
 
 const told = (messages: readonly AlertMessage[]) =>
   messages.map(({ replayed, event: { kind, level } }) => `${replayed ? 'replayed ' : ''}${kind} ${level}`)
+
+/** A feed whose tail does not follow until it is let. */
+async function lagging(store: Store) {
+  const { promise: mayFollow, resolve: follow } = Promise.withResolvers<void>()
+  const slow = new Proxy(store, {
+    get: (target, key) => {
+      if (key === 'logGrown') return (after: number, signal: AbortSignal) => mayFollow.then(() => target.logGrown(after, signal))
+      const value: unknown = Reflect.get(target, key)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+  const feed = new AlertFeed(slow, pino({ level: 'silent' }))
+  await feed.start()
+  onTestFinished(() => feed.close())
+  return { feed, follow }
+}
 
 describe.each(stores)('the alert feed on $name', (kind) => {
   test('begins with the next event, and tells each as it happens', async () => {
@@ -113,23 +130,28 @@ describe.each(stores)('the alert feed on $name', (kind) => {
 
   test('a tail that lags behind brings nothing from before the subscription, and nothing twice', async () => {
     const { say, store } = await startServices(kind)
-    const { promise: mayFollow, resolve: follow } = Promise.withResolvers<void>()
-    const lagging = new Proxy(store, {
-      get: (target, key) => {
-        if (key === 'logGrown') return (after: number, signal: AbortSignal) => mayFollow.then(() => target.logGrown(after, signal))
-        const value: unknown = Reflect.get(target, key)
-        return typeof value === 'function' ? value.bind(target) : value
-      },
-    })
-    const feed = new AlertFeed(lagging, pino({ level: 'silent' }))
-    await feed.start()
-    onTestFinished(() => feed.close())
+    const { feed, follow } = await lagging(store)
     for (const userId of ['a', 'b', 'c']) await say({ userId, riskLevel: 'HIGH' })
     const messages = await feed.subscribe({ minLevel: 'MEDIUM' })
     const next = messages.next()
     follow()
     await say({ userId: 'd', riskLevel: 'IMMINENT' })
     expect(told([(await next).value])).toEqual(['RAISED IMMINENT'])
+    await messages.return?.()
+  })
+
+  test('a cursor from an instance that is ahead of this one is followed by what comes behind it, once', async () => {
+    const { feed: ahead, say, store } = await startServices(kind)
+    const { feed: behind, follow } = await lagging(store)
+    const first = await ahead.subscribe({ minLevel: 'MEDIUM' })
+    for (const userId of ['a', 'b', 'c']) await say({ userId, riskLevel: 'HIGH' })
+    const [, second] = await take(first, 3)
+    const messages = await behind.subscribe({ after: second?.cursor, minLevel: 'MEDIUM' })
+    const next = take(messages, 2)
+    follow()
+    await say({ userId: 'd', riskLevel: 'IMMINENT' })
+    expect(told(await next)).toEqual(['replayed RAISED HIGH', 'RAISED IMMINENT'])
+    await first.return?.()
     await messages.return?.()
   })
 
@@ -147,11 +169,13 @@ describe.each(stores)('the alert feed on $name', (kind) => {
     })
     const feed = new AlertFeed(restored, pino({ level: 'silent' }))
     const before = await feed.subscribe({ minLevel: 'MEDIUM' })
+    const unread = await feed.subscribe({ minLevel: 'MEDIUM' })
     const ended = before.next()
     await feed.start()
     onTestFinished(() => feed.close())
     ahead = 0
     await expect(ended).rejects.toMatchObject({ code: 'CURSOR_EXPIRED' })
+    await expect(unread.next()).rejects.toMatchObject({ code: 'CURSOR_EXPIRED' })
     const after = await feed.subscribe({ minLevel: 'MEDIUM' })
     const next = after.next()
     await say({ userId: 'b', riskLevel: 'IMMINENT' })

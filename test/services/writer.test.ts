@@ -40,6 +40,26 @@ test('while a batch is under way the rest queue up, in batches of at most 100', 
   expect(watched.batches.flat().map(({ seq }) => seq)).toEqual(Array.from({ length: 151 }, (_, i) => i + 1))
 })
 
+test('long texts travel in smaller batches, but each of them does', async () => {
+  const { watched, writer } = await startServices(kind)
+  const recorded = (user: string, characters: number): EventDraft => ({
+    ...cleared(user),
+    kind: 'recorded',
+    payload: {
+      query: 'q'.repeat(characters),
+      response: '',
+      riskLevel: 'LOW',
+      emotionScore: null,
+      references: 0,
+      topics: [],
+      fingerprint: '',
+    },
+  })
+  const sizes = [200_000, 200_000, 200_000, 600_000, 1, 1]
+  await Promise.all(sizes.map((size, i) => writer.submit(recorded(`user ${i}`, size))))
+  expect(watched.batches.map((batch) => batch.length)).toEqual([2, 1, 1, 2])
+})
+
 test('after a failure, of which nobody knows what it applied, the batch is unconfirmed and no number is used again', async () => {
   const { watched, writer } = await startServices(kind)
   await writer.submit(cleared('before'))

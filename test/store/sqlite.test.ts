@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { StartError } from '../../src/errors.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
 import { MAX_CANDIDATES, type Page, type Store } from '../../src/store/store.ts'
@@ -222,16 +222,6 @@ test('a row that can not be read spoils only itself', async () => {
   ])
 })
 
-test('an alert that is gone from the file does not stop the next one from being raised', async () => {
-  const path = await written()
-  tamper(path, 'DELETE FROM alerts')
-  const store = await open(path)
-  const [outcome] = await store.append([new Origin().recorded({ user: 'a', riskLevel: 'HIGH', acceptedAt: NOW + 2 })])
-  expect(outcome).toMatchObject({ type: 'applied', alertId: expect.any(String) })
-  const [alerts] = await store.read([{ kind: 'alerts', page: ALL }], NOW)
-  expect(alerts.items).toMatchObject([{ value: { userId: 'a', occurrences: 1 } }])
-})
-
 test('a batch that can not be applied as a whole is not applied at all', async () => {
   const store = await open()
   const origin = new Origin()
@@ -241,27 +231,133 @@ test('a batch that can not be applied as a whole is not applied at all', async (
   expect(await store.append([good])).toMatchObject([{ type: 'applied', n: 1 }])
 })
 
-for (const damage of ['open_alert_level = 9', 'current_risk = 7', "attention = 'x'", "last_points = '{'", "open_alert_id = 'lost'"]) {
-  test(`a user with ${damage} keeps counters and dates, and is recorded on`, async () => {
+describe('bad data spoils nothing but itself', () => {
+  /** No number of ours is so large; JavaScript can't even tell it from its neighbours. */
+  const HUGE = '9223372036854775807'
+  const healthy = { createdAt: NOW - 5, lastActiveAt: NOW, totalChats: 2, totalRiskAlerts: 2, currentRisk: 'HIGH', attention: 'WATCH' }
+  const recorded = { createdAt: NOW - 5, lastActiveAt: NOW + 2, totalChats: 3, totalRiskAlerts: 3, currentRisk: 'IMMINENT' }
+  const alerted = { level: 'IMMINENT', status: 'OPEN', occurrences: 3, raisedAt: NOW, lastSeenAt: NOW + 2, version: 2 }
+  const topic = { name: 'work', count: 3, firstSeenAt: NOW - 5, lastSeenAt: NOW + 2 }
+
+  /** What is read of the one user, their alert and topic. */
+  async function seen(store: Store) {
+    const [user, { items }, userTopics, conversations, emotions, overview] = await store.read(
+      [
+        { kind: 'user', userId: 'u' },
+        { kind: 'alerts', page: ALL },
+        { kind: 'userTopics', userId: 'u' },
+        { kind: 'conversations', userId: 'u', page: ALL },
+        { kind: 'emotions', userId: 'u', page: ALL },
+        { kind: 'overview' },
+      ] as const,
+      NOW + 2,
+    )
+    const ids = [conversations, emotions].map((list) => list.items.map(({ value }) => value.id).join(''))
+    return { user, alerts: items.map(({ value }) => value), topics: userTopics, ids, users: overview.users }
+  }
+
+  const cases: [sql: string, now?: object, then?: object, alert?: object, topic?: object][] = [
+    ...['rev', 'accepted_at', 'stripped_at', 'alerts_raised'].map((column): [string] => [`UPDATE users SET ${column} = ${HUGE}`]),
+    [`UPDATE users SET created_at = ${HUGE}`, { createdAt: NOW }, { createdAt: NOW }],
+    ['UPDATE users SET created_at = -1', { createdAt: NOW }, { createdAt: NOW }],
+    [`UPDATE users SET last_active_at = ${HUGE}`, { lastActiveAt: null }],
+    [`UPDATE users SET total_chats = ${HUGE}`, { totalChats: 0 }, { totalChats: 1 }],
+    ['UPDATE users SET total_risk_alerts = -1', { totalRiskAlerts: 0 }, { totalRiskAlerts: 1 }],
+    ["UPDATE users SET last_points = '{'"],
+    ['UPDATE users SET open_alert_level = 9'],
+    ['UPDATE users SET open_alert_level = NULL'],
+    ['UPDATE users SET current_risk = 7', { currentRisk: 'UNKNOWN' }],
+    ["UPDATE users SET attention = 'x'", { attention: 'NONE' }],
+    ['UPDATE alerts SET level = 9'],
+    ["UPDATE alerts SET status = 'x'"],
+    [`UPDATE alerts SET occurrences = ${HUGE}`, {}, {}, { occurrences: 2 }],
+    [`UPDATE alerts SET last_seen_at = ${HUGE}`],
+    [`UPDATE alerts SET version = ${HUGE}`],
+    ["UPDATE alerts SET exchange = '{'"],
+    [`UPDATE user_topics SET count = ${HUGE}`, {}, {}, {}, { count: 2 }],
+    [`UPDATE user_topics SET first_seen_at = ${HUGE}`, {}, {}, {}, { firstSeenAt: 0 }],
+    [`UPDATE user_topics SET last_seen_at = ${HUGE}`],
+    [`UPDATE topics SET user_count = ${HUGE}`],
+    [`UPDATE seen SET accepted_at = ${HUGE}`],
+    ["UPDATE policies SET limits = '{'"],
+    ["UPDATE policies SET limits = 'null'"],
+    [`UPDATE policies SET limits = '{"conversations": "x", "emotions": null}'`],
+    ['UPDATE meta SET n = 0, trimmed = 7'],
+    [`UPDATE meta SET trimmed = ${HUGE}`],
+  ]
+
+  const damaged = async (sql: string) => {
     const path = newPath()
     const store = await openSqliteStore({ path })
     const origin = new Origin()
-    await store.append([
-      origin.recorded({ id: 'a', riskLevel: 'HIGH', occurredAt: NOW - 5 }),
-      origin.recorded({ id: 'b', riskLevel: 'MEDIUM' }),
-    ])
+    const said = { user: 'u', topics: ['work'] }
+    const events = [
+      origin.recorded({ ...said, id: 'a', riskLevel: 'HIGH', occurredAt: NOW - 5, acceptedAt: NOW }),
+      origin.recorded({ ...said, id: 'b', riskLevel: 'MEDIUM', acceptedAt: NOW }),
+    ]
+    await store.append([origin.policy({ conversations: 50 }), ...events])
     await store.close()
-    const db = new Database(path)
-    db.prepare(`UPDATE users SET ${damage}`).run()
-    db.close()
-    const again = await open(path)
-    const user = async () => (await again.read([{ kind: 'user', userId: 'u' }], NOW + 1))[0]
-    expect(await user()).toMatchObject({ totalChats: 2, totalRiskAlerts: 2, createdAt: NOW - 5 })
-    const [outcome] = await again.append([origin.recorded({ id: 'c', acceptedAt: NOW + 1, riskLevel: 'IMMINENT' })])
-    expect(outcome).toMatchObject({ type: 'applied', kept: true })
-    expect(await user()).toMatchObject({ totalChats: 3, totalRiskAlerts: 3, createdAt: NOW - 5, currentRisk: 'IMMINENT' })
+    tamper(path, sql)
+    const next = origin.recorded({ ...said, id: 'c', acceptedAt: NOW + 2, riskLevel: 'IMMINENT' })
+    const again = () => origin.recorded({ ...said, id: 'b', riskLevel: 'MEDIUM', acceptedAt: NOW })
+    return { path, store: await open(path), origin, next, again }
+  }
+
+  test.each(cases)('%s', async (sql, now = {}, then = {}, alert = {}, counted = {}) => {
+    const { store, origin, next, again } = await damaged(sql)
+    const before = await seen(store)
+    expect(before.user).toEqual({ userId: 'u', ...healthy, ...now })
+    expect(before).toMatchObject({ alerts: [{ userId: 'u' }], topics: [{ name: 'work' }], ids: ['ba', 'ba'], users: 1 })
+    expect(await store.log(0, 10)).toHaveLength(3)
+
+    expect(await store.append([next, next, again()])).toMatchObject([
+      { type: 'applied', n: 4, kept: true, alertId: before.alerts[0]?.id },
+      { type: 'known' },
+      { type: 'duplicate', n: 5 },
+    ])
+    const after = await seen(store)
+    expect(after.user).toMatchObject({ ...recorded, ...then })
+    expect(after.alerts).toMatchObject([{ ...alerted, ...alert }])
+    expect(after.topics).toEqual([{ ...topic, ...counted }])
+    expect(after).toMatchObject({ ids: ['cba', 'cba'], users: 1 })
+
+    await store.sweep(NOW + 3)
+    expect(await store.append([origin.cleared('u', NOW + 3), origin.erased('u', NOW + 4)])).toMatchObject([
+      { type: 'applied', removed: { conversations: 3, emotions: 3, topics: 1 } },
+      { type: 'applied', removed: { alerts: 1 } },
+    ])
+    expect(await seen(store)).toMatchObject({ user: null, alerts: [], users: 0 })
   })
-}
+
+  test.each([
+    ["UPDATE users SET open_alert_id = 'lost'", 2],
+    ['DELETE FROM alerts', 1],
+  ])('%s: the next alert is raised beside what there is', async (sql, alerts) => {
+    const { store, next } = await damaged(sql)
+    expect((await seen(store)).user).toMatchObject(healthy)
+    expect(await store.append([next])).toMatchObject([{ type: 'applied', alertId: expect.any(String) }])
+    const after = await seen(store)
+    expect(after.user).toMatchObject(recorded)
+    expect(after.alerts).toHaveLength(alerts)
+  })
+
+  test("another user's alert is not added to", async () => {
+    const { path, store, origin } = await damaged('UPDATE users SET open_alert_id = NULL')
+    await store.append([origin.recorded({ user: 'v', riskLevel: 'HIGH', acceptedAt: NOW + 1 })])
+    await store.close()
+    tamper(path, "UPDATE users SET open_alert_id = (SELECT open_alert_id FROM users WHERE user_id = 'v') WHERE user_id = 'u'")
+    const again = await open(path)
+    await again.append([origin.recorded({ user: 'u', riskLevel: 'HIGH', acceptedAt: NOW + 2 })])
+    const alerts = (await seen(again)).alerts.filter(({ userId }) => userId === 'v')
+    expect(alerts).toMatchObject([{ occurrences: 1 }])
+  })
+
+  test('a user that can not be read in full does not end the sweep', async () => {
+    const { store, origin } = await damaged(`UPDATE users SET rev = ${HUGE}`)
+    await store.append(Array.from({ length: 150 }, (_, i) => origin.recorded({ user: `v${i}`, acceptedAt: NOW + 1 })))
+    expect(await store.sweep(NOW + 2)).toMatchObject({ users: 151 })
+  })
+})
 
 test('what was erased is in no byte of the files, however often rows were moved about before', async () => {
   const path = newPath()
@@ -293,6 +389,30 @@ test('what was erased is in no byte of the files, however often rows were moved 
     expect(left.split(`user ${user}.`), 'but the entry of the erasure, and its index').toHaveLength(3)
   }
   expect(left).toContain('secret of 1:')
+})
+
+test('the file is written anew once, soon after erasures that removed anything, and not while they are applied', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  const vacuum = vi.spyOn(Database.prototype, 'exec')
+  onTestFinished(() => {
+    vi.useRealTimers()
+    vacuum.mockRestore()
+  })
+  const rewrites = () => vacuum.mock.calls.filter(([sql]) => sql === 'VACUUM').length
+  const path = newPath()
+  const store = await open(path)
+  const origin = new Origin()
+  await store.append(['a', 'b'].map((user) => origin.recorded({ user, query: `secret of ${user}` })))
+  await store.append([origin.erased('nobody', NOW + 1)])
+  await vi.runAllTimersAsync()
+  expect(rewrites()).toBe(0)
+  for (const user of ['a', 'b', 'nobody']) await store.append([origin.erased(user, NOW + 1)])
+  expect(rewrites()).toBe(0)
+  await vi.runAllTimersAsync()
+  expect(rewrites()).toBe(1)
+  for (const file of [path, `${path}-wal`]) expect(readFileSync(file, 'latin1')).not.toContain('secret of')
+  await store.close()
+  expect(rewrites()).toBe(1)
 })
 
 test('a file that was moved away takes no more writes, which would be lost', async () => {

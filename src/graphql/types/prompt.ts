@@ -1,4 +1,4 @@
-import { type PromptContext as Prompt, promptContext } from '../../services/prompt.ts'
+import { DEFAULT_TURNS, type PromptContext as Prompt, promptContext } from '../../services/prompt.ts'
 import { emotionTrend, type EmotionTrend as Trend } from '../../services/trend.ts'
 import { builder } from '../builder.ts'
 import { checkRange } from '../check.ts'
@@ -65,14 +65,14 @@ builder.objectFields(User, (t) => ({
     type: PromptContext,
     description: "Their latest conversations as text for a language model's prompt.",
     args: {
-      maxTurns: t.arg.int({ defaultValue: 3, description: 'At most so many conversations: 0 to 100.' }),
+      maxTurns: t.arg.int({ defaultValue: DEFAULT_TURNS, description: 'At most so many conversations: 0 to 100.' }),
       maxTokens: t.arg.int({
         description:
           'At most so many estimated tokens, 0 to 1,000,000: whole conversations are left out, the oldest first. Without limit when left out.',
       }),
     },
     resolve: async ({ userId }, { maxTurns, maxTokens }, { load, services }) => {
-      const limit = checkRange('maxTurns', maxTurns ?? 3, 0, MAX_PAGE)
+      const limit = checkRange('maxTurns', maxTurns ?? DEFAULT_TURNS, 0, MAX_PAGE)
       const tokens = maxTokens == null ? {} : { maxTokens: checkRange('maxTokens', maxTokens, 0, MAX_TOKENS) }
       const { items } = await load({ kind: 'conversations', userId, page: { take: 'first', limit } })
       return promptContext(

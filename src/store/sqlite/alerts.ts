@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { z } from 'zod'
 import { type AlertEventKind, type RiskLevel, riskRank } from '../../model.ts'
-import { Rank } from './rows.ts'
+import { countFrom, Rank, Status, Time } from './rows.ts'
 import { type EventOf, expiryOf, type Step, tombstoneOf } from './state.ts'
 import type { UserRecord } from './users.ts'
 
@@ -14,16 +14,25 @@ function addTo(step: Step, user: UserRecord, event: EventOf<'recorded'>): string
   const { openAlertId: id } = user
   const { riskLevel } = event.payload
   if (id === null) return null
-  const before = user.openAlertLevel ?? step.sql.get(LevelRow, 'SELECT level FROM alerts WHERE id = ?', id)?.level ?? 0
+  const alert = step.sql.get(
+    OpenAlert,
+    'SELECT level, status, occurrences, last_seen_at AS lastSeenAt, version FROM alerts WHERE id = ? AND user_id = ?',
+    id,
+    user.userId,
+  )
+  if (!alert) return null
+  const before = user.openAlertLevel ?? alert.level
   const level = Math.max(before, riskRank(riskLevel))
-  const found = step.sql.run(
-    'UPDATE alerts SET occurrences = occurrences + 1, last_seen_at = max(last_seen_at, ?), level = ?, version = version + ? WHERE id = ?',
-    event.occurredAt,
+  // All of it, so that what could not be read can be read again.
+  step.sql.run(
+    'UPDATE alerts SET level = ?, status = ?, occurrences = ?, last_seen_at = ?, version = ? WHERE id = ?',
     level,
-    level > before ? 1 : 0,
+    alert.status,
+    alert.occurrences + 1,
+    Math.max(alert.lastSeenAt, event.occurredAt),
+    alert.version + (level > before ? 1 : 0),
     id,
   )
-  if (found === 0) return null
   user.openAlertLevel = level
   tell(step, event, id, 'OCCURRED', riskLevel)
   if (level > before) tell(step, event, id, 'LEVEL_RAISED', riskLevel)
@@ -58,7 +67,13 @@ function alertIdOf(step: Step, user: UserRecord): string {
   return hash('sha1', `${user.userId}\0${since}\0${user.alertsRaised}`)
 }
 
-const LevelRow = z.object({ level: Rank })
+const OpenAlert = z.object({
+  level: Rank.catch(0),
+  status: Status,
+  occurrences: countFrom(1),
+  lastSeenAt: Time.catch(0),
+  version: countFrom(1),
+})
 const NextPlace = z.object({ place: z.int() })
 
 /** Adds to the alert's history, and to what the log entry carries. */

@@ -15,8 +15,8 @@ export class Growth {
   }
 
   async beyond(after: number, signal: AbortSignal): Promise<void> {
-    if (this.#n < after) throw cursorExpired()
     if (this.#n > after || signal.aborted) return
+    if (this.#n < after) throw cursorExpired()
     const { promise, resolve } = Promise.withResolvers<void>()
     const wake = () => resolve()
     this.#waiting.set(wake, after)

@@ -89,7 +89,8 @@ function addEmotion({ sql, n }: Step, event: EventOf<'recorded'>, cap: number, d
   keepsWithin(sql, 'emotions', event.user, cap, [event.occurredAt, event.id])
 }
 
-const SeenRow = z.object({ acceptedAt: z.int(), fingerprint: z.string(), alertId: z.string().nullable() })
+/** An id of unknown age counts as known: nothing may be recorded twice. */
+const SeenRow = z.object({ acceptedAt: z.int().catch(Number.MAX_SAFE_INTEGER), fingerprint: z.string(), alertId: z.string().nullable() })
 const SeenKey = z.object({ acceptedAt: z.int(), id: z.string() })
 
 /** What is remembered of the event's id, as long as it counts as known. */

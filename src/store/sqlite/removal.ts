@@ -2,11 +2,10 @@ import { z } from 'zod'
 import { DAY_MS } from '../../model.ts'
 import type { Removed } from '../store.ts'
 import { countVisible, drop } from './lists.ts'
-import { Count } from './rows.ts'
 import type { Sql } from './sql.ts'
 import { type EventOf, type Judged, newestLimits, type Step, tombstoneOf } from './state.ts'
 import { dropTopics } from './topics.ts'
-import { loadUser, saveUser, touched, type UserRecord } from './users.ts'
+import { countAlerts, loadUser, saveUser, touched, type UserRecord } from './users.ts'
 
 /** Conversations, points, topics and the texts in alerts go; counters, alerts and the memory of ids stay. */
 export function cleared(step: Step, event: EventOf<'cleared'>): Judged {
@@ -62,7 +61,7 @@ function removeLists({ sql, policies }: Step, user: { userId: string; rev: numbe
 function removeUser(step: Step, userId: string, rev: number, at: number): Removed {
   const { sql, n } = step
   const removed = removeLists(step, { userId, rev }, at)
-  const alerts = sql.get(Count, 'SELECT count(*) AS count FROM alerts WHERE user_id = ?', userId)?.count ?? 0
+  const alerts = countAlerts(sql, userId)
   const before = totalChanges(sql)
   sql.run('DELETE FROM users WHERE user_id = ?', userId)
   const rows = totalChanges(sql) - before

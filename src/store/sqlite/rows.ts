@@ -22,6 +22,11 @@ export const levelOf = (rank: number): RiskLevel => RISK_LEVELS[rank] ?? 'UNKNOW
 const Level = Rank.transform(levelOf)
 const RiskName = z.enum(RISK_LEVELS)
 
+/** Numbers that can't be read: a count starts again from the least that it can be, a time is unknown. */
+export const countFrom = (least: number) => z.int().min(least).catch(least)
+export const Time = z.int().min(0)
+export const UnsureTime = Time.nullable().catch(null)
+
 export const Count = z.object({ count: z.int() })
 
 /** A limit that can't be read limits nothing. */
@@ -35,16 +40,23 @@ export const Limits = z.object({
 })
 export const PolicyRow = z.object({ n: z.int(), at: z.int(), limits: json(Limits) })
 
-export const UserRow = z.object({
-  userId: z.string(),
-  createdAt: z.int(),
-  lastActiveAt: z.int().nullable(),
-  totalChats: z.int(),
-  totalRiskAlerts: z.int(),
-  // A user with counters is no less a user for a field that can't be read.
-  currentRisk: Level.catch('UNKNOWN'),
-  attention: z.enum(ATTENTIONS).catch('NONE'),
-})
+/** Whoever was active was there: the best that is known when the creation can't be read. */
+export function withCreation<T extends { createdAt: number | null; lastActiveAt: number | null }>(user: T): T & { createdAt: number } {
+  return { ...user, createdAt: user.createdAt ?? user.lastActiveAt ?? 0 }
+}
+
+/** A user is no less a user for a field that can't be read. */
+export const UserRow = z
+  .object({
+    userId: z.string(),
+    createdAt: UnsureTime,
+    lastActiveAt: UnsureTime,
+    totalChats: countFrom(0),
+    totalRiskAlerts: countFrom(0),
+    currentRisk: Level.catch('UNKNOWN'),
+    attention: z.enum(ATTENTIONS).catch('NONE'),
+  })
+  .transform(withCreation)
 
 export const ConversationRow = z.object({
   id: z.string(),
@@ -66,22 +78,25 @@ export const EmotionRow = z.object({
   riskLevel: Level,
 })
 
-export const UserTopicRow = z.object({ name: z.string(), count: z.int(), firstSeenAt: z.int(), lastSeenAt: z.int() })
-export const TopicRow = z.object({ name: z.string(), userCount: z.int() })
+export const UserTopicRow = z.object({ name: z.string(), count: countFrom(1), firstSeenAt: Time.catch(0), lastSeenAt: Time.catch(0) })
+export const TopicRow = z.object({ name: z.string(), userCount: countFrom(1) })
 
 const Trigger = z.object({ occurredAt: z.number(), query: z.string(), response: z.string(), riskLevel: RiskName })
+
+export const Status = z.enum(ALERT_STATUSES).catch('OPEN')
 
 export const AlertRow = z.object({
   id: z.string(),
   userId: z.string(),
-  level: Level,
-  status: z.enum(ALERT_STATUSES).catch('OPEN'),
-  occurrences: z.int(),
-  raisedAt: z.int(),
-  lastSeenAt: z.int(),
+  // Somebody should look at an alert of which that can't be read.
+  level: Level.catch('IMMINENT'),
+  status: Status,
+  occurrences: countFrom(1),
+  raisedAt: Time.catch(0),
+  lastSeenAt: Time.catch(0),
   conversationId: z.string(),
   trigger: json(Trigger).nullable().catch(null),
-  version: z.int(),
+  version: countFrom(1),
 })
 
 const AlertEventFields = {

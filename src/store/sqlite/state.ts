@@ -26,6 +26,9 @@ export function identify(sql: Sql): Meta | null {
     randomUUID(),
     randomBytes(32),
   )
+  // The log has every index from the first that it keeps to the newest, so it tells both better than a damaged note of them.
+  sql.run('UPDATE meta SET n = max(n, ifnull((SELECT max(n) FROM log), 0))')
+  sql.run('UPDATE meta SET trimmed = ifnull((SELECT min(n) - 1 FROM log), n)')
   return loadMeta(sql)
 }
 

@@ -5,6 +5,7 @@ import type { SweepReport } from '../store.ts'
 import { cut, LISTS } from './lists.ts'
 import { trimLog } from './log.ts'
 import { oldestKnown } from './recorded.ts'
+import { countFrom, Time, UnsureTime } from './rows.ts'
 import type { Sql } from './sql.ts'
 import { loadPolicies, newestLimits } from './state.ts'
 
@@ -12,7 +13,7 @@ import { loadPolicies, newestLimits } from './state.ts'
 const GRACE_MS = DAY_MS
 const IDS_MS = 30 * DAY_MS
 
-const Sweepable = z.object({ userId: z.string(), rev: z.int() })
+const Sweepable = z.object({ userId: z.string(), rev: countFrom(0) })
 
 interface SweptUsers {
   users: number
@@ -43,7 +44,7 @@ function forgetIds(sql: Sql, userId: string, before: number): void {
 /** Removes the next old entries of the log. Answers how many. */
 export const sweepLog = (sql: Sql, limit: number, now: number): number => trimLog(sql, now - LOG_RETENTION_MS, limit)
 
-const Idle = z.object({ userId: z.string(), since: z.int(), strippedAt: z.int().nullable() })
+const Idle = z.object({ userId: z.string(), since: Time, strippedAt: UnsureTime })
 
 /** Users whose own expiry is due. */
 export function expiredUsers(sql: Sql, now: number): SweepReport['expiredUsers'] {

@@ -1,31 +1,34 @@
 import { z } from 'zod'
 import { attentionOf } from '../../model.ts'
 import { compareKeys } from '../rules.ts'
-import { json, levelOf, Rank } from './rows.ts'
+import { Count, countFrom, json, levelOf, Rank, Time, UnsureTime, withCreation } from './rows.ts'
 import type { Sql } from './sql.ts'
 
 const Point = z.tuple([z.number(), z.string(), Rank])
 type Point = z.infer<typeof Point>
 
-const UserRecord = z.object({
-  userId: z.string(),
-  /** Index of the last event applied. */
-  rev: z.int(),
-  createdAt: z.int(),
-  lastActiveAt: z.int().nullable(),
-  totalChats: z.int(),
-  totalRiskAlerts: z.int(),
-  /** The greatest acceptedAt applied. */
-  acceptedAt: z.int(),
-  /** The newest three points ever, newest first. */
-  lastPoints: json(z.array(Point)).catch([]),
-  alertsRaised: z.int(),
-  openAlertId: z.string().nullable(),
-  openAlertLevel: Rank.nullable().catch(null),
-  strippedAt: z.int().nullable(),
-})
+/** Field by field, so that one that can't be read never makes a new user of a known one. */
+const UserRecordRow = z
+  .object({
+    userId: z.string(),
+    /** Index of the last event applied. */
+    rev: countFrom(0),
+    createdAt: UnsureTime,
+    lastActiveAt: UnsureTime,
+    totalChats: countFrom(0),
+    totalRiskAlerts: countFrom(0),
+    /** The greatest acceptedAt applied. */
+    acceptedAt: Time.catch(0),
+    /** The newest three points ever, newest first. */
+    lastPoints: json(z.array(Point)).catch([]),
+    alertsRaised: z.int().min(0).nullable().catch(null),
+    openAlertId: z.string().nullable(),
+    openAlertLevel: Rank.nullable().catch(null),
+    strippedAt: UnsureTime,
+  })
+  .transform(withCreation)
 /** What the state machine knows of a user. */
-export type UserRecord = z.infer<typeof UserRecord>
+export type UserRecord = z.infer<typeof UserRecordRow> & { alertsRaised: number }
 
 const LOAD = `SELECT user_id AS userId, rev, created_at AS createdAt, last_active_at AS lastActiveAt, total_chats AS totalChats,
   total_risk_alerts AS totalRiskAlerts, accepted_at AS acceptedAt, last_points AS lastPoints, alerts_raised AS alertsRaised,
@@ -39,7 +42,14 @@ const SAVE = `INSERT INTO users (user_id, rev, created_at, last_active_at, total
   last_points = excluded.last_points, alerts_raised = excluded.alerts_raised, open_alert_id = excluded.open_alert_id,
   open_alert_level = excluded.open_alert_level, stripped_at = excluded.stripped_at, current_risk = excluded.current_risk, attention = excluded.attention`
 
-export const loadUser = (sql: Sql, userId: string): UserRecord | null => sql.get(UserRecord, LOAD, userId)
+/** Null only for one who is not there. */
+export function loadUser(sql: Sql, userId: string): UserRecord | null {
+  const user = sql.get(UserRecordRow, LOAD, userId)
+  return user && { ...user, alertsRaised: user.alertsRaised ?? countAlerts(sql, userId) }
+}
+
+export const countAlerts = (sql: Sql, userId: string): number =>
+  sql.get(Count, 'SELECT count(*) AS count FROM alerts WHERE user_id = ?', userId)?.count ?? 0
 
 export const newUser = (userId: string, rev: number, occurredAt: number, acceptedAt: number): UserRecord => ({
   userId,

@@ -3,6 +3,7 @@ import type { Reads, Slice } from '../../store.ts'
 import { slice } from '../pages.ts'
 import { TopicRow, UserTopicRow } from '../rows.ts'
 import type { Sql } from '../sql.ts'
+import { USER_TOPIC } from '../topics.ts'
 
 const COLUMNS = 'name, user_count AS userCount'
 
@@ -18,8 +19,4 @@ export const topics = (sql: Sql, { page }: Reads['topics']['ask']): Slice<TopicC
   )
 
 export const userTopics = (sql: Sql, { userId }: Reads['userTopics']['ask']): UserTopic[] =>
-  sql.all(
-    UserTopicRow,
-    'SELECT name, count, first_seen_at AS firstSeenAt, last_seen_at AS lastSeenAt FROM user_topics WHERE user_id = ?',
-    userId,
-  )
+  sql.all(UserTopicRow, `SELECT ${USER_TOPIC} FROM user_topics WHERE user_id = ?`, userId)
