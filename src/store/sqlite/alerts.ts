@@ -81,7 +81,11 @@ function tell(step: Step, event: EventOf<'recorded'>, alertId: string, kind: Ale
   const { sql, told } = step
   const id = hash('sha1', `${event.id}\0${alertId}\0${kind}\0${told.length}`)
   told.push({ id, alertId, kind, at: event.acceptedAt, actor: null, note: null, level })
-  const next = sql.get(NextPlace, 'SELECT ifnull(max(place) + 1, 0) AS place FROM alert_events WHERE alert_id = ?', alertId)
+  const next = sql.get(
+    NextPlace,
+    'SELECT ifnull(max(place) + 1, 0) AS place FROM alert_events WHERE alert_id = ? AND place < 1e15',
+    alertId,
+  )
   sql.run(
     'INSERT INTO alert_events (alert_id, place, id, kind, at, level) VALUES (?, ?, ?, ?, ?, ?)',
     alertId,

@@ -41,6 +41,8 @@ class SqliteStore implements Store {
     this.#meta = meta
     this.#growth = new Growth(meta.n)
     this.#inode = statSync(path).ino
+    // The process may have ended between an erasure and the scrub.
+    this.#scrubSoon()
   }
 
   async append(events: readonly Event[]): Promise<Outcome[]> {

@@ -3,7 +3,7 @@ import { type AlertEvent, DAY_MS, type Overview, type RiskAlert, type RiskLevel 
 import { alertOrder, compareKeys } from '../../rules.ts'
 import type { Reads, Slice } from '../../store.ts'
 import { type Ordering, slice } from '../pages.ts'
-import { AlertEventRow, AlertRow } from '../rows.ts'
+import { AlertEventRow, AlertRow, UnsureTime } from '../rows.ts'
 import type { Fragment, Sql } from '../sql.ts'
 import type { Moment } from './lists.ts'
 
@@ -75,7 +75,7 @@ const OverviewRow = z.object({
   activeUsers: z.int(),
   openAlerts: z.int(),
   unassignedHigh: z.int(),
-  oldestOpenRaisedAt: z.int().nullable(),
+  oldestOpenRaisedAt: UnsureTime,
 })
 
 export const overview = (sql: Sql, _: Reads['overview']['ask'], { now }: Moment): Overview =>
