@@ -61,13 +61,15 @@ async function answers(server: Transport, socket: string): Promise<boolean> {
     return true
   } catch (error) {
     await server.close()
-    if (isNobodyThere(error)) return false
+    if (hasCode(error, ['ENOENT', 'ECONNREFUSED', 'ENOTDIR'])) return false
+    if (hasCode(error, ['EACCES', 'EPERM']))
+      throw new StartError(`This account may not use ${socket}. Run the command as the account that the server runs as.`)
     throw new StartError(`A server has ${socket} open but does not answer. Stop it, or wait until it does, and try again.`)
   }
 }
 
-const isNobodyThere = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ECONNREFUSED' || error.code === 'ENOTDIR')
+const hasCode = (error: unknown, codes: readonly string[]): boolean =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' && codes.includes(error.code)
 
 function throughSocket(socketPath: string): Transport {
   const agent = new Agent({ keepAlive: true })

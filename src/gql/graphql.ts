@@ -46,17 +46,17 @@ export type RecordConversationInput = {
   idempotencyKey?: string | null | undefined;
   /** When it happened; now when left out. More than 60 s in the future: BAD_USER_INPUT. Older than the retention: counted, not kept. More than 24 h ago: raises no alert. */
   occurredAt?: string | null | undefined;
-  /** What the person wrote: up to 16,000 code points unless configured otherwise; longer is BAD_USER_INPUT, never cut. */
+  /** What the person wrote: 1 to 16,000 code points unless configured otherwise; longer is BAD_USER_INPUT, never cut. */
   query: string;
   /** How many sources the answer drew on; 0 or more. */
   references?: number | null | undefined;
-  /** What the assistant answered, with the same limit. */
+  /** What the assistant answered, with the same limit; it may be empty. */
   response: string;
   /** How much it worries. MEDIUM or above raises an alert or adds to the open one. */
   riskLevel?: RiskLevel;
   /** What it is about: at most 20 names of up to 64 code points, trimmed and brought to Unicode NFC. When left out, the words of the configured vocabulary are looked for in the query. */
   topics?: Array<string> | null | undefined;
-  /** The caller's own id of the person, up to 512 code points of any kind. Empty or `anonymous`: they get a fresh `anon_<YYYYMMDD>_<32 hex digits>`, which the payload tells; with an idempotencyKey it follows from the key, so that a retry finds itself. */
+  /** The caller's own id of the person, up to 512 code points of any kind. Empty or `anonymous`: they get a fresh `anon_<YYYYMMDD>_<32 hex digits>`, which the payload tells; with an idempotencyKey it follows from the key (the date is 00000000 where occurredAt is absent), so that a retry finds itself. */
   userId: string;
 };
 

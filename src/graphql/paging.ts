@@ -75,8 +75,8 @@ export async function connection<T>(args: PageArgs, ordering: Ordering, read: (p
     pageInfo: {
       hasNextPage: hasNext,
       hasPreviousPage: hasPrevious,
-      startCursor: (page.take === 'last' && stopped) || (edges[0]?.cursor ?? null),
-      endCursor: (page.take === 'first' && stopped) || (edges.at(-1)?.cursor ?? null),
+      startCursor: (page.take === 'last' && stopped) || (edges[0]?.cursor ?? args.before ?? null),
+      endCursor: (page.take === 'first' && stopped) || (edges.at(-1)?.cursor ?? args.after ?? null),
     },
   }
 }

@@ -40,7 +40,14 @@ export class History {
   /** Removes everything about a user, known here or not, and whatever is still to arrive from before. */
   async erase(userId: string, reason: string): Promise<Removed> {
     const user = checkUserId(userId)
-    if (reason.trim() === '') throw badInput('reason is empty.', 'Say why this user is erased; the reason is kept in the log.', 'reason')
+    if (user === 'anonymous')
+      throw badInput(
+        'anonymous is nobody: each of their conversations has a user of its own.',
+        'Name the anon_… id that the recording answered.',
+        'userId',
+      )
+    if (reason.trim() === '')
+      throw badInput('reason is empty.', 'Say why this user is erased; the reason is kept in the store for 30 days.', 'reason')
     checkText('reason', reason, { max: MAX_REASON })
     const { outcome } = await this.#writer.submit({ ...this.#fact(), kind: 'erased', user, payload: { reason } })
     if (outcome.type !== 'applied' || !outcome.removed)

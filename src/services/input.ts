@@ -82,7 +82,7 @@ function validReferences(references: number): number {
 
 function validTopics(given: readonly string[]): string[] {
   const topics = given.map((topic, i) => {
-    return checkText(`topics.${i}`, topic.normalize('NFC').trim(), { max: MAX_TOPIC })
+    return checkText(`topics[${i}]`, topic.normalize('NFC').trim(), { max: MAX_TOPIC })
   })
   const distinct = [...new Set(topics)]
   if (distinct.length > MAX_TOPICS) {

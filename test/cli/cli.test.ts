@@ -37,6 +37,12 @@ test('a mistake in the configuration is told as a sentence, and nothing is begun
   ])
 })
 
+test.each(['/proc/nothing/here', '/dev/null/here'])('a DATA_DIR that can not be made (%s) is refused with a sentence', async (dir) => {
+  const { code, stderr } = await xinyi(['serve'], { ...freshSettings(), DATA_DIR: dir })
+  expect(code).toBe(1)
+  expect(stderr).toMatch(/The directory .+ can't be made\. Choose one/)
+})
+
 test('a runtime that is too old is refused with a sentence, before anything is loaded', async () => {
   const pretend = (version: string) => [
     '--import',

@@ -46,6 +46,7 @@ describe.each(stores)('history in $name', (kind) => {
       await expect(history.erase(userId, 'asked for')).rejects.toMatchObject({ code: 'BAD_USER_INPUT', field: 'userId' })
       await expect(history.clear(userId)).rejects.toMatchObject({ code: 'BAD_USER_INPUT', field: 'userId' })
     }
+    await expect(history.erase('anonymous', 'asked for'), 'that would erase nobody').rejects.toMatchObject({ code: 'BAD_USER_INPUT' })
   })
 
   test('limits become those of the data set, once', async () => {

@@ -30,7 +30,7 @@ describe('texts', () => {
     for (const field of ['userId', 'query', 'response', 'idempotencyKey'] as const) {
       for (const half of ['\ud83d', 'a\ude00b']) expect(refused({ [field]: half })).toBe(field)
     }
-    expect(refused({ topics: ['ok', '\ud83d'] })).toBe('topics.1')
+    expect(refused({ topics: ['ok', '\ud83d'] })).toBe('topics[1]')
   })
 
   test('a query says something, a response need not', () => {
@@ -95,8 +95,8 @@ describe('topics', () => {
     const some = (count: number) => Array.from({ length: count }, (_, i) => `topic ${i}`)
     expect(valid({ topics: some(20) }).topics).toHaveLength(20)
     expect(refused({ topics: some(21) })).toBe('topics')
-    expect(refused({ topics: ['ok', ' '] })).toBe('topics.1')
-    expect(refused({ topics: ['x'.repeat(65)] })).toBe('topics.0')
+    expect(refused({ topics: ['ok', ' '] })).toBe('topics[1]')
+    expect(refused({ topics: ['x'.repeat(65)] })).toBe('topics[0]')
   })
 })
 

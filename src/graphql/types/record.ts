@@ -14,13 +14,13 @@ const RecordConversationInput = builder.inputType('RecordConversationInput', {
     userId: t.string({
       required: true,
       description:
-        "The caller's own id of the person, up to 512 code points of any kind. Empty or `anonymous`: they get a fresh `anon_<YYYYMMDD>_<32 hex digits>`, which the payload tells; with an idempotencyKey it follows from the key, so that a retry finds itself.",
+        "The caller's own id of the person, up to 512 code points of any kind. Empty or `anonymous`: they get a fresh `anon_<YYYYMMDD>_<32 hex digits>`, which the payload tells; with an idempotencyKey it follows from the key (the date is 00000000 where occurredAt is absent), so that a retry finds itself.",
     }),
     query: t.string({
       required: true,
-      description: 'What the person wrote: up to 16,000 code points unless configured otherwise; longer is BAD_USER_INPUT, never cut.',
+      description: 'What the person wrote: 1 to 16,000 code points unless configured otherwise; longer is BAD_USER_INPUT, never cut.',
     }),
-    response: t.string({ required: true, description: 'What the assistant answered, with the same limit.' }),
+    response: t.string({ required: true, description: 'What the assistant answered, with the same limit; it may be empty.' }),
     riskLevel: t.field({
       type: RiskLevel,
       required: true,
@@ -56,13 +56,13 @@ const RecordConversationPayload = builder.objectRef<Recorded>('RecordConversatio
     }),
     user: t.field({
       type: User,
-      description: 'The person, as they are after it.',
+      description: 'The person, as they are after it; in a batch, after all of it.',
       resolve: ({ userId }, _, context) => userOf(context, userId),
     }),
     alert: t.field({
       type: RiskAlert,
       nullable: true,
-      description: 'The alert that it raised or was added to, as it is after it; null when there is none.',
+      description: 'The alert that it raised or was added to, as it is after it (in a batch, after all of it); null when there is none.',
       resolve: ({ alertId }, _, { load }) => (alertId === null ? null : load({ kind: 'alert', alertId })),
     }),
     duplicate: t.exposeBoolean('duplicate', {
@@ -102,7 +102,7 @@ builder.mutationFields((t) => ({
     type: [RecordConversationPayload],
     nullable: { list: false, items: true },
     description:
-      'Records up to 500 exchanges, together up to 8 MiB, in this order. Each stands or falls alone: null where one failed, with an error whose path ends in its index.',
+      'Records up to 500 exchanges, together up to 8 MiB, in this order. Each stands or falls alone: null where one failed, with an error whose path ends in its index. Only values that are none of their type (a time without a zone, a missing field) have the whole request refused, with nothing recorded.',
     args: { input: t.arg({ type: [RecordConversationInput], required: true, description: 'The exchanges, 1 to 500.' }) },
     resolve: async (_, { input }, context) => {
       if (input.length < 1 || input.length > MAX_ITEMS)

@@ -90,8 +90,9 @@ async function connecting<T>(url: string, begin: (redis: Redis, place: string) =
   } catch (error) {
     redis.disconnect()
     if (error instanceof StartError) throw error
+    const said = lastError ?? (error instanceof Error ? error.message : 'no answer')
     throw new StartError(
-      `Redis at ${place} can't be used (${lastError ?? (error instanceof Error ? error.message : 'no answer')}). ` +
+      `Redis at ${place} can't be used (${said.startsWith('Unknown RESP') ? 'what answers there is not Redis' : said}). ` +
         'Start redis-server there, set REDIS_URL (or REDIS_HOST and REDIS_PORT), or use MEMORY_STORAGE_BACKEND=sqlite.',
     )
   }
