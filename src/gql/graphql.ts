@@ -35,7 +35,7 @@ export type Attention =
 export type Durability =
   /** The journal on disk, and Redis. */
   | 'BOTH'
-  /** The journal on the disk of this instance alone. */
+  /** One of them alone: the store that this instance is configured with, or its journal on disk while Redis is away. */
   | 'JOURNAL';
 
 /** One exchange to record. */

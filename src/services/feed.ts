@@ -99,12 +99,16 @@ export class AlertFeed {
     let failing = false
     while (!signal.aborted) {
       try {
+        if (failing) {
+          await this.#end()
+          failing = false
+          this.#logger.info('the store answers again, and the alert feed goes on')
+        }
         await this.#store.logGrown(this.#n, signal)
         if (!signal.aborted) for (const entry of await this.#store.log(this.#n, PAGE)) this.#tell(entry)
-        failing = false
       } catch (error) {
         if (signal.aborted) return
-        if (!failing) this.#logger.warn({ err: error }, 'the alert feed lost the log and tries again')
+        if (!failing) this.#logger.warn({ err: error }, 'the store does not answer the alert feed, which tries again')
         failing = true
         if (error instanceof XinyiError && error.code === 'CURSOR_EXPIRED') {
           this.#restorations += 1

@@ -73,6 +73,6 @@ export const Durability = builder.enumType('Durability', {
   description: 'Which copies of a recording existed when it was answered.',
   values: described<model.Durability>({
     BOTH: 'The journal on disk, and Redis.',
-    JOURNAL: 'The journal on the disk of this instance alone.',
+    JOURNAL: 'One of them alone: the store that this instance is configured with, or its journal on disk while Redis is away.',
   }),
 })

@@ -42,7 +42,7 @@ builder.mutationFields((t) => ({
   clearHistory: t.field({
     type: ClearHistoryPayload,
     description:
-      "Removes a person's conversations, emotion points, topics and the triggers of their alerts; counters and alerts stay. Errors: NOT_FOUND for somebody who is not known.",
+      "Removes a person's conversations, emotion points, topics and the triggers of their alerts; counters and alerts stay. The log of what happened still holds them, unseen, for up to 30 days; eraseUser leaves nothing. Errors: NOT_FOUND for somebody who is not known.",
     args: { userId: t.arg.string({ required: true, description: "The caller's own id of the person, 1 to 512 code points." }) },
     resolve: async (_, { userId }, context) => {
       try {
