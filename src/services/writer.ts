@@ -70,23 +70,28 @@ export class LogWriter {
     return tooMany === -1 ? this.#queue.length : tooMany
   }
 
-  async #append(batch: readonly Waiting[]): Promise<void> {
+  async #append(batch: readonly Waiting[], isSecond = false): Promise<void> {
     const events = batch.map(({ draft }): Event => {
       this.#seq += 1
       return { ...draft, origin: this.#origin, seq: this.#seq }
     })
     try {
       const outcomes = await this.#store.append(events)
-      for (const [i, { resolve, reject }] of batch.entries()) {
+      const beyond: Waiting[] = []
+      for (const [i, waiting] of batch.entries()) {
         const event = events[i]
         const outcome = outcomes[i]
-        if (event && outcome && 'n' in outcome) {
-          resolve({ event, outcome })
-        } else {
+        if (event && outcome && 'n' in outcome) waiting.resolve({ event, outcome })
+        else if (outcome?.type === 'gap' && !isSecond) beyond.push(waiting)
+        else {
           this.#renewOrigin()
-          reject(storeUnavailable(new Error(`the store answered ${outcome?.type} to an event`)))
+          waiting.reject(storeUnavailable(new Error(`the store answered ${outcome?.type} to an event`)))
         }
       }
+      if (beyond.length === 0) return
+      // The store was restored from before this origin's latest events. What comes after a gap is certainly not in it.
+      this.#renewOrigin()
+      await this.#append(beyond, true)
     } catch (error) {
       this.#renewOrigin()
       for (const { reject } of batch) reject(error instanceof XinyiError ? error : storeUnavailable(error))

@@ -87,7 +87,23 @@ test('an event that the store gave no index is unconfirmed, and what comes next 
     watched.around = (append) => append()
     await writer.submit(cleared('y'))
   }
-  expect(new Set(watched.batches.flat().map(({ origin }) => origin)).size).toBe(3)
+  expect(new Set(watched.batches.flat().map(({ origin }) => origin)).size).toBe(4)
+})
+
+test('an event beyond a gap, which a store restored from an earlier time sees, is logged once under a new origin', async () => {
+  const { watched, writer, store } = await startServices(kind)
+  await writer.submit(cleared('a'))
+  watched.around = async () => {
+    watched.around = (append) => append()
+    return [{ type: 'gap', position: 0 }]
+  }
+  await expect(writer.submit(cleared('b'))).resolves.toMatchObject({ outcome: { n: 2 } })
+  const [first, second, third] = watched.batches.flat()
+  expect(third?.id).toBe(second?.id)
+  expect(second?.origin).toBe(first?.origin)
+  expect(third).toMatchObject({ seq: 1 })
+  expect(third?.origin).not.toBe(first?.origin)
+  expect((await store.status()).n).toBe(2)
 })
 
 test('closing waits for what was submitted and takes no more', async () => {
