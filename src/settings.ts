@@ -16,7 +16,6 @@ const LONGEST_SOCKET_PATH = 103
 export const SOCKET_NAME = 'xinyi.sock'
 export const DATABASE_NAME = 'xinyi.db'
 
-const text = () => z.string().min(1).describe('some text')
 const host = () =>
   z
     .string()
@@ -64,7 +63,11 @@ const dataDir = () =>
 
 /** Every environment variable that means something here, in the order of the README's table. */
 export const Settings = z.object({
-  HOST: text().register(about, { default: '127.0.0.1', description: 'Address to listen on; `0.0.0.0` for all of the machine.' }),
+  HOST: z
+    .string()
+    .regex(/^[^\s/@?#]+$/)
+    .describe('the name or an address of this machine')
+    .register(about, { default: '127.0.0.1', description: 'Address to listen on; `0.0.0.0` for all of the machine.' }),
   PORT: integer(0, 65_535).register(about, { default: '8001', description: 'Port to listen on; `0` takes a free one.' }),
   MEMORY_STORAGE_BACKEND: oneOf(['redis', 'sqlite']).register(about, {
     default: 'sqlite',

@@ -53,6 +53,7 @@ test('REDIS_URL takes precedence over REDIS_HOST and REDIS_PORT, and says so', (
 
 test('all mistakes are told at once, each with what to do', () => {
   const lines = complaints({
+    HOST: 'a b',
     RETAIN_CONVERSATION: '5',
     PORT: '80a',
     LOCAL_TIME_ZONE: 'Mars/Base',
@@ -60,6 +61,7 @@ test('all mistakes are told at once, each with what to do', () => {
     TOPICS_FILE: '/nowhere/topics.json',
   })
   expect(lines).toEqual([
+    '  - HOST is "a b"; it has to be the name or an address of this machine.',
     '  - PORT is "80a"; it has to be a whole number from 0 to 65535.',
     '  - LOCAL_TIME_ZONE is "Mars/Base"; it has to be the IANA name of a time zone, such as Asia/Shanghai or Europe/Berlin.',
     '  - RETAIN_EMOTIONS is "-1"; it has to be a whole number from 0 to 1000000.',

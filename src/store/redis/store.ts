@@ -60,16 +60,11 @@ class RedisStore implements Store {
   }
 
   async read<const R extends readonly ReadRequest[]>(requests: R, now: number): Promise<Answers<R>> {
-    if (requests.length > 0) {
-      const answers = await this.#ask(requests, now, false)
-      const again = requests.filter((_, i) => answers[i] === undefined)
-      if (again.length > 0) {
-        const checked = await this.#ask(again, now, true)
-        for (const [i, answer] of answers.entries()) if (answer === undefined) answers[i] = checked.shift()
-      }
-      return answers as Answers<R>
-    }
-    return [] as unknown as Answers<R>
+    const answers = await this.#ask(requests, now, false)
+    const again = requests.filter((_, i) => answers[i] === undefined)
+    const checked = again.length > 0 ? await this.#ask(again, now, true) : []
+    // The answers are those of the requests, one by one; the type system can't follow a map over a tuple.
+    return answers.map((answer) => (answer === undefined ? checked.shift() : answer)) as Answers<R>
   }
 
   async #ask(requests: readonly ReadRequest[], now: number, checked: boolean): Promise<unknown[]> {

@@ -15,7 +15,6 @@ local ALERTED = 'xinyi:alerted' -- set: users with an unresolved alert
 local VOCABULARY = 'xinyi:vocabulary' -- zset: topic, -number of users
 
 local STATUSES = { 'OPEN', 'ACKNOWLEDGED', 'RESOLVED' }
-local ATTENTIONS = { 'NONE', 'WATCH', 'NEEDS_ATTENTION' }
 
 local function attention_key(attention) return 'xinyi:attention:' .. attention end -- set of user ids
 local function alerts_key(status) return 'xinyi:order:alerts:' .. status end -- zset: alert id, (4 - level rank) * 1e13 + raisedAt

@@ -28,8 +28,8 @@ local ORDERS = {
 }
 
 local function record_text(user)
-  local record = load_user(user, keys_of(user))
-  return record and cjson.encode(record) or ''
+  local record, text = load_user(user, keys_of(user))
+  return text or record and cjson.encode(record) or ''
 end
 
 -- {low, high, length, member, score, record, …}

@@ -102,12 +102,12 @@ local function mend(found, keys)
   }
 end
 
--- The record, or nil for an unknown user.
+-- The record, and its text where that is sound; nil for an unknown user.
 local function load_user(user, keys)
   local text = call('HGET', USERS, user)
   if not text then return nil end
   local record = parse(text)
-  if record and is_sound(record) then return record end
+  if record and is_sound(record) then return record, text end
   return mend(record or {}, keys)
 end
 
