@@ -14,6 +14,7 @@ import { AlertFeed } from './services/feed.ts'
 import { History } from './services/history.ts'
 import { Recorder } from './services/recorder.ts'
 import { LogWriter } from './services/writer.ts'
+import { openFailoverStore } from './store/failover/store.ts'
 import { redisHoldsData } from './store/redis/connect.ts'
 import { openRedisStore } from './store/redis/store.ts'
 import { openSqliteStore } from './store/sqlite/store.ts'
@@ -41,7 +42,7 @@ export interface AppOptions {
 export async function buildApp(config: Config, options: AppOptions): Promise<App> {
   const { logger, clock = Date.now, keepRetention = false, readOnly = false } = options
   if (!readOnly) await makeDataDir(config.dataDir)
-  const store = await openStore(config)
+  const store = await openStore(config, { logger, clock, readOnly })
   const writer = new LogWriter(store)
   const recorder = new Recorder(writer, config, clock)
   const history = new History(store, writer, clock)
@@ -98,12 +99,21 @@ export async function buildApp(config: Config, options: AppOptions): Promise<App
   }
 }
 
-/** Whether there is a data set already; changes nothing. Rejects with StartError where that can't be told. */
-export const holdsData = async ({ storageBackend, dataDir, redisUrl }: Config): Promise<boolean> =>
-  storageBackend === 'redis' ? redisHoldsData(redisUrl) : existsSync(join(dataDir, DATABASE_NAME))
+/** Whether there is a data set already, as far as that can be told; changes nothing. */
+export const holdsData = async ({ storageBackend, dataDir, redisTarget }: Config): Promise<boolean> =>
+  existsSync(join(dataDir, DATABASE_NAME)) || (storageBackend === 'redis' && (await redisHoldsData(redisTarget)))
 
-const openStore = ({ storageBackend, dataDir, redisUrl, localTimeZone }: Config): Promise<Store> =>
-  storageBackend === 'redis' ? openRedisStore({ url: redisUrl, localTimeZone }) : openSqliteStore({ path: join(dataDir, DATABASE_NAME) })
+function openStore(
+  config: Config,
+  { logger, clock, readOnly }: { logger: Logger; clock: () => number; readOnly: boolean },
+): Promise<Store> {
+  const { storageBackend, dataDir, redisTarget, localTimeZone } = config
+  const path = join(dataDir, DATABASE_NAME)
+  if (storageBackend === 'sqlite') return openSqliteStore({ path })
+  // Whoever only looks makes no file.
+  if (readOnly && !existsSync(path)) return openRedisStore({ ...redisTarget, localTimeZone })
+  return openFailoverStore({ target: redisTarget, path, localTimeZone, logger, clock })
+}
 
 async function makeDataDir(dataDir: string): Promise<void> {
   try {

@@ -4,6 +4,7 @@ import * as z from 'zod'
 import { StartError } from './errors.ts'
 import type { RetentionLimits } from './model.ts'
 import { DATABASE_NAME, SETTINGS, Settings, SOCKET_NAME } from './settings.ts'
+import type { RedisTarget } from './store/redis/connect.ts'
 import { DEFAULT_VOCABULARY, type TopicRule } from './vocabulary.ts'
 
 export { DATABASE_NAME, SOCKET_NAME, type TopicRule }
@@ -15,6 +16,8 @@ export interface Config {
   readonly storageBackend: 'redis' | 'sqlite'
   /** redis://…, rediss://… or the path of a socket. May hold a password: never print it. */
   readonly redisUrl: string
+  /** How to get to the Redis: by its URL, or by asking sentinels where it is. May hold passwords. */
+  readonly redisTarget: RedisTarget
   readonly dataDir: string
   readonly localTimeZone: string
   readonly retention: Readonly<RetentionLimits>
@@ -52,11 +55,20 @@ export function loadConfig(env: Environment): Config {
       ['The configuration has to be put right first:', ...[...mistakes, ...warningsOf(env)].map((line) => `  - ${line}`)].join('\n'),
     )
   const settings = parsed.data
+  const redisUrl = settings.REDIS_URL || `redis://${urlHost(settings.REDIS_HOST)}:${settings.REDIS_PORT}`
   return Object.freeze({
     host: settings.HOST,
     port: settings.PORT,
     storageBackend: settings.MEMORY_STORAGE_BACKEND,
-    redisUrl: settings.REDIS_URL || `redis://${urlHost(settings.REDIS_HOST)}:${settings.REDIS_PORT}`,
+    redisUrl,
+    redisTarget: Object.freeze({
+      url: redisUrl,
+      ...(settings.REDIS_SENTINELS.length > 0 && {
+        sentinels: settings.REDIS_SENTINELS,
+        sentinelName: settings.REDIS_SENTINEL_NAME,
+        ...(settings.REDIS_SENTINEL_PASSWORD && { sentinelPassword: settings.REDIS_SENTINEL_PASSWORD }),
+      }),
+    }),
     dataDir: settings.DATA_DIR,
     localTimeZone: settings.LOCAL_TIME_ZONE,
     retention: Object.freeze({
@@ -84,8 +96,11 @@ function warningsOf(env: Environment): string[] {
     const meant = names.has(name) ? undefined : SETTINGS.find((setting) => isNearly(name, setting.name))
     return meant ? [`${name} is set and means nothing here; ${meant.name} was probably meant.`] : []
   })
-  if (env.REDIS_URL && (env.REDIS_HOST || env.REDIS_PORT))
-    warnings.push('REDIS_URL is set, so REDIS_HOST and REDIS_PORT are ignored; leave out the one or the others.')
+  const instead = env.REDIS_URL ? 'REDIS_URL' : env.REDIS_SENTINELS ? 'REDIS_SENTINELS' : null
+  if (instead && (env.REDIS_HOST || env.REDIS_PORT))
+    warnings.push(`${instead} is set, so REDIS_HOST and REDIS_PORT are ignored; leave out the one or the others.`)
+  if (!env.REDIS_SENTINELS && (env.REDIS_SENTINEL_NAME || env.REDIS_SENTINEL_PASSWORD))
+    warnings.push('REDIS_SENTINELS is not set, so what is said of sentinels besides is ignored; name them there, or leave it out.')
   return warnings
 }
 

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
-import { Command, CommanderError } from 'commander'
+import { Argument, Command, CommanderError } from 'commander'
 import { loadConfig } from './config.ts'
 import { StartError, XinyiError } from './errors.ts'
+import type { Pin } from './store/store.ts'
 
 const { version }: { version: string } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
 
@@ -45,9 +46,16 @@ function program(done: (exitCode: number) => void): Command {
     })
   xinyi
     .command('status')
-    .description('say which store is in use, where, and what it holds')
+    .description('say how the stores are doing, where they are, and what they hold')
     .option('--json', 'print it as JSON')
     .action(async (options: { json?: true }) => (await import('./commands/status.ts')).status(configAndWarnings(), options))
+  const storage = xinyi.command('storage').description('move a running server between its stores')
+  storage
+    .command('pin')
+    .description('sqlite: use no Redis, for its maintenance; auto: use it again')
+    .addArgument(new Argument('<to>', 'which store is to serve').choices(['sqlite', 'auto'] satisfies Pin[]))
+    .option('--json', 'print the status after it as JSON')
+    .action(async (to: Pin, options: { json?: true }) => (await import('./commands/pin.ts')).pin(configAndWarnings(), to, options))
   return xinyi
 }
 

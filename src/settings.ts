@@ -55,6 +55,22 @@ const redisUrl = () =>
     .refine((url) => url === '' || isRedisUrl(url))
     .describe('redis://[user:password@]host[:port][/db], the same with rediss:// for TLS, or the absolute path of a socket')
 
+const SENTINEL = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s/@?#:[\]]+)):(\d{1,5})$/
+const sentinels = () =>
+  z
+    .string()
+    .transform((list, { issues }) =>
+      list === ''
+        ? []
+        : list.split(',').map((each) => {
+            const [, bracketed, host = bracketed ?? '', port] = SENTINEL.exec(each.trim()) ?? []
+            if (port === undefined || Number(port) < 1 || Number(port) > 65_535)
+              issues.push({ code: 'custom', input: list, message: 'not host:port' })
+            return { host, port: Number(port) }
+          }),
+    )
+    .describe('a list of host:port, separated by commas, such as sentinel-1:26379,sentinel-2:26379,sentinel-3:26379')
+
 const dataDir = () =>
   z
     .string()
@@ -70,8 +86,9 @@ export const Settings = z.object({
     .register(about, { default: '127.0.0.1', description: 'Address to listen on; `0.0.0.0` for all of the machine.' }),
   PORT: integer(0, 65_535).register(about, { default: '8001', description: 'Port to listen on; `0` takes a free one.' }),
   MEMORY_STORAGE_BACKEND: oneOf(['redis', 'sqlite']).register(about, {
-    default: 'sqlite',
-    description: 'Store to keep everything in: `redis` or `sqlite`.',
+    default: 'redis',
+    description:
+      '`redis`: [Redis, with SQLite standing in](docs/configuration.md#redis-and-sqlite) for it whenever it does not answer. `sqlite`: SQLite alone.',
   }),
   REDIS_URL: redisUrl().register(about, {
     default: '',
@@ -84,9 +101,26 @@ export const Settings = z.object({
     65_535,
     'a whole number from 1 to 65535 (where Kubernetes has set it for a service named redis, give the pod enableServiceLinks: false)',
   ).register(about, { default: '6379', description: 'Port of the Redis to use.' }),
+  REDIS_SENTINELS: sentinels().register(about, {
+    default: '',
+    description:
+      'The Redis Sentinels that know which Redis to use, as `host:port,host:port`. From REDIS_URL then come only user, password, database and TLS.',
+    secret: true,
+  }),
+  REDIS_SENTINEL_NAME: z
+    .string()
+    .regex(/^[^\s]+$/)
+    .describe('the name of a group of Redis servers, without spaces')
+    .register(about, { default: 'mymaster', description: 'Name that the Sentinels have for the Redis to use.' }),
+  REDIS_SENTINEL_PASSWORD: z.string().describe('any text').register(about, {
+    default: '',
+    description: 'Password of the Sentinels themselves, where they ask for one.',
+    secret: true,
+  }),
   DATA_DIR: dataDir().register(about, {
     default: './data',
-    description: 'Directory of the SQLite database, and of the socket that `xinyi` commands work through.',
+    description:
+      'Directory of the SQLite database and journal, and of the socket that `xinyi` commands work through. Each server needs one of its own, on a local disk.',
   }),
   LOCAL_TIME_ZONE: timeZone().register(about, {
     default: 'Asia/Shanghai',

@@ -22,8 +22,9 @@ test('without any configuration everything has a default', () => {
   expect(loadConfig({})).toMatchObject({
     host: '127.0.0.1',
     port: 8001,
-    storageBackend: 'sqlite',
+    storageBackend: 'redis',
     redisUrl: 'redis://localhost:6379',
+    redisTarget: { url: 'redis://localhost:6379' },
     dataDir: './data',
     localTimeZone: 'Asia/Shanghai',
     retention: { conversations: 50, conversationsDays: 30, emotions: 200, emotionsDays: 90, profileDays: 365 },
@@ -51,6 +52,30 @@ test('REDIS_URL takes precedence over REDIS_HOST and REDIS_PORT, and says so', (
   expect(both.warnings).toEqual([expect.stringContaining('REDIS_HOST and REDIS_PORT are ignored')])
 })
 
+test('sentinels tell where Redis is, each with its host and port', () => {
+  const list = { REDIS_SENTINELS: 'one:26379, [::1]:26380,10.0.0.3:5000', REDIS_URL: 'rediss://:s3cret@ignored/2' }
+  const sentinels = [
+    { host: 'one', port: 26_379 },
+    { host: '::1', port: 26_380 },
+    { host: '10.0.0.3', port: 5_000 },
+  ]
+  expect(loadConfig(list).redisTarget).toEqual({ url: list.REDIS_URL, sentinels, sentinelName: 'mymaster' })
+  const named = { ...list, REDIS_SENTINEL_NAME: 'xinyi', REDIS_SENTINEL_PASSWORD: 'pass' }
+  expect(loadConfig(named).redisTarget).toMatchObject({ sentinelName: 'xinyi', sentinelPassword: 'pass' })
+  for (const wrong of ['one', 'one:0', 'one:65536', 'one:26379,', 'redis://:s3cret@one:26379', '::1:26379']) {
+    expect(complaints({ REDIS_SENTINELS: wrong })).toEqual([
+      '  - REDIS_SENTINELS has to be a list of host:port, separated by commas, such as sentinel-1:26379,sentinel-2:26379,sentinel-3:26379.',
+    ])
+  }
+})
+
+test('settings of Redis that are ignored are told', () => {
+  expect(loadConfig({ REDIS_SENTINELS: 'one:26379', REDIS_HOST: 'cache' }).warnings).toEqual([
+    expect.stringContaining('REDIS_HOST and REDIS_PORT are ignored'),
+  ])
+  expect(loadConfig({ REDIS_SENTINEL_PASSWORD: 'pass' }).warnings).toEqual([expect.stringContaining('REDIS_SENTINELS is not set')])
+})
+
 test('all mistakes are told at once, each with what to do', () => {
   const lines = complaints({
     HOST: 'a b',
@@ -70,11 +95,11 @@ test('all mistakes are told at once, each with what to do', () => {
   ])
 })
 
-test.each(SETTINGS.filter(({ name }) => !['HOST', 'REDIS_HOST'].includes(name)).map(({ name }) => name))(
+test.each(SETTINGS.filter(({ name }) => !['HOST', 'REDIS_HOST', 'REDIS_SENTINEL_PASSWORD'].includes(name)).map(({ name }) => name))(
   'a wrong %s is refused',
   (name) => {
     const wrong = name === 'DATA_DIR' ? 'd'.repeat(200) : 'no such thing'
-    expect(complaints({ [name]: wrong })).toEqual([expect.stringContaining(name)])
+    expect(complaints({ [name]: wrong })[0]).toContain(name)
   },
 )
 

@@ -25,7 +25,9 @@ export async function demo(config: Config): Promise<void> {
 
 async function fill({ services: { store, recorder, clock } }: App): Promise<string> {
   const now = clock()
-  const [{ users }] = await store.read([{ kind: 'overview' }], now)
+  const {
+    answers: [{ users }],
+  } = await store.read([{ kind: 'overview' }], now)
   if (users > 0) return `This data set holds ${users} users already, so the demo adds none.`
   const history = [...generateHistory({ seed: SEED, users: USERS, now })]
   const progress = startProgress(history.length)

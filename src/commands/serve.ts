@@ -4,6 +4,7 @@ import { buildApp } from '../app.ts'
 import { type Config, DATABASE_NAME, SOCKET_NAME } from '../config.ts'
 import { refuseLiveSocket } from '../http/listen.ts'
 import { createLogger } from '../logging.ts'
+import type { StorageBackend } from '../model.ts'
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
 /** From what the configuration allows for closing to when the process ends in any case. */
@@ -26,17 +27,27 @@ export async function serve(config: Config): Promise<void> {
   const app = await buildApp(config, { logger })
   try {
     const { url } = await app.listen()
-    console.log(`Xinyi serves ${url} from ${placeOf(config)}. Open it in a browser for GraphiQL; Ctrl-C ends it.`)
+    console.log(
+      `Xinyi serves ${url} from ${placeOf(config, app.services.store.backend)}. Open it in a browser for GraphiQL; Ctrl-C ends it.`,
+    )
     if (!stopped.signal.aborted) await once(stopped.signal, 'abort')
   } finally {
     await app.close()
   }
 }
 
-/** The store and where it is; never the password that a URL may hold. */
-function placeOf({ storageBackend, dataDir, redisUrl }: Config): string {
-  if (storageBackend === 'sqlite') return `SQLite (${resolve(dataDir, DATABASE_NAME)})`
-  if (redisUrl.startsWith('/')) return `Redis (${redisUrl})`
-  const { host, pathname } = new URL(redisUrl)
-  return `Redis (${host}${pathname})`
+/** The store that serves now, and where it is. */
+function placeOf({ storageBackend, dataDir, redisTarget }: Config, serving: StorageBackend): string {
+  const sqlite = `SQLite (${resolve(dataDir, DATABASE_NAME)})`
+  if (storageBackend === 'sqlite') return sqlite
+  const redis = `Redis (${redisPlaceOf(redisTarget)})`
+  return serving === 'REDIS' ? redis : `${sqlite} until ${redis} answers`
+}
+
+/** Never the password that a URL may hold. */
+function redisPlaceOf({ url, sentinels, sentinelName }: Config['redisTarget']): string {
+  if (sentinels) return `${sentinelName} of the sentinels ${sentinels.map(({ host, port }) => `${host}:${port}`).join(', ')}`
+  if (url.startsWith('/')) return url
+  const { host, pathname } = new URL(url)
+  return `${host}${pathname}`
 }

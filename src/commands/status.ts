@@ -3,6 +3,7 @@ import { holdsData } from '../app.ts'
 import type { Config } from '../config.ts'
 import { StorageDocument, type StorageQuery } from '../gql/graphql.ts'
 import { findServer, look } from './client.ts'
+import { counted, storageSentences } from './sentences.ts'
 
 interface Facts {
   /** The socket of the running server; null when there is none. */
@@ -28,24 +29,14 @@ export async function status(config: Config, { json = false }: { json?: boolean 
   }
 }
 
-const counted = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`
-
 function sentences({ server, backend, dataDir, data }: Facts): string {
-  if (!data) return `There is no data in ${backend === 'redis' ? 'this Redis' : dataDir} yet: npm start or npm run demo makes some.`
+  if (!data)
+    return `There is no data in ${backend === 'redis' ? `this Redis, nor in ${dataDir},` : dataDir} yet: npm start or npm run demo makes some.`
   const { storage, overview } = data
-  const { redis } = storage
-  const redisFacts = redis && [
-    `Redis ${redis.version ?? ''} ${redis.reachable ? 'answers' : 'does not answer'}`.replace('  ', ' '),
-    redis.latencyMs === null ? '' : `in ${redis.latencyMs.toFixed(1)} ms`,
-    redis.usedMemoryBytes === null ? '' : `and uses ${Math.ceil(redis.usedMemoryBytes / 1024 / 1024)} MiB`,
-    redis.lastError ? `(last error: ${redis.lastError})` : '',
-  ]
   return [
     server ? `A server is running: ${server}` : 'No server is running here; this looked into the store itself.',
-    `Storage: ${storage.backend} (${storage.mode}), ${storage.pendingWrites} writes pending. Data directory: ${dataDir}`,
-    redisFacts && `${redisFacts.filter(Boolean).join(' ')}.`,
+    ...storageSentences(storage),
+    `Data directory: ${dataDir}`,
     `${counted(overview.users, 'user', 'users')}, ${overview.activeUsers} active in the last 24 h; ${counted(overview.openAlerts, 'open alert', 'open alerts')}.`,
-  ]
-    .filter(Boolean)
-    .join('\n')
+  ].join('\n')
 }

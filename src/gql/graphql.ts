@@ -33,9 +33,9 @@ export type Attention =
 
 /** Which copies of a recording existed when it was answered. */
 export type Durability =
-  /** The journal on disk, and Redis. */
+  /** The journal on the disk of this instance, and Redis. */
   | 'BOTH'
-  /** One of them alone: the store that this instance is configured with, or its journal on disk while Redis is away. */
+  /** SQLite on the disk of this instance alone: Redis is away, or not configured. */
   | 'JOURNAL';
 
 /** One exchange to record. */
@@ -98,6 +98,13 @@ export type StorageMode =
   | 'PRIMARY'
   /** Redis is back and receives what was written meanwhile; SQLite still answers. */
   | 'REPLAYING';
+
+/** Which store an operator wants to serve. */
+export type StoragePin =
+  /** Redis whenever it answers. */
+  | 'AUTO'
+  /** SQLite, and no use of Redis, whether it answers or not. */
+  | 'SQLITE';
 
 /** Which users to list; all that is given has to hold. */
 export type UserFilter = {
@@ -208,7 +215,21 @@ export type EraseUserMutation = { eraseUser: { userId: string, removed: { conver
 export type StorageQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type StorageQuery = { storage: { backend: StorageBackend, mode: StorageMode, since: string, pendingWrites: number, redis: { reachable: boolean, version: string | null, latencyMs: number | null, usedMemoryBytes: number | null, connections: number, lastError: string | null } | null, reconciliation: { startedAt: string, finishedAt: string | null, pushed: number, pulled: number, repaired: number, inAgreement: boolean | null } | null }, overview: { users: number, activeUsers: number, openAlerts: number, unassignedHigh: number, oldestOpenAgeSeconds: number | null } };
+export type StorageQuery = { storage: { backend: StorageBackend, mode: StorageMode, since: string, pinned: boolean, pendingWrites: number, redis: { reachable: boolean, version: string | null, latencyMs: number | null, usedMemoryBytes: number | null, connections: number, lastError: string | null } | null, reconciliation: { startedAt: string, finishedAt: string | null, pushed: number, pulled: number, repaired: number, inAgreement: boolean | null } | null }, overview: { users: number, activeUsers: number, openAlerts: number, unassignedHigh: number, oldestOpenAgeSeconds: number | null } };
+
+export type PinStorageMutationVariables = Exact<{
+  to: StoragePin;
+}>;
+
+
+export type PinStorageMutation = { pinStorage: { backend: StorageBackend, mode: StorageMode, since: string, pinned: boolean, pendingWrites: number, redis: { reachable: boolean, version: string | null, latencyMs: number | null, usedMemoryBytes: number | null, connections: number, lastError: string | null } | null, reconciliation: { startedAt: string, finishedAt: string | null, pushed: number, pulled: number, repaired: number, inAgreement: boolean | null } | null } };
+
+export type StorageNewsSubscriptionVariables = Exact<{ [key: string]: never; }>;
+
+
+export type StorageNewsSubscription = { storageStatus: { backend: StorageBackend, mode: StorageMode, since: string, pinned: boolean, pendingWrites: number, redis: { reachable: boolean, version: string | null, latencyMs: number | null, usedMemoryBytes: number | null, connections: number, lastError: string | null } | null, reconciliation: { startedAt: string, finishedAt: string | null, pushed: number, pulled: number, repaired: number, inAgreement: boolean | null } | null } };
+
+export type StorageFactsFragment = { backend: StorageBackend, mode: StorageMode, since: string, pinned: boolean, pendingWrites: number, redis: { reachable: boolean, version: string | null, latencyMs: number | null, usedMemoryBytes: number | null, connections: number, lastError: string | null } | null, reconciliation: { startedAt: string, finishedAt: string | null, pushed: number, pulled: number, repaired: number, inAgreement: boolean | null } | null };
 
 export type TopicsQueryVariables = Exact<{
   first?: number | null | undefined;
@@ -266,6 +287,31 @@ export const AlertFactsFragmentDoc = new TypedDocumentString(`
   }
 }
     `, {"fragmentName":"AlertFacts"}) as unknown as TypedDocumentString<AlertFactsFragment, unknown>;
+export const StorageFactsFragmentDoc = new TypedDocumentString(`
+    fragment StorageFacts on StorageStatus {
+  backend
+  mode
+  since
+  pinned
+  pendingWrites
+  redis {
+    reachable
+    version
+    latencyMs
+    usedMemoryBytes
+    connections
+    lastError
+  }
+  reconciliation {
+    startedAt
+    finishedAt
+    pushed
+    pulled
+    repaired
+    inAgreement
+  }
+}
+    `, {"fragmentName":"StorageFacts"}) as unknown as TypedDocumentString<StorageFactsFragment, unknown>;
 export const RiskAlertsDocument = new TypedDocumentString(`
     query RiskAlerts($first: Int = 20, $after: String, $filter: RiskAlertFilter) {
   riskAlerts(first: $first, after: $after, filter: $filter) {
@@ -536,26 +582,7 @@ export const EraseUserDocument = new TypedDocumentString(`
 export const StorageDocument = new TypedDocumentString(`
     query Storage {
   storage {
-    backend
-    mode
-    since
-    pendingWrites
-    redis {
-      reachable
-      version
-      latencyMs
-      usedMemoryBytes
-      connections
-      lastError
-    }
-    reconciliation {
-      startedAt
-      finishedAt
-      pushed
-      pulled
-      repaired
-      inAgreement
-    }
+    ...StorageFacts
   }
   overview {
     users
@@ -565,7 +592,87 @@ export const StorageDocument = new TypedDocumentString(`
     oldestOpenAgeSeconds
   }
 }
-    `) as unknown as TypedDocumentString<StorageQuery, StorageQueryVariables>;
+    fragment StorageFacts on StorageStatus {
+  backend
+  mode
+  since
+  pinned
+  pendingWrites
+  redis {
+    reachable
+    version
+    latencyMs
+    usedMemoryBytes
+    connections
+    lastError
+  }
+  reconciliation {
+    startedAt
+    finishedAt
+    pushed
+    pulled
+    repaired
+    inAgreement
+  }
+}`) as unknown as TypedDocumentString<StorageQuery, StorageQueryVariables>;
+export const PinStorageDocument = new TypedDocumentString(`
+    mutation PinStorage($to: StoragePin!) {
+  pinStorage(to: $to) {
+    ...StorageFacts
+  }
+}
+    fragment StorageFacts on StorageStatus {
+  backend
+  mode
+  since
+  pinned
+  pendingWrites
+  redis {
+    reachable
+    version
+    latencyMs
+    usedMemoryBytes
+    connections
+    lastError
+  }
+  reconciliation {
+    startedAt
+    finishedAt
+    pushed
+    pulled
+    repaired
+    inAgreement
+  }
+}`) as unknown as TypedDocumentString<PinStorageMutation, PinStorageMutationVariables>;
+export const StorageNewsDocument = new TypedDocumentString(`
+    subscription StorageNews {
+  storageStatus {
+    ...StorageFacts
+  }
+}
+    fragment StorageFacts on StorageStatus {
+  backend
+  mode
+  since
+  pinned
+  pendingWrites
+  redis {
+    reachable
+    version
+    latencyMs
+    usedMemoryBytes
+    connections
+    lastError
+  }
+  reconciliation {
+    startedAt
+    finishedAt
+    pushed
+    pulled
+    repaired
+    inAgreement
+  }
+}`) as unknown as TypedDocumentString<StorageNewsSubscription, StorageNewsSubscriptionVariables>;
 export const TopicsDocument = new TypedDocumentString(`
     query Topics($first: Int = 20, $after: String, $users: Int = 5) {
   topics(first: $first, after: $after) {

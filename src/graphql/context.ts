@@ -1,7 +1,7 @@
 import DataLoader from 'dataloader'
 import type { Config } from '../config.ts'
 import { XinyiError } from '../errors.ts'
-import type { User } from '../model.ts'
+import type { Durability, StorageBackend, User } from '../model.ts'
 import type { AlertFeed } from '../services/feed.ts'
 import type { History } from '../services/history.ts'
 import type { Recorder } from '../services/recorder.ts'
@@ -19,31 +19,45 @@ export interface Services {
 
 export interface GraphQLContext {
   services: Services
-  /** When this process began to serve from its store. */
-  since: number
   /** Reads from the store; everything asked for at one level of a query travels together, and nothing is asked for twice. */
   load<R extends ReadRequest>(request: R): Promise<Answer<R>>
   /** Forgets what was read: after a write, and before each event of a subscription. */
   renew(): void
+  /** Takes note of a write. */
+  wrote(durability: Durability): void
+  /** Where the answer came from since this was last asked: SQLITE if any part of it did. */
+  served(): StorageBackend
 }
 
 /** Bounds how long one batch can occupy the store. */
 const MAX_BATCH = 2_000
 
-export function requestContext(services: Services, since: number): GraphQLContext {
+export function requestContext(services: Services): GraphQLContext {
+  const from = new Set<StorageBackend>()
+  const read = async (requests: readonly ReadRequest[]): Promise<readonly unknown[]> => {
+    const { answers, served } = await services.store.read(requests, services.clock())
+    from.add(served)
+    return answers
+  }
   const newLoader = () =>
-    new DataLoader<ReadRequest, unknown, string>((requests) => services.store.read(requests, services.clock()), {
-      cacheKeyFn: (request) => JSON.stringify(request),
-      maxBatchSize: MAX_BATCH,
-    })
+    new DataLoader<ReadRequest, unknown, string>(read, { cacheKeyFn: (request) => JSON.stringify(request), maxBatchSize: MAX_BATCH })
   let loader = newLoader()
   return {
     services,
-    since,
     // The store answers each request of a batch in its kind; one loader for all kinds can't express that.
     load: <R extends ReadRequest>(request: R) => loader.load(request) as Promise<Answer<R>>,
     renew() {
       loader = newLoader()
+    },
+    wrote(durability) {
+      // What is in the journal alone, SQLite alone has.
+      from.add(durability === 'BOTH' ? 'REDIS' : 'SQLITE')
+    },
+    served() {
+      const [one = services.store.backend] = from
+      const served = from.has('SQLITE') ? 'SQLITE' : one
+      from.clear()
+      return served
     },
   }
 }

@@ -2,6 +2,7 @@ import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
 import { type ExecutionArgs, type ExecutionResult, parse } from 'graphql'
 import { createLRUCache, createYoga, isAsyncIterable, type Plugin, type YogaServerInstance } from 'graphql-yoga'
 import type { Logger } from 'pino'
+import type { StorageBackend } from '../model.ts'
 import { type GraphQLContext, requestContext, type Services } from './context.ts'
 import { type ErrorFormatter, errorFormatter } from './errors.ts'
 import { GRAPHIQL } from './graphiql.ts'
@@ -13,11 +14,10 @@ export type GraphQLServer = YogaServerInstance<object, GraphQLContext>
 
 /** The GraphQL server, for HTTP as it is (`fetch`), and for WebSockets through `getEnveloped`. */
 export function createGraphQL(services: Services, { logger }: { logger: Logger }): GraphQLServer {
-  const since = services.clock()
   const format = errorFormatter(logger)
   return createYoga<object, GraphQLContext>({
     schema,
-    context: () => requestContext(services, since),
+    context: () => requestContext(services),
     graphqlEndpoint: '/graphql',
     plugins: [presentation(services, format), limits(format)],
     maskedErrors: { maskError: format },
@@ -37,15 +37,15 @@ export function createGraphQL(services: Services, { logger }: { logger: Logger }
 
 /** How answers look: errors with codes, and which store served. */
 function presentation({ store }: Services, format: ErrorFormatter): Plugin<GraphQLContext> {
-  const present = (args: ExecutionArgs, { errors, ...result }: ExecutionResult): ExecutionResult => {
+  const present = (args: ExecutionArgs & { contextValue: GraphQLContext }, { errors, ...result }: ExecutionResult): ExecutionResult => {
     // Without data nothing was executed: the variables may be why.
     const variables = errors && result.data === undefined ? variableErrors(args) : []
     const all = variables.length > 0 ? variables : errors?.map(format)
-    return withStorage({ ...(all && { errors: all }), ...result })
+    return withStorage({ ...(all && { errors: all }), ...result }, args.contextValue.served())
   }
-  const withStorage = (result: ExecutionResult): ExecutionResult => ({
+  const withStorage = (result: ExecutionResult, served: StorageBackend): ExecutionResult => ({
     ...result,
-    extensions: { ...result.extensions, storage: { served: store.backend, pendingWrites: 0 } },
+    extensions: { ...result.extensions, storage: { served, pendingWrites: store.pendingWrites } },
   })
   return {
     onParse: ({ setParseFn }) => {
@@ -61,7 +61,7 @@ function presentation({ store }: Services, format: ErrorFormatter): Plugin<Graph
       },
     // What was not executed, for it could not be parsed or is not valid, says where the data is too.
     onResultProcess: ({ result, setResult }) => {
-      if (!isAsyncIterable(result) && !Array.isArray(result) && !result.extensions?.storage) setResult(withStorage(result))
+      if (!isAsyncIterable(result) && !Array.isArray(result) && !result.extensions?.storage) setResult(withStorage(result, store.backend))
     },
     onExecute: () => ({
       onExecuteDone: ({ args, result, setResult }) => {

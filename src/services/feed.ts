@@ -2,10 +2,12 @@ import { setTimeout } from 'node:timers/promises'
 import { Repeater } from '@repeaterjs/repeater'
 import type { Logger } from 'pino'
 import { cursorExpired, storeUnavailable, XinyiError } from '../errors.ts'
-import { type AlertEvent, type RiskLevel, riskRank } from '../model.ts'
-import type { LogEntry, Store } from '../store/store.ts'
-import { decodeCursor, encodeCursor, type Position } from './cursor.ts'
+import type { AlertEvent, RiskLevel } from '../model.ts'
+import type { Place, Store, StoreStatus } from '../store/store.ts'
+import { decodeCursor, END, encodeCursor, type Given, type Position, shortId } from './cursor.ts'
 import { Inbox } from './inbox.ts'
+import { isAfter, type Lost, REMEMBERED, Reader, type Standing, type Told, toldOf } from './reader.ts'
+import { Recent } from './recent.ts'
 
 export interface AlertMessage {
   /** Subscribing with `after: cursor` goes on behind this message. */
@@ -20,23 +22,36 @@ export interface AlertSubscription {
   minLevel: RiskLevel
 }
 
-/** What subscribers need of a log entry: never anybody's words. */
-type Told = Pick<LogEntry, 'n' | 'alertEvents'>
-
 const PAGE = 100
 const RETRY_MS = 500
+/** How often a reader that is ahead of the tail looks whether it has come. */
+const LAG_MS = 10
+/** How often the log may change its epoch while a place in it is looked for. */
+const MAX_TRIES = 50
+/** How long a subscription waits for Redis where its cursor can't be placed without. */
+const PATIENCE_MS = 3_000
 /** How many entries with alert events wait for a subscriber that reads slowly before it is ended. */
 const MAX_WAITING = 1_000
 
-/** Tells subscribers of alert events, from the log: one tail for all of them, and reads of its own for one that catches up. */
+/**
+ * Tells subscribers of alert events, from the log: one tail for all of them, and reads of its own for one that catches up.
+ * Where the log takes on another epoch, entries may come again under other indexes; alert events are known by their ids.
+ */
 export class AlertFeed {
   readonly #store: Store
   readonly #logger: Logger
-  readonly #inboxes = new Set<Inbox<Told>>()
+  readonly #inboxes = new Set<Inbox<Told | Lost>>()
   readonly #closing = new AbortController()
-  #dataSetId = ''
-  /** Index of the last entry that was told. */
-  #n = 0
+  /** Behind the last entry that was told. */
+  #at: Standing = { epoch: '', n: 0, settledEpoch: '' }
+  /** Behind the last entry that was told with an index it keeps. */
+  #settledAt: Position = { epoch: '', n: 0, ordinal: END }
+  /** How many entries were told. */
+  #tellings = 0
+  /** Which alert events were told; as which telling, the last time; and where they are settled (null: nowhere yet). */
+  readonly #told = new Recent<string, { position: Position | null; telling: number }>(REMEMBERED)
+  /** Where alert events had been settled whose entries the log has lost. */
+  readonly #lost = new Recent<string, Position>(REMEMBERED)
   /** How often the log has gone back: what began before that can't go on. */
   #restorations = 0
   #tail: Promise<void> | undefined
@@ -55,31 +70,33 @@ export class AlertFeed {
   /** What came after the cursor (without one: nothing of the past), then what comes. Rejects when the cursor can't be used. */
   async subscribe({ after, minLevel }: AlertSubscription): Promise<AsyncIterableIterator<AlertMessage>> {
     const restorations = this.#restorations
-    const { n: present } = await this.#end()
-    let given = after == null ? endOf(present) : await this.#positionOf(after)
-    const messagesOf = ({ n, alertEvents }: Told): AlertMessage[] =>
-      alertEvents
-        .map((event, ordinal) => ({ event, position: { n, ordinal } }))
-        .filter(({ event, position }) => isAfter(position, given) && riskRank(event.level) >= riskRank(minLevel))
-        .map(({ event, position }) => ({ cursor: encodeCursor(this.#dataSetId, position), replayed: n <= present, event }))
+    const present = await this.#present()
+    const begin =
+      after == null
+        ? await this.#beginAt(present)
+        : await this.#goBackTo(decodeCursor(present.dataSetId, after), AbortSignal.timeout(PATIENCE_MS))
+    const reader = new Reader({ minLevel, present, ...begin })
 
     // The executor runs from the first next() on, so a subscription that nobody reads holds nothing.
     return new Repeater<AlertMessage>(async (push, stop) => {
-      const inbox = new Inbox<Told>(MAX_WAITING)
+      const inbox = new Inbox<Told | Lost>(MAX_WAITING)
       const ended = () => inbox.ended || this.#closing.signal.aborted
-      const tell = async (entry: Told): Promise<void> => {
-        for (const message of messagesOf(entry)) if (!ended()) await push(message)
-        // The tail may lag behind the place where the subscription began.
-        if (isAfter(endOf(entry.n), given)) given = endOf(entry.n)
+      const give = async (messages: ReturnType<Reader['take']>): Promise<void> => {
+        for (const { given, ...message } of messages)
+          if (!ended()) await push({ cursor: encodeCursor(present.dataSetId, given), ...message })
       }
       stop.then(() => inbox.end())
       try {
-        while (unreadAfter(given) < this.#n && !ended()) for (const entry of await this.#page(unreadAfter(given))) await tell(entry)
+        while (!ended()) {
+          if (restorations !== this.#restorations) throw cursorExpired()
+          if (this.#isAtTail(reader.at)) break
+          for (const told of await this.#next(reader)) await give(reader.catchUp(told))
+        }
         if (ended()) return
-        if (restorations !== this.#restorations) throw cursorExpired()
         // Nothing was awaited since that last look at the tail, so no entry falls between it and joining.
         this.#inboxes.add(inbox)
-        for (let entry = await inbox.take(); entry; entry = await inbox.take()) await tell(entry)
+        reader.listen(this.#tellings)
+        for (let news = await inbox.take(); news; news = await inbox.take()) await give(reader.take(news))
       } finally {
         this.#inboxes.delete(inbox)
         stop()
@@ -100,12 +117,12 @@ export class AlertFeed {
     while (!signal.aborted) {
       try {
         if (failing) {
-          await this.#end()
+          await this.#present()
           failing = false
           this.#logger.info('the store answers again, and the alert feed goes on')
         }
-        await this.#store.logGrown(this.#n, signal)
-        if (!signal.aborted) for (const entry of await this.#store.log(this.#n, PAGE)) this.#tell(entry)
+        await this.#store.logGrown(this.#at, signal)
+        if (!signal.aborted) await this.#advance()
       } catch (error) {
         if (signal.aborted) return
         if (!failing) this.#logger.warn({ err: error }, 'the store does not answer the alert feed, which tries again')
@@ -120,10 +137,46 @@ export class AlertFeed {
     }
   }
 
-  #tell({ n, alertEvents }: LogEntry): void {
-    this.#n = n
-    if (alertEvents.length === 0) return
-    for (const inbox of this.#inboxes) if (!inbox.give({ n, alertEvents })) inbox.end(tooSlow())
+  async #advance(): Promise<void> {
+    const { epoch, entries } = await this.#store.log(this.#at, PAGE)
+    if (epoch !== this.#at.epoch) return this.#changeEpoch(await this.#standing(this.#at))
+    for (const entry of entries) {
+      const told = toldOf(entry, this.#at, (id) => this.#told.get(id))
+      this.#at = { ...this.#at, n: entry.n }
+      if (told.settledIn !== null) this.#settledAt = { epoch: told.settledIn, n: entry.n, ordinal: END }
+      if (told.alertEvents.length === 0) continue
+      this.#tellings += 1
+      this.#remember(told)
+      this.#give(told)
+    }
+  }
+
+  /** Goes on from where the log has forked from what was told. Of that, what had been settled behind the fork is so no more. */
+  #changeEpoch(to: Standing): void {
+    const isFork = to.settledEpoch !== this.#at.settledEpoch
+    this.#at = to
+    if (!isFork) return
+    const lost: string[] = []
+    for (const [id, { position, telling }] of this.#told.entries()) {
+      const isLost = position !== null && position.n > to.n
+      if (isLost) {
+        lost.push(id)
+        this.#lost.set(id, position)
+      }
+      this.#told.set(id, { position: isLost || !position ? null : { ...position, epoch: to.settledEpoch }, telling })
+    }
+    if (lost.length > 0) this.#give({ lost })
+  }
+
+  #remember({ n, settledIn, alertEvents }: Told): void {
+    for (const [ordinal, { event }] of alertEvents.entries()) {
+      const position = settledIn === null ? (this.#told.get(event.id)?.position ?? null) : { epoch: settledIn, n, ordinal }
+      this.#told.set(event.id, { position, telling: this.#tellings })
+    }
+  }
+
+  #give(news: Told | Lost): void {
+    for (const inbox of this.#inboxes) if (!inbox.give(news)) inbox.end(tooSlow())
   }
 
   #endAll(error?: Error): void {
@@ -131,37 +184,109 @@ export class AlertFeed {
   }
 
   async #goToEnd(): Promise<void> {
-    const { dataSetId, n } = await this.#end()
-    this.#dataSetId = dataSetId
-    this.#n = n
+    const { epoch, n, settled } = await this.#present()
+    // What is not settled yet will come again, and is of the past all the same.
+    for (const id of await this.#idsBetween({ epoch, n: settled.n }, n)) this.#told.set(id, { position: null, telling: this.#tellings })
+    this.#at = { epoch, n, settledEpoch: settled.epoch }
+    this.#settledAt = { ...settled, ordinal: END }
   }
 
-  /** The newest entry of the log, which may be one that was not told yet. */
-  async #end(): Promise<{ dataSetId: string; n: number }> {
-    const { dataSetId, n, redis } = await this.#store.status()
-    if (redis && !redis.reachable) throw storeUnavailable()
-    return { dataSetId, n }
+  /** The alert events after a place, up to an index of the same epoch; the newest of them, if there are very many. */
+  async #idsBetween({ epoch, n }: Place, end: number): Promise<string[]> {
+    const ids: string[] = []
+    for (let at = Math.max(n, end - REMEMBERED); at < end; ) {
+      const page = await this.#store.log({ epoch, n: at }, PAGE)
+      const entries = page.epoch === epoch ? page.entries : []
+      ids.push(...entries.flatMap(({ alertEvents }) => alertEvents.map(({ id }) => id)))
+      at = entries.at(-1)?.n ?? end
+    }
+    return ids
   }
 
-  async #positionOf(cursor: string): Promise<Position> {
-    const position = decodeCursor(this.#dataSetId, cursor)
-    const [entry] = await this.#store.log(position.n - 1, 1)
-    if (entry?.n !== position.n) throw cursorExpired('after')
-    return position
+  /** How the log stands. Its newest entry may be one that was not told yet. */
+  async #present(): Promise<StoreStatus> {
+    const status = await this.#store.status()
+    if (status.backend === 'REDIS' && !status.redis?.reachable) throw storeUnavailable()
+    return status
   }
 
-  async #page(after: number): Promise<LogEntry[]> {
-    const entries = await this.#store.log(after, PAGE)
-    if (entries.length === 0) throw cursorExpired('after')
-    return entries
+  /** Where a place is in the log as it is now: further back, if the log has forked before it. */
+  async #standing({ epoch, n }: Place): Promise<Standing> {
+    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+      const present = await this.#present()
+      const page = await this.#store.log({ epoch, n }, 1)
+      // With nothing after the place, it is the end.
+      const at = page.entries[0] ? page.entries[0].n - 1 : present.n
+      if (page.epoch === present.epoch) return { epoch: page.epoch, n: at, settledEpoch: present.settled.epoch }
+    }
+    throw storeUnavailable(new Error('the log changes its epoch all the time'))
+  }
+
+  /** For one who wants nothing of the past. */
+  async #beginAt({ epoch, n, settled }: StoreStatus): Promise<{ at: Place; given: Given }> {
+    const told = this.#told.entries().flatMap(([id, { position }]) => (position ? [] : [id]))
+    const from = epoch === this.#at.epoch ? Math.max(settled.n, this.#at.n) : settled.n
+    const unsettled = [...told, ...(await this.#idsBetween({ epoch, n: from }, n))]
+    // More may have been told than is here now that Redis is away.
+    const isBehind = settled.epoch === this.#settledAt.epoch && settled.n < this.#settledAt.n
+    const upTo = isBehind ? this.#settledAt : { ...settled, ordinal: END }
+    return { at: { epoch, n }, given: { upTo, beyond: unsettled.map(shortId) } }
+  }
+
+  /** For one who has been given so much. What is not known away from Redis may be known when it is back. */
+  async #goBackTo(given: Given, late: AbortSignal): Promise<{ at: Place; given: Given }> {
+    const changed = this.#store.statusChanged(late)
+    try {
+      return await this.#findPlace(given)
+    } catch (error) {
+      if (!(error instanceof XinyiError && error.code === 'CURSOR_EXPIRED')) throw error
+      const { mode } = await this.#store.status()
+      if (mode === 'PRIMARY' || mode === 'EMBEDDED') return await this.#findPlace(given)
+      if (late.aborted) throw storeUnavailable(error)
+      await changed
+      return await this.#goBackTo(given, late)
+    }
+  }
+
+  async #findPlace({ upTo, beyond }: Given): Promise<{ at: Place; given: Given }> {
+    try {
+      const { settledEpoch, ...at } = await this.#standing(upTo)
+      if (at.n < upTo.n) {
+        const lost = this.#lost.entries().filter(([, position]) => position.epoch === upTo.epoch && !isAfter(position, upTo))
+        return { at, given: { upTo, beyond: [...lost.map(([id]) => shortId(id)), ...beyond] } }
+      }
+      const same = { upTo: { ...upTo, epoch: settledEpoch }, beyond }
+      if (upTo.ordinal === END) return { at, given: same }
+      // The entry may have been read in part.
+      const before = { ...at, n: at.n - 1 }
+      await this.#store.log(before, 1)
+      return { at: before, given: same }
+    } catch (error) {
+      throw error instanceof XinyiError && error.code === 'CURSOR_EXPIRED' ? cursorExpired('after') : error
+    }
+  }
+
+  #isAtTail({ epoch, n }: Place): boolean {
+    return epoch === this.#at.epoch && n === this.#at.n
+  }
+
+  /** What a reader that catches up reads next: no more than was told to the others. Nothing: it has to wait for the tail. */
+  async #next(reader: Reader): Promise<Told[]> {
+    if (reader.at.epoch !== this.#at.epoch) {
+      const [at, present] = [await this.#standing(reader.at), await this.#standing(reader.present)]
+      if (at.epoch === present.epoch) reader.goTo(at, present)
+    }
+    const tail = this.#at
+    if (reader.at.epoch === tail.epoch && reader.at.n <= tail.n) {
+      const { epoch, entries } = await this.#store.log(reader.at, PAGE)
+      if (epoch === tail.epoch)
+        return entries.filter(({ n }) => n <= tail.n).map((entry) => toldOf(entry, tail, (id) => this.#told.get(id)))
+    }
+    await setTimeout(LAG_MS)
+    return []
   }
 }
 
-/** Behind everything in an entry. */
-const endOf = (n: number): Position => ({ n, ordinal: Number.POSITIVE_INFINITY })
-/** The index after which there may be something unread: an entry may be read in part. */
-const unreadAfter = ({ n, ordinal }: Position): number => (ordinal === Number.POSITIVE_INFINITY ? n : n - 1)
-const isAfter = (a: Position, b: Position): boolean => a.n > b.n || (a.n === b.n && a.ordinal > b.ordinal)
 const noop = (): void => {}
 
 const tooSlow = (): XinyiError =>

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { uuidv7 } from 'uuidv7'
 import { badInput, storeUnavailable, XinyiError } from '../errors.ts'
-import type { RetentionLimits } from '../model.ts'
+import type { Durability, RetentionLimits } from '../model.ts'
 import type { Removed, Store, SweepReport } from '../store/store.ts'
 import { checkText, checkUserId } from './text.ts'
 import type { LogWriter } from './writer.ts'
@@ -24,21 +24,21 @@ export class History {
   }
 
   /** Removes conversations, points, topics and the alerts' copies of exchanges; counters and alerts stay. */
-  async clear(userId: string): Promise<{ removedConversations: number }> {
+  async clear(userId: string): Promise<{ removedConversations: number; durability: Durability }> {
     const user = checkUserId(userId)
     const clear = (acceptedAt: number) =>
       this.#writer.submit({ id: uuidv7(), kind: 'cleared', user, acceptedAt, occurredAt: acceptedAt, payload: {} })
-    let { outcome } = await clear(this.#clock())
+    let { outcome, durability } = await clear(this.#clock())
     // The clock was set back behind an erasure; what came after that is there to be cleared all the same.
-    if (outcome.type === 'dead') ({ outcome } = await clear(outcome.erasedAt + 1))
+    if (outcome.type === 'dead') ({ outcome, durability } = await clear(outcome.erasedAt + 1))
     if (outcome.type !== 'applied') {
       throw new XinyiError('NOT_FOUND', 'This user is not known here.', 'There is nothing to clear; check the userId.', { field: 'userId' })
     }
-    return { removedConversations: outcome.removed?.conversations ?? 0 }
+    return { removedConversations: outcome.removed?.conversations ?? 0, durability }
   }
 
   /** Removes everything about a user, known here or not, and whatever is still to arrive from before. */
-  async erase(userId: string, reason: string): Promise<Removed> {
+  async erase(userId: string, reason: string): Promise<{ removed: Removed; durability: Durability }> {
     const user = checkUserId(userId)
     if (user === 'anonymous')
       throw badInput(
@@ -49,10 +49,10 @@ export class History {
     if (reason.trim() === '')
       throw badInput('reason is empty.', 'Say why this user is erased; the reason is kept in the store for 30 days.', 'reason')
     checkText('reason', reason, { max: MAX_REASON })
-    const { outcome } = await this.#writer.submit({ ...this.#fact(), kind: 'erased', user, payload: { reason } })
+    const { outcome, durability } = await this.#writer.submit({ ...this.#fact(), kind: 'erased', user, payload: { reason } })
     if (outcome.type !== 'applied' || !outcome.removed)
       throw storeUnavailable(new Error(`the store answered ${outcome.type} to an erasure`))
-    return outcome.removed
+    return { removed: outcome.removed, durability }
   }
 
   /** Makes these limits the data set's own, and returns those they replace; undefined when they were so already. */

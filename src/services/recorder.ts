@@ -5,6 +5,7 @@ import { localDate } from '../local-time.ts'
 import type { Conversation, Durability } from '../model.ts'
 import type { TopicRule } from '../vocabulary.ts'
 import { fingerprintOf, type RecordInput, type RecordLimits, type ValidRecord, validRecord } from './input.ts'
+import { Recent } from './recent.ts'
 import { topicsIn } from './vocabulary.ts'
 import type { LogWriter } from './writer.ts'
 
@@ -22,9 +23,6 @@ export interface RecorderConfig extends RecordLimits {
   localTimeZone: string
   vocabulary: readonly TopicRule[]
 }
-
-// Each store orders its own log and is the only copy, whichever it is; BOTH comes with the second one.
-const DURABILITY: Durability = 'JOURNAL'
 
 /** Takes conversations: checks them, completes them, and has them logged once. */
 export class Recorder {
@@ -61,15 +59,15 @@ export class Recorder {
         payload: { ...content, fingerprint: fingerprintOf(given) },
       })
 
-    let { event, outcome } = await submit(now, input.occurredAt ?? this.#defaultTimes.next(user, now))
+    let { event, outcome, durability } = await submit(now, input.occurredAt ?? this.#defaultTimes.next(user, now))
     if (outcome.type === 'dead') {
       const { erasedAt } = outcome
       if (input.occurredAt !== null && input.occurredAt <= erasedAt) throw erased(erasedAt)
       const after = Math.max(this.#clock(), erasedAt + 1)
-      ;({ event, outcome } = await submit(after, input.occurredAt ?? this.#defaultTimes.next(user, after)))
+      ;({ event, outcome, durability } = await submit(after, input.occurredAt ?? this.#defaultTimes.next(user, after)))
     }
     const { id, occurredAt } = event
-    const recorded = { userId: user, conversationId: id, durability: DURABILITY }
+    const recorded = { userId: user, conversationId: id, durability }
     switch (outcome.type) {
       case 'applied': {
         const conversation = outcome.kept ? { id, userId: user, occurredAt, ...content } : null
@@ -84,6 +82,9 @@ export class Recorder {
           'A retry has to repeat every field as it was; another conversation needs a key of its own.',
           { field: 'idempotencyKey' },
         )
+      case 'erased':
+        // Erased between its journal and the log; a retry learns from when on the user can be recorded again.
+        throw storeUnavailable()
       case 'dead':
         // Erased once more in the meantime.
         throw input.occurredAt === null ? storeUnavailable() : erased(outcome.erasedAt)
@@ -111,14 +112,11 @@ const REMEMBERED_USERS = 10_000
 
 /** Times of conversations that came without one: for each user at least 1 ms apart, so that their order is that of arrival. */
 class DefaultTimes {
-  readonly #last = new Map<string, number>()
+  readonly #last = new Recent<string, number>(REMEMBERED_USERS)
 
   next(user: string, now: number): number {
     const time = Math.max(now, (this.#last.get(user) ?? 0) + 1)
-    this.#last.delete(user)
     this.#last.set(user, time)
-    const oldest = this.#last.keys().next().value
-    if (this.#last.size > REMEMBERED_USERS && oldest !== undefined) this.#last.delete(oldest)
     return time
   }
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import { storeUnavailable, XinyiError } from '../errors.ts'
+import type { Durability } from '../model.ts'
 import type { Event, Outcome, Store } from '../store/store.ts'
 
 type Draft<E> = E extends Event ? Omit<E, 'origin' | 'seq'> : never
@@ -11,6 +12,7 @@ export interface Written {
   event: Event
   /** What became of it in the log; an event that took no place there is an error instead. */
   outcome: Extract<Outcome, { n: number }>
+  durability: Durability
 }
 
 /** One batch occupies a store for some milliseconds at most. */
@@ -70,28 +72,29 @@ export class LogWriter {
     return tooMany === -1 ? this.#queue.length : tooMany
   }
 
-  async #append(batch: readonly Waiting[], isSecond = false): Promise<void> {
+  async #append(batch: readonly Waiting[]): Promise<void> {
     const events = batch.map(({ draft }): Event => {
       this.#seq += 1
       return { ...draft, origin: this.#origin, seq: this.#seq }
     })
     try {
-      const outcomes = await this.#store.append(events)
+      const { outcomes, durability } = await this.#store.append(events)
       const beyond: Waiting[] = []
       for (const [i, waiting] of batch.entries()) {
         const event = events[i]
         const outcome = outcomes[i]
-        if (event && outcome && 'n' in outcome) waiting.resolve({ event, outcome })
-        else if (outcome?.type === 'gap' && !isSecond) beyond.push(waiting)
+        if (event && outcome && 'n' in outcome) waiting.resolve({ event, outcome, durability })
+        else if (outcome?.type === 'gap' && event && event.seq > 1) beyond.push(waiting)
         else {
           this.#renewOrigin()
           waiting.reject(storeUnavailable(new Error(`the store answered ${outcome?.type} to an event`)))
         }
       }
       if (beyond.length === 0) return
-      // The store was restored from before this origin's latest events. What comes after a gap is certainly not in it.
+      // What comes after a gap is certainly not in the store: it was restored from before this origin's latest events, or could not
+      // take one of them. The first event of an origin is never beyond a gap, so that this ends.
       this.#renewOrigin()
-      await this.#append(beyond, true)
+      await this.#append(beyond)
     } catch (error) {
       this.#renewOrigin()
       for (const { reject } of batch) reject(error instanceof XinyiError ? error : storeUnavailable(error))

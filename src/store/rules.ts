@@ -1,8 +1,16 @@
+import { createHmac, hash, type KeyObject } from 'node:crypto'
 import { DAY_MS, type RetentionLimits, type RiskLevel, riskRank } from '../model.ts'
 import type { Key, Page, Slice } from './store.ts'
 
 /** How long the log reaches back, by acceptedAt. */
 export const LOG_RETENTION_MS = 30 * DAY_MS
+
+/** A user's name among the erased and expired: tells whether a given user is one of them, but not who they were. The same in every store. */
+export const markOf = (tombstoneKey: KeyObject | Buffer, userId: string): string =>
+  createHmac('sha256', tombstoneKey).update(userId).digest('hex')
+
+/** Hash over (origin, seq) of a log's entries up to one, from that of the entry before it ('' before the first). Redis computes the same. */
+export const chainOf = (previous: string, origin: string, seq: number): string => hash('sha1', `${previous}\0${origin}\0${seq}`)
 
 /** Order of UTF-8 bytes, which is what Redis and SQLite sort by (JavaScript's `<` sorts UTF-16 units). */
 export const compareBytes = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))

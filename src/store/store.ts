@@ -3,12 +3,14 @@ import type {
   AlertStatus,
   Attention,
   Conversation,
+  Durability,
   EmotionPoint,
   Overview,
   RetentionLimits,
   RiskAlert,
   RiskLevel,
   StorageBackend,
+  StorageMode,
   TopicCount,
   User,
   UserOrder,
@@ -23,22 +25,61 @@ import type {
  * rejected `append` it is unknown which of its events were applied. Domain outcomes are answers, never errors.
  */
 export interface Store {
+  /** Which store answers reads now. */
   readonly backend: StorageBackend
+  /** Acknowledged, not yet in Redis; 0 where there is only one store. */
+  readonly pendingWrites: number
   /** Applies the events in this order, and answers for each. Events of one origin must come in the order of their seq. */
-  append(events: readonly Event[]): Promise<Outcome[]>
+  append(events: readonly Event[]): Promise<Appended>
   /** Answers every request of a batch from one moment of the state, in the order asked, in one round trip. `now` decides what is expired. */
-  read<const R extends readonly ReadRequest[]>(requests: R, now: number): Promise<Answers<R>>
+  read<const R extends readonly ReadRequest[]>(requests: R, now: number): Promise<Reading<R>>
   /** The retention limits in force; null before the first policy event. */
   policy(): Promise<RetentionLimits | null>
-  /** The entries after index `after`, oldest first, at most `limit`. CURSOR_EXPIRED if the log does not reach there: it was trimmed, or has gone back (a store restored from an earlier time). */
-  log(after: number, limit: number): Promise<LogEntry[]>
-  /** Waits until the log has an entry after index `after`, whoever wrote it; resolves early, without any, when the signal aborts. CURSOR_EXPIRED as for `log`. */
-  logGrown(after: number, signal: AbortSignal): Promise<void>
+  /**
+   * The entries after a place, oldest first, at most `limit`. A place in an earlier epoch is first taken back to where the log
+   * forked from it. CURSOR_EXPIRED if the log does not reach there: it was trimmed, has gone back (a store restored from an
+   * earlier time), or the epoch is not known.
+   */
+  log(after: Place, limit: number): Promise<LogPage>
+  /** Waits until the log has an entry after this place, whoever wrote it, or its epoch is another; resolves early when the signal aborts. CURSOR_EXPIRED as for `log`. */
+  logGrown(after: Place, signal: AbortSignal): Promise<void>
   /** Removes what has been expired for more than a day, and log entries older than 30 days; changes no answer. */
   sweep(now: number): Promise<SweepReport>
+  /** How the store is doing. Answers also when nothing else does. */
   status(): Promise<StoreStatus>
+  /** Waits until the mode, the reachability of Redis or the reconciliation in `status` is another; resolves early when the signal aborts. */
+  statusChanged(signal: AbortSignal): Promise<void>
+  /** 'sqlite' moves a joined store off Redis until 'auto' lets it go back. BAD_USER_INPUT where there is only one store. */
+  pin(to: Pin): Promise<void>
   /** Finishes what was begun and lets go of everything; later calls reject. */
   close(): Promise<void>
+}
+
+export type Pin = 'sqlite' | 'auto'
+
+export interface Appended {
+  /** One for each event. */
+  outcomes: Outcome[]
+  /** Where all of it is stored by now. */
+  durability: Durability
+}
+
+export interface Reading<R extends readonly ReadRequest[]> {
+  answers: Answers<R>
+  /** The store that answered. */
+  served: StorageBackend
+}
+
+/** Where someone is in the log: behind entry n. Indexes mean the same entries only within an epoch. */
+export interface Place {
+  epoch: string
+  n: number
+}
+
+export interface LogPage {
+  /** The epoch that the entries' indexes are of; the next place to ask from is (epoch, n of the last entry). */
+  epoch: string
+  entries: LogEntry[]
 }
 
 /** An immutable fact about one user; a `policy` is about the data set, its user is ''. */
@@ -75,6 +116,8 @@ export interface EventPayloads {
   erased: { reason: string }
   expired: Record<string, never>
   policy: { limits: RetentionLimits }
+  /** What is left of an event whose payload was erased before it got its index, or that changed nothing where it was logged first. Its user and id are ''. */
+  void: Record<string, never>
 }
 
 export type Outcome =
@@ -95,12 +138,16 @@ export type Outcome =
   | { type: 'conflict'; n: number }
   /** Took index n, changes nothing: accepted or occurred not after the user's erasure at `erasedAt`. */
   | { type: 'dead'; n: number; erasedAt: number }
+  /** Took index n, changes nothing: a `void`. */
+  | { type: 'erased'; n: number }
   /** No index: seq is at or below the origin's position. */
   | { type: 'known'; position: number }
   /** No index: seq is beyond the origin's next. */
   | { type: 'gap'; position: number }
   /** No index: the store is not in the epoch that was verified when it was opened. */
   | { type: 'stale' }
+  /** No index: what the store holds of the user does not fit together (keys are missing); nothing is changed. */
+  | { type: 'damaged' }
 
 export interface Removed {
   conversations: number
@@ -184,6 +231,12 @@ export type Answers<R extends readonly ReadRequest[]> = { -readonly [I in keyof 
 
 export interface LogEntry {
   n: number
+  origin: string
+  seq: number
+  /** Hash over (origin, seq) of every entry up to this one: equal at equal n if and only if the logs are the same up to here. */
+  chain: string
+  /** False: an event of this instance that Redis has not ordered yet, under an index that it will not keep. */
+  settled: boolean
   /** null: a void, or the payload was erased since. */
   event: Event | null
   outcome: 'applied' | 'duplicate' | 'conflict' | 'dead' | 'erased'
@@ -200,10 +253,23 @@ export interface SweepReport {
 }
 
 export interface StoreStatus {
+  /** Which store answers reads now. */
+  backend: StorageBackend
+  mode: StorageMode
+  /** Of the mode. */
+  since: number
+  /** Moved off Redis by `pin`. */
+  pinned: boolean
   dataSetId: string
+  /** Of the log's indexes at present. */
   epoch: string
   /** Index of the newest entry of the log; 0 when empty. */
   n: number
+  /** The newest entry that keeps its index, as a place that every instance of the data set understands. */
+  settled: Place
+  /** Acknowledged, not yet in Redis. */
+  pendingWrites: number
+  /** null: configured without Redis. */
   redis: {
     reachable: boolean
     version: string | null
@@ -212,4 +278,19 @@ export interface StoreStatus {
     connections: number
     lastError: string | null
   } | null
+  /** The newest bringing together of the two stores; null when there was none yet. */
+  reconciliation: Reconciliation | null
+}
+
+export interface Reconciliation {
+  startedAt: number
+  finishedAt: number | null
+  /** Events brought to Redis. */
+  pushed: number
+  /** Users taken over from Redis. */
+  pulled: number
+  /** Users that differed and were put right, in either store. */
+  repaired: number
+  /** Null while it is going on. */
+  inAgreement: boolean | null
 }

@@ -6,7 +6,8 @@ import { freshSettings, serving, xinyi } from './xinyi.ts'
 test('--help names every command and every exit code', async () => {
   const { code, stdout } = await xinyi(['--help'], {})
   expect(code).toBe(0)
-  for (const word of ['serve', 'demo', 'import', 'status', 'Exit codes: 0 done, 1 failed, 2 not understood']) expect(stdout).toContain(word)
+  for (const word of ['serve', 'demo', 'import', 'status', 'storage', 'Exit codes: 0 done, 1 failed, 2 not understood'])
+    expect(stdout).toContain(word)
 })
 
 test('--version is that of the package', async () => {

@@ -15,7 +15,7 @@ const blocks = (language: string): string[] =>
 test('every command of the README is run by a test or by CI', () => {
   const { scripts } = JSON.parse(textOf('package.json'))
   // What test/cli runs as child processes; npm start and npm run demo have to be just that.
-  const tested = ['npx xinyi status', 'npx xinyi import docs/example.jsonl']
+  const tested = ['status', 'import docs/example.jsonl', 'storage pin sqlite', 'storage pin auto'].map((command) => `npx xinyi ${command}`)
   if (scripts.start === 'node src/xinyi.js serve') tested.push('npm start')
   if (scripts.demo === 'node src/xinyi.js demo') tested.push('npm run demo')
   const ci = textOf('.ci/run')
@@ -35,7 +35,8 @@ test('the commands that the README shows do what it says', async () => {
 })
 
 test('the query of the README has the answer that it shows', async () => {
-  const server = await serving('serve', freshSettings())
+  // As on a machine without Redis.
+  const server = await serving('serve', freshSettings({ MEMORY_STORAGE_BACKEND: 'redis', REDIS_PORT: '1' }))
   const [query = ''] = blocks('graphql')
   const [answer = ''] = blocks('json')
   expect(await server.query(query)).toEqual(JSON.parse(answer))

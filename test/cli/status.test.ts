@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { openRedisStore } from '../../src/store/redis/store.ts'
 import { startRedis } from '../helpers/redis.ts'
 import { freshSettings, serving, xinyi } from './xinyi.ts'
@@ -20,8 +20,13 @@ test('status says so where there is no data yet, and makes none', async () => {
 
 test('status of an empty Redis says so too, and writes nothing to it', async () => {
   const redis = await startRedis()
-  const { code, stdout } = await xinyi(['status'], freshSettings({ MEMORY_STORAGE_BACKEND: 'redis', REDIS_URL: redis.url }))
-  expect({ code, stdout }).toEqual({ code: 0, stdout: 'There is no data in this Redis yet: npm start or npm run demo makes some.\n' })
+  const settings = freshSettings({ MEMORY_STORAGE_BACKEND: 'redis', REDIS_URL: redis.url })
+  const { code, stdout } = await xinyi(['status'], settings)
+  expect({ code, stdout }).toEqual({
+    code: 0,
+    stdout: `There is no data in this Redis, nor in ${settings.DATA_DIR}, yet: npm start or npm run demo makes some.\n`,
+  })
+  expect(existsSync(join(settings.DATA_DIR, 'xinyi.db'))).toBe(false)
   const client = new Redis(redis.url)
   expect(await client.dbsize()).toBe(0)
   client.disconnect()
@@ -64,9 +69,65 @@ test('status tells how Redis is doing', async () => {
   const server = await serving('serve', settings)
   await server.query(RECORD)
   const { stdout } = await xinyi(['status'], settings)
-  expect(stdout).toMatch(/A server is running: .+\nStorage: REDIS \(PRIMARY\).+\nRedis \d\S* answers in .+ ms and uses \d+ MiB\.\n1 user, /)
+  expect(stdout).toMatch(
+    /A server is running: .+\nRedis serves \(PRIMARY\), since .+ UTC\. Nothing waits for Redis\.\nRedis \d\S* answers in .+ ms and uses \d+ MiB\.\n(The stores .+\n)?Data directory: .+\n1 user, /,
+  )
   await server.stop()
   await redis.stop()
+})
+
+test('status where there is no Redis says so, and that SQLite serves', async () => {
+  const settings = freshSettings({ MEMORY_STORAGE_BACKEND: 'redis', REDIS_PORT: '1' })
+  expect((await xinyi(['status'], settings)).stdout).toMatch(/^There is no data in this Redis, nor in /)
+  const server = await serving('serve', settings)
+  expect(server.said[0]).toMatch(/ from SQLite \(.+\/xinyi\.db\) until Redis \(localhost:1\) answers\./)
+  expect(await server.query(RECORD)).toMatchObject({ extensions: { storage: { served: 'SQLITE' } } })
+  const { stdout } = await xinyi(['status'], settings)
+  expect(stdout).toMatch(
+    /\nSQLite serves \(FALLBACK\), since .+ UTC, because Redis does not\. \d+ writes? waits? for Redis\.\nRedis does not answer/,
+  )
+  expect(stdout).toMatch(/\n1 user, /)
+})
+
+test('storage pin moves a running server off Redis and back; status tells each step', async () => {
+  const redis = await startRedis()
+  const settings = freshSettings({ MEMORY_STORAGE_BACKEND: 'redis', REDIS_URL: redis.url })
+  const server = await serving('serve', settings)
+  const moved = await xinyi(['storage', 'pin', 'sqlite'], settings)
+  expect(moved).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^SQLite serves \(FALLBACK\), since .+, because it was pinned: npx xinyi storage pin auto/),
+  })
+  await server.query(RECORD)
+  expect((await xinyi(['status'], settings)).stdout).toContain('1 write waits for Redis.')
+  const back = JSON.parse((await xinyi(['storage', 'pin', 'auto', '--json'], settings)).stdout)
+  expect(back).toMatchObject({ pinned: false })
+  const storage = async () => JSON.parse((await xinyi(['status', '--json'], settings)).stdout).storage
+  await vi.waitFor(async () => expect((await storage()).reconciliation).toMatchObject({ inAgreement: true }), { timeout: 10_000 })
+  expect(await storage()).toMatchObject({ backend: 'REDIS', mode: 'PRIMARY', pendingWrites: 0 })
+  expect((await xinyi(['status'], settings)).stdout).toMatch(/The stores were last brought together at .+ UTC: .+ They agree\./)
+  await server.stop()
+  await redis.stop()
+})
+
+test('storage pin says so where no server runs, where SQLite is the only store, and what it can not understand', async () => {
+  const settings = freshSettings()
+  expect(await xinyi(['storage', 'pin', 'sqlite'], settings)).toEqual({
+    code: 1,
+    stdout: '',
+    stderr: `No server is running on the data directory ${settings.DATA_DIR}, so there is nothing to pin.\n`,
+  })
+  const server = await serving('serve', settings)
+  const { code, stderr } = await xinyi(['storage', 'pin', 'sqlite'], settings)
+  expect({ code, stderr }).toEqual({
+    code: 1,
+    stderr: 'This server has only its SQLite store. Pinning is for MEMORY_STORAGE_BACKEND=redis, where SQLite can stand in.\n',
+  })
+  await server.stop()
+  expect(await xinyi(['storage', 'pin', 'redis'], settings)).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('Allowed choices are sqlite, auto.'),
+  })
 })
 
 test('a command that works without a server leaves the retention of the data set as it is', async () => {

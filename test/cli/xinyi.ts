@@ -17,11 +17,11 @@ export interface Ended {
 
 export type Settings = Record<string, string>
 
-/** Settings for a data directory of the test's own, gone when it ends. */
+/** Settings for SQLite in a data directory of the test's own, gone when it ends. */
 export function freshSettings(settings: Settings = {}): Settings & { DATA_DIR: string } {
   const dir = tempDir()
   onTestFinished(dir.remove)
-  return { DATA_DIR: dir.path, PORT: '0', LOG_LEVEL: 'warn', ...settings }
+  return { DATA_DIR: dir.path, PORT: '0', LOG_LEVEL: 'warn', MEMORY_STORAGE_BACKEND: 'sqlite', ...settings }
 }
 
 export function spawnXinyi(

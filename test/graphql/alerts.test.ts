@@ -82,9 +82,10 @@ test('that can not be brought any more end with an error that says so', async ()
   const expired = new XinyiError('CURSOR_EXPIRED', 'The log does not reach back.', 'Subscribe anew.')
   const origin = new Origin()
   await store.append([origin.recorded({ user: 'ada', riskLevel: 'HIGH' }), origin.recorded({ user: 'bob', riskLevel: 'HIGH' })])
-  const { dataSetId } = await store.status()
+  const { dataSetId, epoch } = await store.status()
   const served = await serveStore(store, { log: (after, limit) => (limit === 1 ? store.log(after, limit) : Promise.reject(expired)) })
-  const news = await served.listen(RiskAlertNewsDocument, { after: encodeCursor(dataSetId, { n: 1, ordinal: 0 }) })
+  const cursor = encodeCursor(dataSetId, { upTo: { epoch, n: 1, ordinal: 0 }, beyond: [] })
+  const news = await served.listen(RiskAlertNewsDocument, { after: cursor })
   expect(await take(news, 2)).toMatchObject([
     { data: null, errors: [{ extensions: { code: 'CURSOR_EXPIRED', hint: 'Subscribe anew.' } }] },
     undefined,

@@ -57,6 +57,11 @@ export class Origin {
     return { ...this.#next(), kind: 'policy', user: '', acceptedAt, occurredAt: acceptedAt, payload: { limits: limits(some) } }
   }
 
+  /** What is left of an event that was erased before it got its index. */
+  voided(acceptedAt = NOW): Event {
+    return { ...this.#next(''), kind: 'void', user: '', acceptedAt, occurredAt: acceptedAt, payload: {} }
+  }
+
   #next(id?: string): { id: string; origin: string; seq: number } {
     this.seq += 1
     return { id: id ?? `${this.name} ${this.seq}`, origin: this.name, seq: this.seq }

@@ -14,7 +14,9 @@ export interface OpenedStore {
 }
 
 export interface StoreKind {
-  name: 'redis' | 'sqlite'
+  name: string
+  /** Whether its log is trimmed: what Redis does not have yet is kept. */
+  trims?: boolean
   /** A store on a fresh data set, closed when the present test has finished. At most one at a time in a file. */
   open(): Promise<OpenedStore>
 }

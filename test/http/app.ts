@@ -18,7 +18,7 @@ export async function startApp(env: Record<string, string> = {}): Promise<Runnin
   const dir = tempDir()
   const log: string[] = []
   const logger = pino({ level: 'trace' }, { write: (line) => void log.push(line) })
-  const app = await buildApp(loadConfig({ PORT: '0', DATA_DIR: dir.path, ...env }), { logger })
+  const app = await buildApp(loadConfig({ PORT: '0', DATA_DIR: dir.path, MEMORY_STORAGE_BACKEND: 'sqlite', ...env }), { logger })
   onTestFinished(async () => {
     await app.close()
     dir.remove()

@@ -145,12 +145,18 @@ describe('beside GraphQL', () => {
     const live = await health('live')
     expect([live.status, await live.json()]).toEqual([200, { status: 'live' }])
     const ready = await health('ready')
-    expect([ready.status, await ready.json()]).toEqual([200, { status: 'ready', store: { backend: 'SQLITE', answering: true } }])
+    expect([ready.status, await ready.json()]).toEqual([
+      200,
+      { status: 'ready', store: { backend: 'SQLITE', mode: 'EMBEDDED', answering: true } },
+    ])
     expect((await health('live', { method: 'HEAD' })).status).toBe(200)
     expect((await health('ready', { method: 'POST' })).status).toBe(405)
     await app.services.store.close()
     const gone = await health('ready')
-    expect([gone.status, await gone.json()]).toEqual([503, { status: 'unavailable', store: { backend: 'SQLITE', answering: false } }])
+    expect([gone.status, await gone.json()]).toEqual([
+      503,
+      { status: 'unavailable', store: { backend: 'SQLITE', mode: null, answering: false } },
+    ])
     expect((await health('live')).status).toBe(200)
   })
 

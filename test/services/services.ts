@@ -5,7 +5,7 @@ import { History } from '../../src/services/history.ts'
 import type { RecordInput } from '../../src/services/input.ts'
 import { Recorder } from '../../src/services/recorder.ts'
 import { LogWriter } from '../../src/services/writer.ts'
-import type { Event, Outcome, Store } from '../../src/store/store.ts'
+import type { Appended, Event, Store } from '../../src/store/store.ts'
 import { DEFAULT_VOCABULARY } from '../../src/vocabulary.ts'
 import { NOW } from '../helpers/events.ts'
 import type { StoreKind } from '../helpers/stores.ts'
@@ -23,7 +23,7 @@ export class WatchedStore {
   /** The batches that were appended. */
   readonly batches: (readonly Event[])[] = []
   /** Each append runs through this. */
-  around: (append: () => Promise<Outcome[]>) => Promise<Outcome[]> = (append) => append()
+  around: (append: () => Promise<Appended>) => Promise<Appended> = (append) => append()
 
   constructor(store: Store) {
     this.store = new Proxy(store, {
@@ -57,10 +57,10 @@ export async function startServices(kind: StoreKind) {
   const recorder = new Recorder(writer, RECORDER, clock)
   const history = new History(store, writer, clock)
   const say = (some: Partial<RecordInput> = {}) => recorder.record({ userId: 'u', query: 'q', response: 'r', riskLevel: 'LOW', ...some })
-  const user = async (userId = 'u') => (await store.read([{ kind: 'user', userId }], now.time))[0]
+  const user = async (userId = 'u') => (await store.read([{ kind: 'user', userId }], now.time)).answers[0]
   const conversations = async (userId = 'u') => {
-    const [slice] = await store.read([{ kind: 'conversations', userId, page: { take: 'first', limit: 100 } }], now.time)
-    return slice.items.map(({ value }) => value)
+    const { answers } = await store.read([{ kind: 'conversations', userId, page: { take: 'first', limit: 100 } }], now.time)
+    return answers[0].items.map(({ value }) => value)
   }
   return { watched, store, now, writer, feed, recorder, history, say, user, conversations }
 }

@@ -82,7 +82,7 @@ test('after a failure, of which nobody knows what it applied, the batch is uncon
 test('an event that the store gave no index is unconfirmed, and what comes next has a new origin', async () => {
   const { watched, writer } = await startServices(kind)
   for (const type of ['known', 'gap'] as const) {
-    watched.around = async () => [{ type, position: 7 }]
+    watched.around = async () => ({ outcomes: [{ type, position: 7 }], durability: 'JOURNAL' })
     await expect(writer.submit(cleared('x'))).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
     watched.around = (append) => append()
     await writer.submit(cleared('y'))
@@ -95,7 +95,7 @@ test('an event beyond a gap, which a store restored from an earlier time sees, i
   await writer.submit(cleared('a'))
   watched.around = async () => {
     watched.around = (append) => append()
-    return [{ type: 'gap', position: 0 }]
+    return { outcomes: [{ type: 'gap', position: 0 }], durability: 'JOURNAL' }
   }
   await expect(writer.submit(cleared('b'))).resolves.toMatchObject({ outcome: { n: 2 } })
   const [first, second, third] = watched.batches.flat()
@@ -104,6 +104,31 @@ test('an event beyond a gap, which a store restored from an earlier time sees, i
   expect(third).toMatchObject({ seq: 1 })
   expect(third?.origin).not.toBe(first?.origin)
   expect((await store.status()).n).toBe(2)
+})
+
+test('an event that the store can not take for damage fails alone; those that came after it are logged under a new origin', async () => {
+  const { watched, writer, store } = await startServices(kind)
+  watched.around = async (append) => {
+    watched.around = (next) => next()
+    const { outcomes, durability } = await append()
+    return {
+      outcomes: [...outcomes.slice(0, 1), { type: 'damaged' }, { type: 'gap', position: 1 }, { type: 'gap', position: 1 }],
+      durability,
+    }
+  }
+  // Of this batch the store has taken all; of what the writer is told that it has not, it must not send the numbers again.
+  const results = await Promise.allSettled(['a', 'b', 'c', 'd'].map((user) => writer.submit(cleared(user))))
+  expect(results).toMatchObject([
+    { value: { outcome: { n: 1 }, durability: 'JOURNAL' } },
+    { reason: { code: 'STORE_UNAVAILABLE' } },
+    { value: { event: { user: 'c', seq: 1 } } },
+    { value: { event: { user: 'd', seq: 2 } } },
+  ])
+  expect(watched.batches.map((batch) => batch.map(({ user }) => user))).toEqual([
+    ['a', 'b', 'c', 'd'],
+    ['c', 'd'],
+  ])
+  expect((await store.status()).n).toBe(6)
 })
 
 test('closing waits for what was submitted and takes no more', async () => {

@@ -2,6 +2,7 @@ import { describe } from 'vitest'
 import type { StoreKind } from '../helpers/stores.ts'
 import { alerts } from './contract/alerts.ts'
 import { hostile } from './contract/hostile.ts'
+import { life } from './contract/life.ts'
 import { lists } from './contract/lists.ts'
 import { log } from './contract/log.ts'
 import { recording } from './contract/recording.ts'
@@ -10,7 +11,7 @@ import { retention } from './contract/retention.ts'
 import { userLists } from './contract/users.ts'
 
 /** What every store promises (src/store/store.ts, docs/architecture.md). A new store runs it whole. */
-export function describeStore({ name, open }: StoreKind): void {
+export function describeStore({ name, open, trims = true }: StoreKind): void {
   describe(`the ${name} store`, () => {
     describe('recording', () => recording(open))
     describe('retention', () => retention(open))
@@ -18,7 +19,8 @@ export function describeStore({ name, open }: StoreKind): void {
     describe('alerts', () => alerts(open))
     describe('lists', () => lists(open))
     describe('users', () => userLists(open))
-    describe('the log', () => log(open))
+    describe('the log', () => log(open, { trims }))
+    describe('restarts and status', () => life(open))
     describe('hostile input', () => hostile(open))
   })
 }

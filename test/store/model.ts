@@ -12,7 +12,20 @@ import {
   type UserTopic,
 } from '../../src/model.ts'
 import { compareBytes, compareKeys, type Keep, keepOf, type Policy } from '../../src/store/rules.ts'
-import type { Answers, Event, Key, LogEntry, Outcome, ReadRequest, Removed, Store } from '../../src/store/store.ts'
+import type {
+  Answers,
+  Appended,
+  Event,
+  Key,
+  LogEntry,
+  LogPage,
+  Outcome,
+  Place,
+  Reading,
+  ReadRequest,
+  Removed,
+  Store,
+} from '../../src/store/store.ts'
 import { answer } from './model.reads.ts'
 
 export interface Person {
@@ -32,6 +45,7 @@ export interface Person {
   alerts: { alert: RiskAlert; history: AlertEvent[] }[]
 }
 
+type Judged = Extract<Outcome, { n: number }>
 type Recorded = Extract<Event, { kind: 'recorded' }>
 type Item = { occurredAt: number; id: string }
 
@@ -51,20 +65,24 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'log'> 
   readonly #expiries = new Map<string, number>()
   readonly #log: LogEntry[] = []
 
-  async append(events: readonly Event[]): Promise<Outcome[]> {
-    return events.map((event) => this.#append(event))
+  async append(events: readonly Event[]): Promise<Appended> {
+    return { outcomes: events.map((event) => this.#append(event)), durability: 'JOURNAL' }
   }
 
   async policy(): Promise<RetentionLimits | null> {
     return this.#policies.at(-1)?.limits ?? null
   }
 
-  async log(after: number, limit: number): Promise<LogEntry[]> {
-    return this.#log.slice(after, after + limit)
+  async log({ n }: Place, limit: number): Promise<LogPage> {
+    return { epoch: 'model', entries: this.#log.slice(n, n + limit) }
   }
 
-  async read<const R extends readonly ReadRequest[]>(requests: R, now: number): Promise<Answers<R>> {
-    return requests.map((request) => answer(this, request, now)) as Answers<R>
+  async status(): Promise<{ epoch: string }> {
+    return { epoch: 'model' }
+  }
+
+  async read<const R extends readonly ReadRequest[]>(requests: R, now: number): Promise<Reading<R>> {
+    return { answers: requests.map((request) => answer(this, request, now)) as Answers<R>, served: 'SQLITE' }
   }
 
   /** The users whose own expiry is due. */
@@ -98,14 +116,20 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'log'> 
     const n = this.#log.length + 1
     const told: AlertEvent[] = []
     const outcome = this.#apply(event, n, told)
-    if (outcome.type === 'known' || outcome.type === 'gap' || outcome.type === 'stale') throw new Error('not an outcome of applying')
-    this.#log.push({ n, event: outcome.type === 'applied' ? settled(event) : null, outcome: outcome.type, alertEvents: told })
+    const { origin, seq } = event
+    this.#log.push({
+      ...{ n, origin, seq, chain: sha1(this.#log.at(-1)?.chain ?? '', origin, seq), settled: true },
+      event: outcome.type === 'applied' ? asTold(event) : null,
+      outcome: outcome.type,
+      alertEvents: told,
+    })
     return outcome
   }
 
-  #apply(event: Event, n: number, told: AlertEvent[]): Outcome {
+  #apply(event: Event, n: number, told: AlertEvent[]): Judged {
     const { user, acceptedAt } = event
-    const applied = (removed: Removed | null): Outcome => ({ type: 'applied', n, kept: false, alertId: null, removed })
+    const applied = (removed: Removed | null): Judged => ({ type: 'applied', n, kept: false, alertId: null, removed })
+    if (event.kind === 'void') return { type: 'erased', n }
     if (event.kind === 'policy') {
       this.#policies.push({ n, at: acceptedAt, limits: event.payload.limits })
       return applied(null)
@@ -142,7 +166,7 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'log'> 
     return applied(removed)
   }
 
-  #record(event: Recorded, n: number, told: AlertEvent[]): Outcome {
+  #record(event: Recorded, n: number, told: AlertEvent[]): Judged {
     const { id, user, acceptedAt, occurredAt, payload } = event
     const { riskLevel } = payload
     const person = this.people.get(user) ?? newcomer(event, n)
@@ -221,9 +245,10 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'log'> 
 
   /** Takes what a user said, and that they cleared it, out of the log. Erasures and expiries stay: they decide what comes after them. */
   #forget(user: string): void {
-    this.#log.forEach(({ n, event }, i) => {
+    this.#log.forEach((entry, i) => {
+      const { event } = entry
       if (event?.user === user && (event.kind === 'recorded' || event.kind === 'cleared')) {
-        this.#log[i] = { n, event: null, outcome: 'erased', alertEvents: [] }
+        this.#log[i] = { ...entry, event: null, outcome: 'erased', alertEvents: [] }
       }
     })
   }
@@ -244,7 +269,7 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'log'> 
 const clean = (score: number | null): number | null => (score === null ? null : score + 0)
 
 /** An event as it is told again: minus zero is zero. */
-const settled = (event: Event): Event =>
+const asTold = (event: Event): Event =>
   event.kind === 'recorded' ? { ...event, payload: { ...event.payload, emotionScore: clean(event.payload.emotionScore) } } : event
 
 const newcomer = ({ acceptedAt, occurredAt }: Recorded, rev: number): Person => ({

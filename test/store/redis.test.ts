@@ -95,8 +95,8 @@ describe('refusals', () => {
   })
 
   test('a data set of a newer format is left alone', async () => {
-    await redis.hset('xinyi:meta', { format: 2, dataSetId: 'x', epoch: 'y', tombstoneKey: 'z' })
-    await expect(openRedisStore({ url: server.url })).rejects.toThrow(/format 2/)
+    await redis.hset('xinyi:meta', { format: 3, dataSetId: 'x', epoch: 'y', tombstoneKey: 'z' })
+    await expect(openRedisStore({ url: server.url })).rejects.toThrow(/format 3/)
   })
 
   test('a Redis that was emptied under a running store answers nothing and takes nothing', async () => {
@@ -104,7 +104,7 @@ describe('refusals', () => {
     const origin = new Origin()
     await store.append([origin.recorded()])
     await redis.flushall()
-    expect(await store.append([origin.recorded()])).toEqual([{ type: 'stale' }])
+    expect((await store.append([origin.recorded()])).outcomes).toEqual([{ type: 'stale' }])
     await expect(store.read([{ kind: 'overview' }], NOW)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
     expect((await store.status()).redis?.reachable).toBe(false)
     expect(await redis.dbsize()).toBe(0)
@@ -133,10 +133,11 @@ test('a batch of reads is one command at the server, and an append of many event
 
 test('whoever waits for the log to grow is woken by what another instance appends', async () => {
   const [one, other] = [await open(), await open()]
-  const grown = one.logGrown(0, new AbortController().signal)
+  const { settled: place } = await one.status()
+  const grown = one.logGrown(place, new AbortController().signal)
   await other.append([new Origin().recorded({ id: 'a', riskLevel: 'HIGH' })])
   await grown
-  expect(await one.log(0, 10)).toMatchObject([{ n: 1, event: { id: 'a' }, alertEvents: [{ kind: 'RAISED' }] }])
+  expect((await one.log(place, 10)).entries).toMatchObject([{ n: 1, event: { id: 'a' }, alertEvents: [{ kind: 'RAISED' }] }])
 })
 
 test('an append to a Redis that does not answer rejects within the command time-out', async () => {

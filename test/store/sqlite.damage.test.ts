@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { NOW, Origin } from '../helpers/events.ts'
-import { ALL, newPath, open, tamper } from './sqlite.files.ts'
+import { ALL, beginningOf, newPath, open, tamper } from './sqlite.files.ts'
 
 describe('bad data spoils nothing but itself', () => {
   /** No number of ours is so large; JavaScript can't even tell it from its neighbours. */
@@ -14,7 +14,9 @@ describe('bad data spoils nothing but itself', () => {
 
   /** What is read of the one user, their alert and topic. */
   async function seen(store: Store) {
-    const [user, { items }, userTopics, conversations, emotions, overview] = await store.read(
+    const {
+      answers: [user, { items }, userTopics, conversations, emotions, overview],
+    } = await store.read(
       [
         { kind: 'user', userId: 'u' },
         { kind: 'alerts', page: ALL },
@@ -84,9 +86,9 @@ describe('bad data spoils nothing but itself', () => {
     const before = await seen(store)
     expect(before.user).toEqual({ userId: 'u', ...healthy, ...now })
     expect(before).toMatchObject({ alerts: [{ userId: 'u' }], topics: [{ name: 'work' }], ids: ['ba', 'ba'], users: 1 })
-    expect(await store.log(0, 10)).toHaveLength(3)
+    expect((await store.log(await beginningOf(store), 10)).entries).toHaveLength(3)
 
-    expect(await store.append([next, next, again()])).toMatchObject([
+    expect((await store.append([next, next, again()])).outcomes).toMatchObject([
       { type: 'applied', n: 4, kept: true, alertId: before.alerts[0]?.id },
       { type: 'known' },
       { type: 'duplicate', n: 5 },
@@ -98,7 +100,7 @@ describe('bad data spoils nothing but itself', () => {
     expect(after).toMatchObject({ ids: ['cba', 'cba'], users: 1 })
 
     await store.sweep(NOW + 3)
-    expect(await store.append([origin.cleared('u', NOW + 3), origin.erased('u', NOW + 4)])).toMatchObject([
+    expect((await store.append([origin.cleared('u', NOW + 3), origin.erased('u', NOW + 4)])).outcomes).toMatchObject([
       { type: 'applied', removed: { conversations: 3, emotions: 3, topics: 1 } },
       { type: 'applied', removed: { alerts: 1 } },
     ])
@@ -113,7 +115,7 @@ describe('bad data spoils nothing but itself', () => {
   ])('%s: the next alert is raised beside what there is', async (sql, alerts) => {
     const { store, next } = await damaged(sql)
     expect((await seen(store)).user).toMatchObject(healthy)
-    expect(await store.append([next])).toMatchObject([{ type: 'applied', alertId: expect.any(String) }])
+    expect((await store.append([next])).outcomes).toMatchObject([{ type: 'applied', alertId: expect.any(String) }])
     const after = await seen(store)
     expect(after.user).toMatchObject(recorded)
     expect(after.alerts).toHaveLength(alerts)

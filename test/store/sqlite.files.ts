@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { onTestFinished } from 'vitest'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
-import type { Page, Store } from '../../src/store/store.ts'
+import type { Page, Place, Store } from '../../src/store/store.ts'
 import { NOW, Origin } from '../helpers/events.ts'
 import { tempDir } from '../helpers/temp.ts'
 
@@ -19,6 +19,9 @@ export async function open(path = newPath()): Promise<Store> {
   onTestFinished(() => store.close())
   return store
 }
+
+/** Before the first entry of the log. */
+export const beginningOf = async (store: Store): Promise<Place> => ({ epoch: (await store.status()).epoch, n: 0 })
 
 /** Changes a closed store's file behind its back. */
 export function tamper(path: string, sql: string): void {

@@ -94,6 +94,6 @@ describe('a file that can not be used is refused with a sentence', () => {
       await openSqliteStore({ path: ${JSON.stringify(path)} }).then(() => console.log('opened'), (error) => console.log(String(error)))`
     const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' })
     expect(stdout).toMatch(/StartError: .* is in use by another process/)
-    expect(await store.append([new Origin().recorded()])).toMatchObject([{ type: 'applied', n: 1 }])
+    expect((await store.append([new Origin().recorded()])).outcomes).toMatchObject([{ type: 'applied', n: 1 }])
   })
 })

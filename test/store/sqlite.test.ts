@@ -6,7 +6,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { MAX_CANDIDATES, type Page } from '../../src/store/store.ts'
 import { NOW, Origin } from '../helpers/events.ts'
 import { snapshot } from './contract/harness.ts'
-import { ALL, newPath, open, tamper, written } from './sqlite.files.ts'
+import { ALL, beginningOf, newPath, open, tamper, written } from './sqlite.files.ts'
 
 test('only its owner can read the file, and what SQLite puts beside it', async () => {
   const path = newPath()
@@ -28,7 +28,7 @@ test('a store that was closed and opened again answers as before, and is the sam
   await store.close()
   const again = await open(path)
   expect(await snapshot(again, NOW)).toEqual(before)
-  expect(await again.status()).toEqual(status)
+  expect(await again.status()).toEqual({ ...status, since: expect.any(Number) })
   expect(before.eachUser).toHaveLength(words.length)
   expect(before.eachUser.map(({ user, conversations }) => conversations.items[0]?.value.query === user?.userId)).toContain(true)
 })
@@ -38,13 +38,17 @@ test('texts with NUL are found by their whole length', async () => {
   const origin = new Origin()
   await store.append(['a', 'a\0', 'a\0b', 'a\0c', 'ab'].map((user) => origin.recorded({ user, id: `${user}\0`, query: `${user}\0 said` })))
   const found = async (search: string) => {
-    const [users] = await store.read([{ kind: 'users', order: 'USER_ID_ASC', filter: { search }, page: ALL }], NOW)
+    const {
+      answers: [users],
+    } = await store.read([{ kind: 'users', order: 'USER_ID_ASC', filter: { search }, page: ALL }], NOW)
     return users.items.map(({ value }) => value.userId)
   }
   expect(await found('a')).toEqual(['a', 'a\0', 'a\0b', 'a\0c', 'ab'])
   expect(await found('a\0')).toEqual(['a\0', 'a\0b', 'a\0c'])
   expect(await found('a\0b')).toEqual(['a\0b'])
-  const [conversation] = await store.read([{ kind: 'conversation', userId: 'a\0b', id: 'a\0b\0' }], NOW)
+  const {
+    answers: [conversation],
+  } = await store.read([{ kind: 'conversation', userId: 'a\0b', id: 'a\0b\0' }], NOW)
   expect(conversation).toMatchObject({ query: 'a\0b\0 said' })
 })
 
@@ -60,7 +64,9 @@ test('a row that can not be read spoils only itself', async () => {
      UPDATE policies SET limits = '[]'`,
   )
   const store = await open(path)
-  const [conversations, emotions, users, alerts] = await store.read(
+  const {
+    answers: [conversations, emotions, users, alerts],
+  } = await store.read(
     [
       { kind: 'conversations', userId: 'a', page: { limit: 1, take: 'last' } },
       { kind: 'emotions', userId: 'a', page: ALL },
@@ -76,7 +82,7 @@ test('a row that can not be read spoils only itself', async () => {
     ['a', 'query 1'],
     ['b', undefined],
   ])
-  expect((await store.log(0, 10)).map(({ n, event }) => [n, event?.kind])).toEqual([
+  expect((await store.log(await beginningOf(store), 10)).entries.map(({ n, event }) => [n, event?.kind])).toEqual([
     [1, 'policy'],
     [2, undefined],
     [3, 'recorded'],
@@ -85,7 +91,7 @@ test('a row that can not be read spoils only itself', async () => {
   expect(await store.policy()).toBeNull()
   const origin = new Origin()
   const later = ['a', 'b'].map((user) => origin.recorded({ user, riskLevel: 'HIGH', acceptedAt: NOW + 2 }))
-  expect(await store.append([...later, origin.cleared('a', NOW + 3), origin.erased('b', NOW + 3)])).toMatchObject([
+  expect((await store.append([...later, origin.cleared('a', NOW + 3), origin.erased('b', NOW + 3)])).outcomes).toMatchObject([
     { type: 'applied', kept: true },
     { type: 'applied', kept: true },
     { type: 'applied' },
@@ -99,7 +105,7 @@ test('a batch that can not be applied as a whole is not applied at all', async (
   const [good, bad] = [origin.recorded(), origin.recorded({ acceptedAt: Number.NaN, occurredAt: NOW })]
   await expect(store.append([good, bad])).rejects.toThrow()
   expect(await store.status()).toMatchObject({ n: 0 })
-  expect(await store.append([good])).toMatchObject([{ type: 'applied', n: 1 }])
+  expect((await store.append([good])).outcomes).toMatchObject([{ type: 'applied', n: 1 }])
 })
 
 test('what was erased is in no byte of the files, however often rows were moved about before', async () => {
@@ -173,13 +179,14 @@ test('a file that was moved away takes no more writes, which would be lost', asy
 
 test('a closed store takes nothing, answers nothing, and lets go of those who wait', async () => {
   const store = await open()
-  const waiting = store.logGrown(0, new AbortController().signal)
+  const beginning = await beginningOf(store)
+  const waiting = store.logGrown(beginning, new AbortController().signal)
   await store.close()
   await waiting
   const refusal = { code: 'STORE_UNAVAILABLE' }
   await expect(store.append([new Origin().recorded()])).rejects.toMatchObject(refusal)
   await expect(store.read([{ kind: 'overview' }], NOW)).rejects.toMatchObject(refusal)
-  await expect(store.logGrown(0, new AbortController().signal)).rejects.toMatchObject(refusal)
+  await expect(store.logGrown(beginning, new AbortController().signal)).rejects.toMatchObject(refusal)
   await store.close()
 })
 
@@ -193,9 +200,11 @@ test('a crash after an append loses nothing of it', async () => {
     process.kill(process.pid, 'SIGKILL')`
   expect(spawnSync(process.execPath, ['--input-type=module', '-e', script]).signal).toBe('SIGKILL')
   const store = await open(path)
-  const [user] = await store.read([{ kind: 'user', userId: 'u' }], NOW)
+  const {
+    answers: [user],
+  } = await store.read([{ kind: 'user', userId: 'u' }], NOW)
   expect(user).toMatchObject({ totalChats: 1 })
-  expect(await store.append([new Origin('crashed').recorded({ id: 'c' })])).toEqual([{ type: 'known', position: 1 }])
+  expect((await store.append([new Origin('crashed').recorded({ id: 'c' })])).outcomes).toEqual([{ type: 'known', position: 1 }])
 })
 
 test('a filter that no index narrows down ends a page early, and tells where to go on', async () => {
@@ -207,7 +216,9 @@ test('a filter that no index narrows down ends a page early, and tells where to 
   )
   for (let i = 0; i < count; i += 500) await store.append(events.slice(i, i + 500))
   const ask = async (page: Page) => {
-    const [users] = await store.read([{ kind: 'users', order: 'LAST_ACTIVE_DESC', filter: { hasOpenAlert: false }, page }], NOW)
+    const {
+      answers: [users],
+    } = await store.read([{ kind: 'users', order: 'LAST_ACTIVE_DESC', filter: { hasOpenAlert: false }, page }], NOW)
     return users
   }
   const first = await ask({ limit: 2, take: 'first' })

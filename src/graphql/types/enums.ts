@@ -1,4 +1,5 @@
 import type * as model from '../../model.ts'
+import type { Pin } from '../../store/store.ts'
 import { builder } from '../builder.ts'
 
 const described = <T extends string>(values: Record<T, string>) => {
@@ -69,10 +70,20 @@ export const StorageMode = builder.enumType('StorageMode', {
   }),
 })
 
+export const PINS = { SQLITE: 'sqlite', AUTO: 'auto' } as const satisfies Record<string, Pin>
+
+export const StoragePin = builder.enumType('StoragePin', {
+  description: 'Which store an operator wants to serve.',
+  values: described<keyof typeof PINS>({
+    SQLITE: 'SQLite, and no use of Redis, whether it answers or not.',
+    AUTO: 'Redis whenever it answers.',
+  }),
+})
+
 export const Durability = builder.enumType('Durability', {
   description: 'Which copies of a recording existed when it was answered.',
   values: described<model.Durability>({
-    BOTH: 'The journal on disk, and Redis.',
-    JOURNAL: 'One of them alone: the store that this instance is configured with, or its journal on disk while Redis is away.',
+    BOTH: 'The journal on the disk of this instance, and Redis.',
+    JOURNAL: 'SQLite on the disk of this instance alone: Redis is away, or not configured.',
   }),
 })

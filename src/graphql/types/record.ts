@@ -1,7 +1,7 @@
 import { badInput, XinyiError } from '../../errors.ts'
 import type { Recorded } from '../../services/recorder.ts'
 import { builder } from '../builder.ts'
-import { userOf } from '../context.ts'
+import { type GraphQLContext, userOf } from '../context.ts'
 import { Durability, RiskLevel } from './enums.ts'
 import { Conversation, RiskAlert, User } from './refs.ts'
 
@@ -79,6 +79,12 @@ function under(prefix: string, error: unknown): unknown {
   return new XinyiError(code, message, hint, { field: `${prefix}.${field}`, cause })
 }
 
+async function record(context: GraphQLContext, input: typeof RecordConversationInput.$inferInput): Promise<Recorded> {
+  const recorded = await context.services.recorder.record(input)
+  context.wrote(recorded.durability)
+  return recorded
+}
+
 const bytesOf = ({ userId, query, response }: typeof RecordConversationInput.$inferInput): number =>
   Buffer.byteLength(userId) + Buffer.byteLength(query) + Buffer.byteLength(response)
 
@@ -90,7 +96,7 @@ builder.mutationFields((t) => ({
     args: { input: t.arg({ type: RecordConversationInput, required: true, description: 'The exchange.' }) },
     resolve: async (_, { input }, context) => {
       try {
-        return await context.services.recorder.record(input)
+        return await record(context, input)
       } catch (error) {
         throw under('input', error)
       } finally {
@@ -112,7 +118,7 @@ builder.mutationFields((t) => ({
       }
       const records = input.map(async (item, index) => {
         try {
-          return await context.services.recorder.record(item)
+          return await record(context, item)
         } catch (error) {
           throw under(`input[${index}]`, error)
         }

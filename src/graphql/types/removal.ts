@@ -46,7 +46,9 @@ builder.mutationFields((t) => ({
     args: { userId: t.arg.string({ required: true, description: "The caller's own id of the person, 1 to 512 code points." }) },
     resolve: async (_, { userId }, context) => {
       try {
-        return { userId, ...(await context.services.history.clear(userId)) }
+        const { durability, ...cleared } = await context.services.history.clear(userId)
+        context.wrote(durability)
+        return { userId, ...cleared }
       } finally {
         context.renew()
       }
@@ -62,7 +64,9 @@ builder.mutationFields((t) => ({
     },
     resolve: async (_, { userId, reason }, context) => {
       try {
-        return { userId, removed: await context.services.history.erase(userId, reason) }
+        const { durability, removed } = await context.services.history.erase(userId, reason)
+        context.wrote(durability)
+        return { userId, removed }
       } finally {
         context.renew()
       }

@@ -1,7 +1,8 @@
+import { Repeater } from 'graphql-yoga'
 import type { Overview as Figures } from '../../model.ts'
-import type { StoreStatus } from '../../store/store.ts'
+import type { Store, StoreStatus } from '../../store/store.ts'
 import { builder } from '../builder.ts'
-import { StorageBackend, StorageMode } from './enums.ts'
+import { PINS, StorageBackend, StorageMode, StoragePin } from './enums.ts'
 
 const RedisStatus = builder.objectRef<NonNullable<StoreStatus['redis']>>('RedisStatus').implement({
   description: 'How Redis is doing.',
@@ -21,56 +22,36 @@ const RedisStatus = builder.objectRef<NonNullable<StoreStatus['redis']>>('RedisS
   }),
 })
 
-const Reconciliation = builder
-  .objectRef<{
-    startedAt: number
-    finishedAt: number | null
-    pushed: number
-    pulled: number
-    repaired: number
-    inAgreement: boolean | null
-  }>('Reconciliation')
-  .implement({
-    description: 'Bringing Redis and SQLite together again after they were apart.',
-    fields: (t) => ({
-      startedAt: t.expose('startedAt', { type: 'DateTime', description: 'When it began.' }),
-      finishedAt: t.expose('finishedAt', { type: 'DateTime', nullable: true, description: 'When it ended; null while it goes on.' }),
-      pushed: t.exposeInt('pushed', { description: 'Writes sent to Redis.' }),
-      pulled: t.exposeInt('pulled', { description: 'Users fetched from Redis.' }),
-      repaired: t.exposeInt('repaired', { description: 'Users found to differ and put right.' }),
-      inAgreement: t.exposeBoolean('inAgreement', {
-        nullable: true,
-        description: 'Whether both held the same at the end; null while that is not known.',
-      }),
+const Reconciliation = builder.objectRef<NonNullable<StoreStatus['reconciliation']>>('Reconciliation').implement({
+  description: 'Bringing Redis and SQLite together again after they were apart.',
+  fields: (t) => ({
+    startedAt: t.expose('startedAt', { type: 'DateTime', description: 'When it began.' }),
+    finishedAt: t.expose('finishedAt', { type: 'DateTime', nullable: true, description: 'When it ended; null while it goes on.' }),
+    pushed: t.exposeInt('pushed', { description: 'Writes sent to Redis.' }),
+    pulled: t.exposeInt('pulled', { description: 'Users fetched from Redis.' }),
+    repaired: t.exposeInt('repaired', { description: 'Users found to differ and put right.' }),
+    inAgreement: t.exposeBoolean('inAgreement', {
+      nullable: true,
+      description: 'Whether both held the same at the end; null while that is not known.',
     }),
-  })
+  }),
+})
 
-const StorageStatus = builder.objectRef<object>('StorageStatus').implement({
+const StorageStatus = builder.objectRef<StoreStatus>('StorageStatus').implement({
   description: 'Where the data is, and how its stores are doing.',
   fields: (t) => ({
-    backend: t.field({
-      type: StorageBackend,
-      description: 'Which store answers reads now.',
-      resolve: (_, _args, { services }) => services.store.backend,
+    backend: t.expose('backend', { type: StorageBackend, description: 'Which store answers reads now.' }),
+    mode: t.expose('mode', { type: StorageMode, description: 'How the stores work together now.' }),
+    since: t.expose('since', { type: 'DateTime', description: 'Since when it has been in this mode.' }),
+    pinned: t.exposeBoolean('pinned', { description: 'Whether `pinStorage` has moved it off Redis, so that it stays in FALLBACK.' }),
+    redis: t.expose('redis', { type: RedisStatus, nullable: true, description: 'How Redis is doing; null when EMBEDDED.' }),
+    pendingWrites: t.exposeInt('pendingWrites', {
+      description: 'Writes that were acknowledged and are not in Redis yet; 0 when EMBEDDED.',
     }),
-    mode: t.field({
-      type: StorageMode,
-      description: 'How the stores work together now.',
-      resolve: (_, _args, { services }) => (services.store.backend === 'REDIS' ? 'PRIMARY' : 'EMBEDDED'),
-    }),
-    since: t.field({ type: 'DateTime', description: 'Since when it has been in this mode.', resolve: (_, _args, { since }) => since }),
-    redis: t.field({
-      type: RedisStatus,
-      nullable: true,
-      description: 'How Redis is doing; null when EMBEDDED.',
-      resolve: async (_, _args, { services }) => (await services.store.status()).redis,
-    }),
-    pendingWrites: t.int({ description: 'Writes that were acknowledged and are not in Redis yet; 0 when EMBEDDED.', resolve: () => 0 }),
-    reconciliation: t.field({
+    reconciliation: t.expose('reconciliation', {
       type: Reconciliation,
       nullable: true,
       description: 'The latest time that the stores were brought together; null before the first.',
-      resolve: () => null,
     }),
   }),
 })
@@ -93,5 +74,54 @@ const Overview = builder.objectRef<Figures>('Overview').implement({
 
 builder.queryFields((t) => ({
   overview: t.field({ type: Overview, description: 'All users at a glance.', resolve: (_, _args, { load }) => load({ kind: 'overview' }) }),
-  storage: t.field({ type: StorageStatus, description: 'Where the data is, and how its stores are doing.', resolve: () => ({}) }),
+  storage: t.field({
+    type: StorageStatus,
+    description: 'Where the data is, and how its stores are doing.',
+    resolve: (_, _args, { services }) => services.store.status(),
+  }),
 }))
+
+builder.mutationField('pinStorage', (t) =>
+  t.field({
+    type: StorageStatus,
+    description:
+      'Moves this instance off Redis, for its maintenance, or lets it go back. Nobody notices but by `storage`; the answer is the status after it. BAD_USER_INPUT where SQLite is the only store.',
+    args: { to: t.arg({ type: StoragePin, required: true, description: 'Where to.' }) },
+    resolve: async (_, { to }, { services: { store } }) => {
+      await store.pin(PINS[to])
+      return store.status()
+    },
+  }),
+)
+
+/** The status now, and again whenever it has changed; several changes while nobody reads count as one. A failure is the last item. */
+const statuses = (store: Store) =>
+  new Repeater<StoreStatus | Error>(async (push, stop) => {
+    const left = new AbortController()
+    stop.then(() => left.abort())
+    try {
+      while (!left.signal.aborted) {
+        // Begun before the look at the present, so that no change falls between the two.
+        const changed = store.statusChanged(left.signal)
+        changed.catch(() => {})
+        await push(await store.status())
+        await changed
+      }
+    } catch (error) {
+      await push(error instanceof Error ? error : new Error('The status failed.', { cause: error }))
+    }
+    stop()
+  })
+
+builder.subscriptionField('storageStatus', (t) =>
+  t.field({
+    type: StorageStatus,
+    description:
+      'Where the data is, and how its stores are doing: first as it is, then at every change of mode, of Redis or of the reconciliation.',
+    subscribe: (_, _args, { services }) => statuses(services.store),
+    resolve: (status) => {
+      if (status instanceof Error) throw status
+      return status
+    },
+  }),
+)

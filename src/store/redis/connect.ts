@@ -1,112 +1,128 @@
-import { randomBytes, randomUUID } from 'node:crypto'
 import { Redis, type RedisOptions } from 'ioredis'
-import { z } from 'zod'
 import { StartError } from '../../errors.ts'
-import { runScript } from './script.ts'
+import { Fault, wordOf } from './faults.ts'
 
 const COMMAND_TIMEOUT_MS = 500
+
+type Options = RedisOptions & { replyMapping: 'legacy' }
 
 /** Nothing is queued while Redis is away and nothing is sent twice: measured, the defaults applied an INCR twice and left calls to a hung server unsettled. */
 const OPTIONS = {
   lazyConnect: true,
+  replyMapping: 'legacy',
   maxRetriesPerRequest: 0,
   enableOfflineQueue: false,
+  // A server that is still loading says so itself, to the first command.
+  enableReadyCheck: false,
   autoResendUnfulfilledCommands: false,
-  commandTimeout: COMMAND_TIMEOUT_MS,
-  socketTimeout: COMMAND_TIMEOUT_MS + 75,
   connectTimeout: 500,
   disconnectTimeout: 100,
-  retryStrategy: (times: number) => Math.min(50 * times, 500) + Math.random() * 50,
-} satisfies RedisOptions
+  // What comes after a connection that was lost may be another Redis, or another past: whoever uses it has to look first.
+  retryStrategy: () => null,
+} satisfies Options
 
-/** How long a wait for news blocks at most; its connection gives up a little later. */
-export const BLOCK_MS = 5_000
-
-/** A connection that waits for news: no command time-out, and a socket time-out longer than the wait. */
-export function waitingConnection(redis: Redis): Redis {
-  const waiting = redis.duplicate({ commandTimeout: undefined, socketTimeout: BLOCK_MS + 1_000, retryStrategy: null })
-  // Whoever waits learns of errors from the command that fails.
-  waiting.on('error', () => {})
-  return waiting
+/** Where Redis is: `url` is redis://…, rediss://… (TLS) or the path of a unix socket. With sentinels only its user, password and database count. */
+export interface RedisTarget {
+  url: string
+  sentinels?: readonly { host: string; port: number }[]
+  sentinelName?: string
+  sentinelPassword?: string
 }
-
-export interface DataSet {
-  id: string
-  epoch: string
-  tombstoneKey: string
-}
-
-const identity = z.tuple([z.string(), z.string(), z.string(), z.string()])
 
 /** Where a Redis is, without its password. */
-export function placeOf(url: string): string {
+export function placeOf({ url, sentinels, sentinelName }: RedisTarget): string {
+  if (sentinels) return `${sentinelName ?? 'mymaster'} of the sentinels ${sentinels.map(({ host, port }) => `${host}:${port}`).join(', ')}`
   if (url.startsWith('/')) return url
   const { protocol, hostname, port, pathname } = new URL(url)
   return `${protocol}//${hostname}:${port || 6379}${pathname.length > 1 ? pathname : ''}`
 }
 
-/** The predecessor keeps its users under user:*; a Redis with such keys and no data-set id is somebody else's. */
-async function holdsForeignUsers(redis: Redis): Promise<boolean> {
-  let cursor = '0'
-  do {
-    const [next, keys] = await redis.scan(cursor, 'MATCH', 'user:*', 'COUNT', 1000)
-    if (keys.length > 0) return true
-    cursor = next
-  } while (cursor !== '0')
-  return false
-}
-
-async function dataSetOf(redis: Redis, place: string): Promise<DataSet> {
-  if (/^cluster_enabled:1/m.test(await redis.info('cluster'))) {
-    throw new StartError(`Redis at ${place} is a cluster node, and a data set needs a single server: point REDIS_URL at one.`)
-  }
-  if ((await redis.exists('xinyi:meta')) === 0 && (await holdsForeignUsers(redis))) {
-    throw new StartError(
-      `Redis at ${place} holds user:* keys but no data-set id, so they belong to another program (perhaps to the predecessor): ` +
-        'nothing was changed. Point REDIS_URL at an empty Redis or at another database number, such as redis://localhost:6379/1.',
-    )
-  }
-  const fresh = { dataSetId: randomUUID(), epoch: randomUUID(), tombstoneKey: randomBytes(32).toString('hex') }
-  const found = identity.safeParse(await runScript(redis, 'open', fresh))
-  if (!found.success)
-    throw new StartError(`Redis at ${place}: xinyi:meta is damaged, so the data set can't be told. Restore it from a backup.`)
-  const [format, id, epoch, tombstoneKey] = found.data
-  if (format !== '1')
-    throw new StartError(`Redis at ${place} holds a data set of format ${format}, this version reads format 1: use a newer version.`)
-  return { id, epoch, tombstoneKey }
-}
-
-/** Connects, and does something first; what fails on the way is a StartError that says where. */
-async function connecting<T>(url: string, begin: (redis: Redis, place: string) => Promise<T>): Promise<{ redis: Redis; begun: T }> {
-  const place = placeOf(url)
-  const redis = new Redis(url, OPTIONS)
-  let lastError: string | undefined
-  redis.on('error', (error: Error) => {
-    lastError = error.message
+function clientFor({ url, sentinels, sentinelName, sentinelPassword }: RedisTarget, options: Options): Redis {
+  if (!sentinels) return new Redis(url, options)
+  const tls = url.startsWith('rediss:')
+  return new Redis(url, {
+    ...options,
+    sentinels: sentinels.map((sentinel) => ({ ...sentinel })),
+    name: sentinelName ?? 'mymaster',
+    role: 'master',
+    ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
+    enableTLSForSentinelMode: tls,
+    sentinelRetryStrategy: () => null,
+    sentinelCommandTimeout: COMMAND_TIMEOUT_MS,
   })
+}
+
+async function begin(redis: Redis, signal?: AbortSignal): Promise<Redis> {
+  let lastError: unknown
+  redis.on('error', (error: unknown) => {
+    lastError ??= error
+  })
+  const stop = () => redis.disconnect()
+  signal?.addEventListener('abort', stop)
   try {
+    signal?.throwIfAborted()
     await redis.connect()
-    return { redis, begun: await begin(redis, place) }
+    // What went wrong on the way (a password that is refused) is told only so.
+    if (lastError) throw lastError
+    return redis
   } catch (error) {
     redis.disconnect()
-    if (error instanceof StartError) throw error
-    const said = lastError ?? (error instanceof Error ? error.message : 'no answer')
+    throw new Fault(signal?.aborted ? 'aborted' : wordOf(lastError ?? error))
+  } finally {
+    signal?.removeEventListener('abort', stop)
+  }
+}
+
+/** One connection, ready; never reconnects by itself. Rejects with a Fault. With sentinels they are asked for the master each time. */
+export const connectRedis = (target: RedisTarget, signal?: AbortSignal): Promise<Redis> =>
+  begin(clientFor(target, { ...OPTIONS, commandTimeout: COMMAND_TIMEOUT_MS, socketTimeout: COMMAND_TIMEOUT_MS + 75 }), signal)
+
+/** How long a wait for news blocks at most; its connection gives up a little later. */
+export const BLOCK_MS = 5_000
+
+/** A connection that waits for news: no command time-out, and a socket time-out longer than the wait. */
+export const connectWaiting = (target: RedisTarget, signal?: AbortSignal): Promise<Redis> =>
+  begin(clientFor(target, { ...OPTIONS, socketTimeout: BLOCK_MS + 1_000 }), signal)
+
+/** Connects for someone who starts: what fails is a StartError that says where, and what to do. */
+export async function connectToStart(target: RedisTarget): Promise<Redis> {
+  try {
+    return await connectRedis(target)
+  } catch (error) {
+    const word = wordOf(error)
     throw new StartError(
-      `Redis at ${place} can't be used (${said.startsWith('Unknown RESP') ? 'what answers there is not Redis' : said}). ` +
+      `Redis at ${placeOf(target)} can't be used (${word === 'not Redis' ? 'what answers there is not Redis' : word}). ` +
         'Start redis-server there, set REDIS_URL (or REDIS_HOST and REDIS_PORT), or use MEMORY_STORAGE_BACKEND=sqlite.',
     )
   }
 }
 
-/** Connects and makes sure that the data set is ours. Rejects with StartError. */
-export async function connect(url: string): Promise<{ redis: Redis; dataSet: DataSet }> {
-  const { redis, begun } = await connecting(url, dataSetOf)
-  return { redis, dataSet: begun }
+/** Whether a data set of ours is there; false where Redis can't be reached. Changes nothing. */
+export async function redisHoldsData(target: RedisTarget): Promise<boolean> {
+  try {
+    const redis = await connectRedis(target)
+    return await redis
+      .exists('xinyi:meta')
+      .then(
+        (count) => count === 1,
+        () => false,
+      )
+      .finally(() => redis.disconnect())
+  } catch {
+    return false
+  }
 }
 
-/** Whether a data set of ours is there already; changes nothing. Rejects with StartError. */
-export async function redisHoldsData(url: string): Promise<boolean> {
-  const { redis, begun } = await connecting(url, (client) => client.exists('xinyi:meta'))
-  redis.disconnect()
-  return begun === 1
+/** Whether Redis answers a new connection within so much time. */
+export async function answersWithin(target: RedisTarget, patienceMs: number): Promise<boolean> {
+  const late = AbortSignal.timeout(patienceMs)
+  try {
+    const redis = await connectRedis(target, late)
+    const stop = () => redis.disconnect()
+    late.addEventListener('abort', stop)
+    await redis.ping().finally(stop)
+    return !late.aborted
+  } catch {
+    return false
+  }
 }

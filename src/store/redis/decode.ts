@@ -15,15 +15,15 @@ import {
 
 /** JSON and hashes as the scripts keep them, to the model; null for what can't be read. */
 
-const rank = z
+export const rank = z
   .number()
   .int()
   .min(0)
   .max(4)
   .transform((index): RiskLevel => RISK_LEVELS[index] ?? 'UNKNOWN')
-const time = z.number().int()
+export const time = z.number().int()
 
-const recordSchema = z.object({
+export const recordSchema = z.object({
   created: time,
   active: time.optional(),
   chats: z.number().int(),
@@ -51,7 +51,11 @@ const alertEventSchema = z.object({
   kind: z.enum(ALERT_EVENT_KINDS),
   at: time,
   level: z.enum(RISK_LEVELS),
+  actor: z.string().nullable().default(null),
+  note: z.string().nullable().default(null),
 })
+
+const triggerSchema = z.object({ at: time, rank, query: z.string(), response: z.string() })
 
 const count = z.coerce.number().int()
 const alertSchema = z.object({
@@ -110,13 +114,9 @@ export function decodeTally(name: string, text: string): UserTopic | null {
   return times === undefined ? null : { name, count: Number(times), firstSeenAt: Number(first), lastSeenAt: Number(last) }
 }
 
-export function decodeAlertEvent(text: string): AlertEvent | null {
-  const found = parse(alertEventSchema, text)
-  return found && { ...found, actor: null, note: null }
-}
+export const decodeAlertEvent = (text: string): AlertEvent | null => parse(alertEventSchema, text)
 
-export const decodeAlertEvents = (text: string): AlertEvent[] =>
-  (parse(z.array(alertEventSchema), text) ?? []).map((event) => ({ ...event, actor: null, note: null }))
+export const decodeAlertEvents = (text: string): AlertEvent[] => parse(z.array(alertEventSchema), text) ?? []
 
 /** [field, value, field, value …] as pairs. */
 export function pairs<T>(flat: readonly T[]): [T, T][] {
@@ -130,7 +130,7 @@ export function decodeAlert(id: string, fields: readonly string[]): RiskAlert | 
   const found = alertSchema.safeParse(Object.fromEntries(pairs(fields))).data
   if (!found) return null
   const { user, raised, seen, conversation, trigger, ...rest } = found
-  const exchange = trigger === undefined ? null : decodeConversation(user, trigger)
+  const exchange = trigger === undefined ? null : parse(triggerSchema, trigger)
   return {
     ...rest,
     id,
@@ -138,11 +138,6 @@ export function decodeAlert(id: string, fields: readonly string[]): RiskAlert | 
     raisedAt: raised,
     lastSeenAt: seen,
     conversationId: conversation,
-    trigger: exchange && {
-      occurredAt: exchange.occurredAt,
-      query: exchange.query,
-      response: exchange.response,
-      riskLevel: exchange.riskLevel,
-    },
+    trigger: exchange && { occurredAt: exchange.at, query: exchange.query, response: exchange.response, riskLevel: exchange.rank },
   }
 }

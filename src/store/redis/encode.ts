@@ -1,23 +1,25 @@
-import { createHmac } from 'node:crypto'
 import { naiveTime } from '../../local-time.ts'
-import { type RiskLevel, riskRank } from '../../model.ts'
+import { type Conversation, type EmotionPoint, type RiskLevel, riskRank } from '../../model.ts'
+import { markOf as markUnder } from '../rules.ts'
 import type { Event, ReadRequest } from '../store.ts'
 
 /** The predecessor knows three levels; its readers see IMMINENT as high and UNKNOWN as unknown. */
 const legacyRisk = (level: RiskLevel): string => (level === 'IMMINENT' ? 'high' : level.toLowerCase())
 
-/** A user's name among the erased: tells whether a given user is one of them, but not who they were. */
-export const markOf = (tombstoneKey: string, userId: string): string => createHmac('sha256', tombstoneKey).update(userId).digest('hex')
+/** The mark of a user under a key as Redis keeps it: hex. */
+export const markOf = (tombstoneKey: string, userId: string): string => markUnder(Buffer.from(tombstoneKey, 'hex'), userId)
 
-/** What every element begins with: the scripts find its place by it, without decoding the rest (lists.lua). */
-const head = (event: Event & { kind: 'recorded' }) => ({ at: event.occurredAt, rank: riskRank(event.payload.riskLevel), id: event.id })
-
-/** An element of a list of conversations: our fields around the predecessor's. */
-function conversationElement(event: Event & { kind: 'recorded' }, timeZone: string): string {
-  const { query, response, riskLevel, emotionScore, references, topics } = event.payload
+/**
+ * An element of a list of conversations: our fields around the predecessor's, and first of all those by which the scripts find its
+ * place without decoding the rest (lists.lua). What only the log keeps has no naive time.
+ */
+export function conversationElement(conversation: Omit<Conversation, 'userId'>, localTime?: string): string {
+  const { id, occurredAt, query, response, riskLevel, emotionScore, references, topics } = conversation
   return JSON.stringify({
-    ...head(event),
-    timestamp: naiveTime(event.occurredAt, timeZone),
+    at: occurredAt,
+    rank: riskRank(riskLevel),
+    id,
+    timestamp: localTime,
     query,
     response,
     risk_level: legacyRisk(riskLevel),
@@ -28,24 +30,19 @@ function conversationElement(event: Event & { kind: 'recorded' }, timeZone: stri
 }
 
 /** An element of a list of emotion points. */
-function pointElement(event: Event & { kind: 'recorded' }, timeZone: string): string {
-  const { riskLevel, emotionScore } = event.payload
-  return JSON.stringify({
-    ...head(event),
-    timestamp: naiveTime(event.occurredAt, timeZone),
-    score: emotionScore,
-    risk: legacyRisk(riskLevel),
-  })
+export function pointElement({ id, occurredAt, riskLevel, score }: Omit<EmotionPoint, 'userId'>, localTime: string): string {
+  return JSON.stringify({ at: occurredAt, rank: riskRank(riskLevel), id, timestamp: localTime, score, risk: legacyRisk(riskLevel) })
 }
 
-function bodyOf(event: Event, timeZone: string): string {
-  if (event.kind === 'recorded') return conversationElement(event, timeZone)
+/** What the log keeps of an event besides its numbers. */
+export function bodyOf(event: Event, localTime?: string): string {
+  if (event.kind === 'recorded') return conversationElement({ id: event.id, occurredAt: event.occurredAt, ...event.payload }, localTime)
   if (event.kind === 'policy') return JSON.stringify(event.payload.limits)
   return JSON.stringify(event.payload)
 }
 
-/** An event as append.lua takes it; what the predecessor reads has its times in `timeZone`. */
-export function encodeEvent(event: Event, tombstoneKey: string, timeZone: string): object {
+/** An event as append.lua takes it, and the two texts that go beside it; what the predecessor reads has its times in `timeZone`. */
+export function encodeEvent(event: Event, tombstoneKey: string, timeZone: string): { event: object; texts: [body: string, point: string] } {
   const common = {
     id: event.id,
     user: event.user,
@@ -55,16 +52,14 @@ export function encodeEvent(event: Event, tombstoneKey: string, timeZone: string
     origin: event.origin,
     seq: event.seq,
     mark: markOf(tombstoneKey, event.user),
-    body: bodyOf(event, timeZone),
   }
-  if (event.kind !== 'recorded') return common
+  if (event.kind !== 'recorded') return { event: common, texts: [bodyOf(event), ''] }
+  const localTime = naiveTime(event.occurredAt, timeZone)
+  const { riskLevel, emotionScore: score, fingerprint, topics } = event.payload
+  const { id, occurredAt } = event
   return {
-    ...common,
-    risk: riskRank(event.payload.riskLevel),
-    fingerprint: event.payload.fingerprint,
-    point: pointElement(event, timeZone),
-    topics: event.payload.topics,
-    localTime: naiveTime(event.occurredAt, timeZone),
+    event: { ...common, risk: riskRank(riskLevel), fingerprint, topics, localTime },
+    texts: [bodyOf(event, localTime), pointElement({ id, occurredAt, riskLevel, score }, localTime)],
   }
 }
 

@@ -10,6 +10,7 @@ export function decodeOutcome(kind: Event['kind'], reply: unknown): Outcome {
   const [type, ...rest] = z.tuple([z.string()]).rest(z.unknown()).parse(reply)
   switch (type) {
     case 'stale':
+    case 'damaged':
       return { type }
     case 'known':
     case 'gap':
@@ -17,6 +18,7 @@ export function decodeOutcome(kind: Event['kind'], reply: unknown): Outcome {
     case 'dead':
       return { type, n: n.parse(rest[0]), erasedAt: n.parse(rest[1]) }
     case 'conflict':
+    case 'erased':
       return { type, n: n.parse(rest[0]) }
     case 'duplicate':
       return { type, n: n.parse(rest[0]), alertId: text.parse(rest[1]) || null }
@@ -38,14 +40,16 @@ function applied(kind: Event['kind'], rest: readonly unknown[]): Outcome {
 const entrySchema = z.object({
   origin: text,
   seq: z.coerce.number(),
+  /** Entries of format 1 have none. */
+  chain: text.default(''),
   id: text,
   user: text,
-  kind: z.enum(['recorded', 'cleared', 'erased', 'expired', 'policy']),
+  kind: z.enum(['recorded', 'cleared', 'erased', 'expired', 'policy', 'void']),
   at: z.coerce.number(),
   occurred: z.coerce.number(),
   fingerprint: text,
   body: text,
-  outcome: z.enum(['applied', 'duplicate', 'conflict', 'dead']),
+  outcome: z.enum(['applied', 'duplicate', 'conflict', 'dead', 'erased']),
   alerts: text,
 })
 type Entry = z.infer<typeof entrySchema>
@@ -72,20 +76,35 @@ function eventOf(entry: Entry): Event | null {
       const payload = parse(reasonSchema, body)
       return payload && { ...common, kind, payload }
     }
+    case 'void':
+      return null
     default:
       return { ...common, kind, payload: {} }
   }
 }
 
-/** The entries from `after` + 1 to `last`. An index that the stream lacks was erased, and so counts one that can't be read: it must not hold up those behind it. */
-export function decodeEntries(after: number, last: number, reply: unknown): LogEntry[] {
-  const rows = z.array(z.tuple([text, z.array(text)])).parse(reply)
+/** What is left of an entry that was deleted. */
+function decodeHole(hole: string): { origin: string; seq: number; chain: string } | null {
+  const [, origin, seq, chain] = /^(.*) (\d+) ([0-9a-f]*)$/s.exec(hole) ?? []
+  return origin === undefined || chain === undefined ? null : { origin, seq: Number(seq), chain }
+}
+
+const rowsSchema = z.array(z.tuple([text, z.array(text)]))
+const holesSchema = z.array(z.union([n, text]))
+
+/** The entries after `from` up to `to`. An index whose entry can't be read counts as one that was erased: it must not hold up those behind it. */
+export function decodeEntries(from: number, to: number, rows: unknown, holes: unknown): LogEntry[] {
   const found = new Map(
-    rows.map(([id, fields]) => [Number(id.split('-')[0]), entrySchema.safeParse(Object.fromEntries(pairs(fields))).data]),
+    rowsSchema.parse(rows).map(([id, fields]) => [Number(id.split('-')[0]), entrySchema.safeParse(Object.fromEntries(pairs(fields))).data]),
   )
-  return Array.from({ length: last - after }, (_, i) => after + 1 + i).map((index) => {
+  const left = new Map(pairs(holesSchema.parse(holes)).map(([index, hole]) => [Number(index), decodeHole(String(hole))]))
+  return Array.from({ length: to - from }, (_, i) => from + 1 + i).map((index): LogEntry => {
     const entry = found.get(index)
-    if (!entry) return { n: index, event: null, outcome: 'erased', alertEvents: [] }
-    return { n: index, event: eventOf(entry), outcome: entry.outcome, alertEvents: decodeAlertEvents(entry.alerts) }
+    if (!entry) {
+      const place = left.get(index) ?? { origin: '', seq: 0, chain: '' }
+      return { n: index, ...place, settled: true, event: null, outcome: 'erased', alertEvents: [] }
+    }
+    const { origin, seq, chain, outcome } = entry
+    return { n: index, origin, seq, chain, settled: true, event: eventOf(entry), outcome, alertEvents: decodeAlertEvents(entry.alerts) }
   })
 }

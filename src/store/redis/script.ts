@@ -5,11 +5,28 @@ import type { Redis } from 'ioredis'
 /** The files that make up each script, in order: libraries first, its own file last. */
 const PARTS = {
   open: ['keys', 'open'],
+  upgrade: ['keys', 'upgrade'],
   append: ['keys', 'heal', 'lists', 'users', 'alerts', 'recorded', 'removal', 'append'],
   read: ['keys', 'lists', 'users', 'pages', 'read'],
   log: ['keys', 'log'],
+  chains: ['keys', 'chains'],
+  head: ['keys', 'head'],
+  policy: ['keys', 'policy'],
+  positions: ['keys', 'positions'],
+  fork: ['keys', 'fork'],
+  raise: ['keys', 'heal', 'raise'],
+  copies: ['keys', 'lists', 'users', 'copies'],
+  restore: ['keys', 'heal', 'lists', 'users', 'removal', 'put', 'restore'],
+  release: ['keys', 'release'],
+  begin: ['keys', 'begin'],
+  wipe: ['keys', 'lease', 'wipe'],
+  seedusers: ['keys', 'heal', 'lists', 'users', 'removal', 'put', 'lease', 'seedusers'],
+  seedlog: ['keys', 'lease', 'seedlog'],
+  seedhead: ['keys', 'lease', 'seedhead'],
+  finish: ['keys', 'lease', 'finish'],
   trim: ['keys', 'trim'],
-  sweep: ['keys', 'heal', 'lists', 'users', 'sweep'],
+  sweep: ['keys', 'heal', 'lists', 'users', 'index', 'sweep'],
+  reindex: ['keys', 'heal', 'lists', 'users', 'index', 'reindex'],
 } as const
 
 export type ScriptName = keyof typeof PARTS
@@ -23,15 +40,15 @@ const scripts = Object.fromEntries(
   }),
 )
 
-/** Runs a script with one JSON argument: one round trip, two when the server does not know the script yet. */
-export async function runScript(redis: Redis, name: ScriptName, argument: object): Promise<unknown> {
+/** Runs a script with one JSON argument and texts that need no reading: one round trip, two when the server does not know the script yet. */
+export async function runScript(redis: Redis, name: ScriptName, argument: object, texts: readonly string[] = []): Promise<unknown> {
   const script = scripts[name]
   if (!script) throw new Error(`no script ${name}`)
   const json = JSON.stringify(argument)
   try {
-    return await redis.evalsha(script.sha, 0, json)
+    return await redis.evalsha(script.sha, 0, json, ...texts)
   } catch (error) {
     if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
-    return await redis.eval(script.text, 0, json)
+    return await redis.eval(script.text, 0, json, ...texts)
   }
 }

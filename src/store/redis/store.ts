@@ -1,194 +1,287 @@
+import { randomBytes, randomUUID } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import { z } from 'zod'
-import { cursorExpired, storeUnavailable, XinyiError } from '../../errors.ts'
+import { badInput, cursorExpired, StartError } from '../../errors.ts'
 import type { RetentionLimits } from '../../model.ts'
-import { LOG_RETENTION_MS } from '../rules.ts'
-import {
-  type Answers,
-  type Event,
-  type LogEntry,
-  MAX_CANDIDATES,
-  type Outcome,
-  type ReadKind,
-  type ReadRequest,
-  type Store,
-  type StoreStatus,
-  type SweepReport,
+import type { Fork, Head, Identity, UserCopy } from '../copy.ts'
+import type {
+  Answers,
+  Appended,
+  Event,
+  LogPage,
+  Pin,
+  Place,
+  Reading,
+  ReadKind,
+  ReadRequest,
+  Store,
+  StoreStatus,
+  SweepReport,
 } from '../store.ts'
-import { BLOCK_MS, connect, type DataSet, waitingConnection } from './connect.ts'
-import { parse } from './decode.ts'
-import { encodeEvent, encodeRequest } from './encode.ts'
-import { decodeEntries, decodeOutcome, limitsSchema } from './log.ts'
+import { MAX_CANDIDATES } from '../store.ts'
+import { answersWithin, connectToStart, placeOf, type RedisTarget } from './connect.ts'
+import { type Asked, type Copied, readCopies } from './copies.ts'
+import { encodeEvent, encodeRequest, markOf } from './encode.ts'
+import { DamagedUsers, Fault, fenced, unavailable, withoutText, wordOf } from './faults.ts'
+import { Growth } from './growth.ts'
+import { decodeHead, decodePolicy, decodePositions } from './head.ts'
+import { createDataSet, inspect } from './inspect.ts'
+import { decodeEntries, decodeOutcome } from './log.ts'
+import { putTexts } from './put.ts'
 import { DECODERS } from './reads.ts'
 import { runScript, type ScriptName } from './script.ts'
-
-const USERS_PER_SWEEP_STEP = 100
+import { statusOf } from './status.ts'
+import { sweep } from './sweep.ts'
 
 /**
- * A store in Redis. `url` is redis://… or the path of a unix socket; `localTimeZone` is the zone of the naive times that are
- * written for the predecessor. Rejects with StartError when Redis can't be reached or is not ours.
+ * A store in Redis. `url` is redis://…, rediss://… or the path of a unix socket; `localTimeZone` is the zone of the naive times
+ * that are written for the predecessor. Rejects with StartError when Redis can't be reached or is not ours.
  */
-export async function openRedisStore(options: { url: string; localTimeZone?: string }): Promise<Store> {
-  const { redis, dataSet } = await connect(options.url)
-  return new RedisStore(redis, dataSet, options.localTimeZone ?? 'Asia/Shanghai')
+export async function openRedisStore({
+  localTimeZone = 'Asia/Shanghai',
+  ...target
+}: RedisTarget & { localTimeZone?: string }): Promise<RedisStore> {
+  const redis = await connectToStart(target)
+  try {
+    let found = await inspect(redis)
+    if (found.state === 'empty') {
+      await createDataSet(redis, { dataSetId: randomUUID(), epoch: randomUUID(), tombstoneKey: randomBytes(32).toString('hex') })
+      found = await inspect(redis)
+    }
+    if (found.state === 'ready') return new RedisStore(redis, found.identity, { localTimeZone, target })
+    const sentence =
+      found.state === 'foreign' ? found.sentence : 'Redis is being filled by another instance: start again when that is done.'
+    throw new StartError(`${sentence} (${placeOf(target)})`)
+  } catch (error) {
+    redis.disconnect()
+    if (error instanceof StartError) throw error
+    throw new StartError(`Redis at ${placeOf(target)} can't be used (${wordOf(error)}). Mend that, or use MEMORY_STORAGE_BACKEND=sqlite.`)
+  }
 }
 
-class RedisStore implements Store {
+const USERS_PER_STEP = 100
+
+/** What must hold for an answer of reads to count: the position of an origin is at least so. */
+export type Fence = readonly { origin: string; seq: number }[]
+
+/** A data set in Redis, over one connection. When that is lost, so is this store: whatever is there afterwards has to be looked at first. */
+export class RedisStore implements Store {
   readonly backend = 'REDIS'
+  readonly pendingWrites = 0
+  /** Resolves with a word or two when the connection is lost, or closed. */
+  readonly lost: Promise<string>
   readonly #redis: Redis
-  readonly #dataSet: DataSet
   readonly #timeZone: string
-  /** A connection that waits can do nothing else: those that are free, and those that wait now. */
-  readonly #waiting: Redis[] = []
-  readonly #blocked = new Set<Redis>()
+  readonly #target: RedisTarget
+  readonly #growth: Growth
+  readonly #since = Date.now()
+  #identity: Identity
   #lastError: string | null = null
+  #closed = false
 
-  constructor(redis: Redis, dataSet: DataSet, timeZone: string) {
+  constructor(redis: Redis, identity: Identity, { localTimeZone, target }: { localTimeZone: string; target: RedisTarget }) {
     this.#redis = redis
-    this.#dataSet = dataSet
-    this.#timeZone = timeZone
-    redis.on('error', (error: Error) => {
-      this.#lastError = describeError(error)
+    this.#identity = identity
+    this.#timeZone = localTimeZone
+    this.#target = target
+    this.#growth = new Growth(target)
+    redis.on('error', (error: unknown) => {
+      this.#lastError = wordOf(error)
     })
+    const lost = Promise.withResolvers<string>()
+    this.lost = lost.promise
+    const lose = () => lost.resolve(this.#closed ? 'closed' : (this.#lastError ?? 'connection lost'))
+    redis.once('close', lose)
+    redis.once('end', lose)
+    if (redis.status !== 'ready') lose()
   }
 
-  async append(events: readonly Event[]): Promise<Outcome[]> {
-    if (events.length === 0) return []
-    const encoded = events.map((event) => encodeEvent(event, this.#dataSet.tombstoneKey, this.#timeZone))
-    const replies = z.array(z.unknown()).parse(await this.#run('append', { events: encoded }))
-    return events.map((event, i) => decodeOutcome(event.kind, replies[i]))
+  get epoch(): string {
+    return this.#identity.epoch
   }
 
-  async read<const R extends readonly ReadRequest[]>(requests: R, now: number): Promise<Answers<R>> {
-    const answers = await this.#ask(requests, now, false)
+  async append(events: readonly Event[]): Promise<Appended> {
+    if (events.length === 0) return { outcomes: [], durability: 'JOURNAL' }
+    const encoded = events.map((event) => encodeEvent(event, this.#identity.tombstoneKey, this.#timeZone))
+    const texts = encoded.flatMap((each) => each.texts)
+    const replies = z.array(z.unknown()).parse(await this.#run('append', { events: encoded.map(({ event }) => event) }, texts))
+    // Redis alone may lose what it has not written to its disk yet.
+    return { outcomes: events.map((event, i) => decodeOutcome(event.kind, replies[i])), durability: 'JOURNAL' }
+  }
+
+  async read<const R extends readonly ReadRequest[]>(requests: R, now: number, fence: Fence = []): Promise<Reading<R>> {
+    const ask = (some: readonly ReadRequest[], checked: boolean) =>
+      this.#indexed((mended) => this.#ask(some, { now, fence, checked, mended }))
+    const answers = await ask(requests, false)
     const again = requests.filter((_, i) => answers[i] === undefined)
-    const checked = again.length > 0 ? await this.#ask(again, now, true) : []
+    const checked = again.length > 0 ? await ask(again, true) : []
     // The answers are those of the requests, one by one; the type system can't follow a map over a tuple.
-    return answers.map((answer) => (answer === undefined ? checked.shift() : answer)) as Answers<R>
+    return { answers: answers.map((answer) => (answer === undefined ? checked.shift() : answer)) as Answers<R>, served: 'REDIS' }
   }
 
-  async #ask(requests: readonly ReadRequest[], now: number, checked: boolean): Promise<unknown[]> {
-    const batch = { now, candidates: MAX_CANDIDATES, requests: requests.map((request) => encodeRequest(request, checked)) }
-    const [state, ...replies] = z.array(z.unknown()).parse(await this.#run('read', batch))
-    if (state !== 'ok') throw storeUnavailable(faultOf('STALE'))
+  /** Null where an index is lost. */
+  async #ask(
+    requests: readonly ReadRequest[],
+    { now, fence, checked, mended }: { now: number; fence: Fence; checked: boolean; mended: boolean },
+  ): Promise<unknown[] | null> {
+    const reply = await this.#run('read', {
+      now,
+      candidates: MAX_CANDIDATES,
+      fence: fence.map(({ origin, seq }) => [origin, seq]),
+      mended,
+      requests: requests.map((request) => encodeRequest(request, checked)),
+    })
+    const [state, ...replies] = z.array(z.unknown()).parse(reply)
+    if (state === 'unindexed') return null
+    if (state === 'damaged') throw unavailable(new DamagedUsers(z.array(z.string()).parse(replies)))
+    if (state === 'behind') throw unavailable(new Fault('BEHIND'))
+    fenced(state)
     return requests.map((request, i) => decodeAs(request.kind, request, replies[i], checked))
   }
 
-  async policy(): Promise<RetentionLimits | null> {
-    const text = await this.#try(() => this.#redis.lindex('xinyi:policies', -1))
-    return text === null ? null : (parse(z.object({ limits: limitsSchema }), text)?.limits ?? null)
-  }
-
-  async log(after: number, limit: number): Promise<LogEntry[]> {
-    const [state, last, entries] = z
-      .tuple([z.string()])
-      .rest(z.unknown())
-      .parse(await this.#run('log', { after, limit }))
-    if (state === 'expired') throw cursorExpired()
-    if (state !== 'ok') throw storeUnavailable(faultOf('STALE'))
-    return decodeEntries(after, z.number().parse(last), entries)
-  }
-
-  async logGrown(after: number, signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return
-    const free = this.#waiting.pop()
-    const waiting = free?.status === 'ready' ? free : waitingConnection(this.#redis)
-    const stop = () => waiting.disconnect()
-    signal.addEventListener('abort', stop)
-    this.#blocked.add(waiting)
-    try {
-      if (waiting.status === 'wait') await waiting.connect()
-      while (!signal.aborted) {
-        const [epoch, n] = await waiting.hmget('xinyi:meta', 'epoch', 'n')
-        if (epoch !== this.#dataSet.epoch) throw faultOf('STALE')
-        if (Number(n) < after) throw cursorExpired()
-        if (await waiting.xread('COUNT', 1, 'BLOCK', BLOCK_MS, 'STREAMS', 'xinyi:log', `${after}-0`)) break
-      }
-      if (!signal.aborted) this.#waiting.push(waiting)
-    } catch (error) {
-      waiting.disconnect()
-      if (error instanceof XinyiError) throw error
-      if (!signal.aborted) throw storeUnavailable(faultOf(describeError(error)))
-    } finally {
-      this.#blocked.delete(waiting)
-      signal.removeEventListener('abort', stop)
-    }
-  }
-
-  async sweep(now: number): Promise<SweepReport> {
-    const report = { users: 0, removedItems: 0, removedLogEntries: 0, expiredUsers: new Map<string, number>() }
-    for (let trimmed = 1; trimmed > 0; report.removedLogEntries += trimmed) {
-      trimmed = z.number().parse(await this.#run('trim', { before: now - LOG_RETENTION_MS }))
-    }
+  /** Asks again when somebody has deleted keys that list users, and they are made good: they follow from what is kept of each. */
+  async #indexed<T>(ask: (mended: boolean) => Promise<T | null>): Promise<T> {
+    const answer = await ask(false)
+    if (answer !== null) return answer
     let cursor = '0'
     do {
-      const reply = await this.#run('sweep', { cursor, count: USERS_PER_SWEEP_STEP, now })
-      const [next, users, removed, ...due] = z.tuple([z.string(), z.number(), z.number()]).rest(z.string()).parse(reply)
-      for (let i = 0; i < due.length; i += 2) report.expiredUsers.set(due[i] ?? '', Number(due[i + 1]))
-      report.users += users
-      report.removedItems += removed
-      cursor = next
+      cursor = z.string().parse(await this.#run('reindex', { cursor, count: USERS_PER_STEP }))
+      if (cursor === 'stale') fenced(cursor)
     } while (cursor !== '0')
-    return { ...report, expiredUsers: [...report.expiredUsers].map(([userId, deadline]) => ({ userId, deadline })) }
+    const second = await ask(true)
+    if (second === null) throw unavailable(new Fault('DAMAGED'))
+    return second
+  }
+
+  async policy(): Promise<RetentionLimits | null> {
+    const [state, text] = z.array(z.string()).parse(await this.#run('policy', {}))
+    fenced(state)
+    return decodePolicy(text ?? '')?.limits ?? null
+  }
+
+  async log(after: Place, limit: number): Promise<LogPage> {
+    const [state, from, to, entries, holes] = z.array(z.unknown()).parse(await this.#run('log', { after, limit }))
+    if (state === 'expired') throw cursorExpired()
+    fenced(state)
+    return { epoch: this.epoch, entries: decodeEntries(z.number().parse(from), z.number().parse(to), entries, holes) }
+  }
+
+  async logGrown(after: Place, signal: AbortSignal): Promise<void> {
+    if (signal.aborted || this.#closed) return
+    if (after.epoch === this.epoch) {
+      const seen = await this.#try(() => this.#growth.wait(after.epoch, after.n, signal))
+      if (seen !== 'behind') return
+    }
+    // Only this store's own connection can tell that the log does not reach there.
+    await this.log(after, 1)
+  }
+
+  sweep(now: number): Promise<SweepReport> {
+    return sweep((name, argument) => this.#run(name, argument), now)
   }
 
   async status(): Promise<StoreStatus> {
-    const started = performance.now()
-    const unreachable = { reachable: false, version: null, latencyMs: null, usedMemoryBytes: null, connections: 0 }
-    let n = 0
-    let redis: StoreStatus['redis']
-    try {
-      const [epoch, index] = await this.#redis.hmget('xinyi:meta', 'epoch', 'n')
-      const latencyMs = performance.now() - started
-      if (epoch !== this.#dataSet.epoch) throw faultOf('STALE')
-      n = Number(index)
-      const info = await this.#redis.info()
-      const field = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? null
-      redis = {
-        reachable: true,
-        version: field('redis_version'),
-        latencyMs,
-        usedMemoryBytes: Number(field('used_memory')),
-        connections: 1 + this.#waiting.length + this.#blocked.size,
-        lastError: this.#lastError,
-      }
-    } catch (error) {
-      redis = { ...unreachable, lastError: describeError(error) }
-    }
-    return { dataSetId: this.#dataSet.id, epoch: this.#dataSet.epoch, n, redis }
+    const { dataSetId, epoch } = this.#identity
+    const found = await statusOf(this.#redis, epoch, 1 + this.#growth.connections, this.#lastError)
+    const alone = { pinned: false, pendingWrites: 0, reconciliation: null }
+    const settled = { epoch, n: found.n }
+    return { backend: 'REDIS', mode: 'PRIMARY', since: this.#since, dataSetId, epoch, settled, ...alone, ...found }
+  }
+
+  async statusChanged(signal: AbortSignal): Promise<void> {
+    const aborted = Promise.withResolvers<void>()
+    const stop = () => aborted.resolve()
+    if (signal.aborted) return
+    signal.addEventListener('abort', stop)
+    await Promise.race([aborted.promise, this.lost])
+    signal.removeEventListener('abort', stop)
+  }
+
+  async pin(_: Pin): Promise<void> {
+    throw badInput('There is only one store, so that it can not be changed.', 'Use a storage backend that joins Redis and SQLite.')
+  }
+
+  /** The chain of the log at some indexes; null where it does not tell (any more). */
+  async chainAt(ns: readonly number[]): Promise<(string | null)[]> {
+    const [state, ...chains] = z.array(z.string().nullable()).parse(await this.#run('chains', { ns }))
+    fenced(state)
+    return chains
+  }
+
+  async head(): Promise<Head> {
+    const [state, ...rest] = z.array(z.unknown()).parse(await this.#run('head', {}))
+    fenced(state)
+    return decodeHead(this.#identity, rest)
+  }
+
+  async positions(): Promise<Record<string, number>> {
+    const [state, reply] = z.array(z.unknown()).parse(await this.#run('positions', {}))
+    fenced(state)
+    return decodePositions(reply)
+  }
+
+  /** Makes good positions that were lost; none is lowered. */
+  async raisePositions(positions: Readonly<Record<string, number>>): Promise<void> {
+    fenced(await this.#run('raise', { positions: Object.entries(positions) }))
+  }
+
+  /**
+   * Begins a new epoch, which forks from this one at n. `lost`: epochs that the lineage here lacks (it has gone back), so that places in
+   * them go on to mean something. False: this epoch is not the present one any more.
+   */
+  async fork(epoch: string, n: number, lost: readonly Fork[] = []): Promise<boolean> {
+    const forks = [...lost, { epoch, n }].map((fork) => JSON.stringify(fork))
+    if ((await this.#run('fork', { to: epoch, forks })) !== 1) return false
+    this.#identity = { ...this.#identity, epoch }
+    return true
+  }
+
+  /** Whether Redis answers a new connection within so much time. */
+  ping(patienceMs: number): Promise<boolean> {
+    return answersWithin(this.#target, patienceMs)
+  }
+
+  /** Everything that is kept of some users, at one moment: these, or the next ones after an id, by the bytes of their ids. */
+  copies(of: Asked): Promise<Copied> {
+    return this.#indexed((mended) =>
+      readCopies((argument) => this.#run('copies', { ...argument, mended }), this.#identity.tombstoneKey, of),
+    )
+  }
+
+  /**
+   * Puts a user back whose keys are missing or damaged. False where it was left as it is: the user was erased or expired after this copy,
+   * or (unless forced) what Redis knows of them is of another event.
+   */
+  async restore({ user, state, erasedAt, expiredAt }: UserCopy, { force = false }: { force?: boolean } = {}): Promise<boolean> {
+    if (!state) return false
+    const mark = markOf(this.#identity.tombstoneKey, user)
+    const request = { user, mark, erasedAt: erasedAt ?? -1, expiredAt: expiredAt ?? -1, rev: state.rev, force }
+    const answer = await this.#run('restore', request, putTexts(user, state, this.#timeZone))
+    if (answer === 'refused') return false
+    fenced(answer)
+    return true
   }
 
   async close(): Promise<void> {
-    for (const connection of [...this.#waiting, ...this.#blocked, this.#redis]) connection.disconnect()
+    this.#closed = true
+    this.#growth.close()
+    this.#redis.disconnect()
   }
 
-  #run(name: ScriptName, argument: object): Promise<unknown> {
-    return this.#try(() => runScript(this.#redis, name, { epoch: this.#dataSet.epoch, ...argument }))
+  #run(name: ScriptName, argument: object, texts: readonly string[] = []): Promise<unknown> {
+    return this.#try(() => runScript(this.#redis, name, { epoch: this.epoch, ...argument }, texts))
   }
 
   async #try<T>(call: () => Promise<T>): Promise<T> {
     try {
-      return await call()
+      return await withoutText(call)
     } catch (error) {
-      this.#lastError = describeError(error)
-      throw storeUnavailable(faultOf(this.#lastError))
+      this.#lastError = wordOf(error)
+      throw unavailable(new Fault(this.#lastError))
     }
   }
 }
 
 function decodeAs<K extends ReadKind>(kind: K, request: Extract<ReadRequest, { kind: K }>, reply: unknown, checked: boolean) {
   return DECODERS[kind](request, reply, checked)
-}
-
-/** The cause of an unavailable store; its code is what the log shows. */
-const faultOf = (what: string): Error => Object.assign(new Error(what), { code: what })
-
-/**
- * What went wrong, in a word or two. Nothing else of a client error may go on from here: ioredis puts the whole command, and so
- * conversation text, on the errors it throws.
- */
-function describeError(error: unknown): string {
-  const message = error instanceof Error ? error.message : ''
-  if (message.startsWith('STALE')) return 'Redis holds another data set, or none, since it was restarted or emptied'
-  return /^[A-Z]{4,}\b/.exec(message)?.[0] ?? (message.includes('timed out') ? 'timed out' : 'not connected')
 }

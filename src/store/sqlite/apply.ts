@@ -1,11 +1,12 @@
 import type { KeyObject } from 'node:crypto'
 import { z } from 'zod'
+import { chainOf, markOf } from '../rules.ts'
 import type { Event, Outcome } from '../store.ts'
 import { writeEntry } from './log.ts'
 import { recorded } from './recorded.ts'
 import { cleared, erased, expired } from './removal.ts'
 import type { Sql } from './sql.ts'
-import { type Judged, loadMeta, loadPolicies, markOf, type Step, tombstoneOf } from './state.ts'
+import { type Judged, loadMeta, loadPolicies, type Step, tombstoneOf } from './state.ts'
 
 const PositionRow = z.object({ seq: z.int() })
 
@@ -13,31 +14,36 @@ const PositionRow = z.object({ seq: z.int() })
 export function applyAll(sql: Sql, tombstoneKey: KeyObject, events: readonly Event[]): Outcome[] {
   const policies = loadPolicies(sql)
   const positions = new Map<string, number>()
-  let n = loadMeta(sql)?.n ?? 0
+  let { n = 0, chain = '' } = loadMeta(sql) ?? {}
   const outcomes = events.map((event): Outcome => {
     const position = positions.get(event.origin) ?? positionOf(sql, event.origin)
     if (event.seq <= position) return { type: 'known', position }
     if (event.seq > position + 1) return { type: 'gap', position }
     positions.set(event.origin, event.seq)
     n += 1
-    return applyOne({ sql, n, policies, mark: markOf(tombstoneKey, event.user), told: [] }, event)
+    chain = chainOf(chain, event.origin, event.seq)
+    const step: Step = { sql, n, policies, mark: markOf(tombstoneKey, event.user), told: [] }
+    const outcome = judge(step, event)
+    const { origin, seq } = event
+    writeEntry(sql, { n, origin, seq, chain, event, outcome: outcome.type, alertEvents: step.told })
+    return outcome
   })
-  for (const [origin, seq] of positions)
-    sql.run('INSERT INTO positions (origin, seq) VALUES (?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq', origin, seq)
-  sql.run('UPDATE meta SET n = ?', n)
+  savePositions(sql, positions)
+  sql.run('UPDATE meta SET n = ?, chain = ?', n, chain)
   return outcomes
 }
 
-const positionOf = (sql: Sql, origin: string): number =>
+export const positionOf = (sql: Sql, origin: string): number =>
   sql.get(PositionRow, 'SELECT seq FROM positions WHERE origin = ?', origin)?.seq ?? 0
 
-function applyOne(step: Step, event: Event): Outcome {
-  const outcome = judge(step, event)
-  writeEntry(step, event, outcome.type)
-  return outcome
+export function savePositions(sql: Sql, positions: Iterable<readonly [origin: string, seq: number]>): void {
+  for (const [origin, seq] of positions)
+    sql.run('INSERT INTO positions (origin, seq) VALUES (?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq', origin, seq)
 }
 
-function judge(step: Step, event: Event): Judged {
+/** Applies an event to the state: what becomes of it at its place in the order. */
+export function judge(step: Step, event: Event): Judged {
+  if (event.kind === 'void') return { type: 'erased', n: step.n }
   if (event.kind === 'policy') return changePolicy(step, event)
   if (event.kind === 'erased') return erased(step, event)
   const erasedAt = tombstoneOf(step)
@@ -55,6 +61,6 @@ function judge(step: Step, event: Event): Judged {
 function changePolicy({ sql, n, policies }: Step, event: Extract<Event, { kind: 'policy' }>): Judged {
   const { limits } = event.payload
   policies.push({ n, at: event.acceptedAt, limits })
-  sql.run('INSERT INTO policies (n, at, limits) VALUES (?, ?, ?)', n, event.acceptedAt, JSON.stringify(limits))
+  sql.run('INSERT OR REPLACE INTO policies (n, at, limits) VALUES (?, ?, ?)', n, event.acceptedAt, JSON.stringify(limits))
   return { type: 'applied', n, kept: false, alertId: null, removed: null }
 }

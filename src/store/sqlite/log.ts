@@ -1,33 +1,40 @@
 import { z } from 'zod'
 import { cursorExpired } from '../../errors.ts'
 import { RISK_LEVELS } from '../../model.ts'
-import type { Event, LogEntry } from '../store.ts'
+import type { Fork } from '../copy.ts'
+import type { Event, LogEntry, Place } from '../store.ts'
 import { AlertEventJson, json, Limits } from './rows.ts'
 import type { Sql } from './sql.ts'
-import { loadMeta, type Step } from './state.ts'
+import { loadMeta } from './state.ts'
 
-/** Writes an event's entry. One that changed nothing is a void: whose it was and what it held is nobody's business any more. */
-export function writeEntry({ sql, n, told }: Step, event: Event, outcome: LogEntry['outcome']): void {
-  const isVoid = outcome !== 'applied'
+/** An entry as it is written: with its event even if that changed nothing. */
+type NewEntry = Omit<LogEntry, 'settled'>
+
+/** Writes an entry. An event that changed nothing leaves a void: whose it was and what it held is nobody's business any more. */
+export function writeEntry(sql: Sql, { n, origin, seq, chain, event, outcome, alertEvents }: NewEntry): void {
+  const kept = outcome === 'applied' ? event : null
   sql.run(
-    'INSERT INTO log (n, origin, seq, kind, accepted_at, occurred_at, outcome, id, user_id, payload, alert_events) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    'INSERT INTO log (n, origin, seq, kind, accepted_at, occurred_at, outcome, id, user_id, payload, alert_events, chain) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     n,
-    event.origin,
-    event.seq,
-    event.kind,
-    event.acceptedAt,
-    event.occurredAt,
+    origin,
+    seq,
+    event?.kind ?? 'void',
+    // What is known of a void is as old as what came before it.
+    event?.acceptedAt ?? 0,
+    event?.occurredAt ?? 0,
     outcome,
-    isVoid ? null : event.id,
-    isVoid ? null : event.user,
-    isVoid ? null : JSON.stringify(event.payload),
-    told.length > 0 ? JSON.stringify(told) : null,
+    kept?.id ?? null,
+    kept?.user ?? null,
+    kept ? JSON.stringify(kept.payload) : null,
+    alertEvents.length > 0 ? JSON.stringify(alertEvents) : null,
+    chain,
   )
 }
 
 const fields = { id: z.string(), user: z.string(), acceptedAt: z.int(), occurredAt: z.int(), origin: z.string(), seq: z.int() }
 const Nothing = z.record(z.string(), z.never())
-const EventRow: z.ZodType<Event> = z.discriminatedUnion('kind', [
+/** An event as log and journal keep it; not to be read where its payload is gone. */
+export const EventRow: z.ZodType<Event> = z.discriminatedUnion('kind', [
   z.object({
     ...fields,
     kind: z.literal('recorded'),
@@ -48,27 +55,49 @@ const EventRow: z.ZodType<Event> = z.discriminatedUnion('kind', [
   z.object({ ...fields, kind: z.literal('expired'), payload: json(Nothing) }),
   z.object({ ...fields, kind: z.literal('policy'), payload: json(z.object({ limits: Limits })) }),
 ])
+export const EVENT = 'origin, seq, kind, accepted_at AS acceptedAt, occurred_at AS occurredAt, id, user_id AS user, payload'
 
 const EntryRow = z.object({
   n: z.int(),
+  origin: z.string(),
+  seq: z.int(),
+  chain: z.string(),
+  settled: z.int().transform((settled) => settled === 1),
   outcome: z.enum(['applied', 'duplicate', 'conflict', 'dead', 'erased']),
   alertEvents: json(z.array(AlertEventJson)).catch([]),
 })
 
-/** The entries after an index, oldest first. */
+export function entryOf(row: unknown): LogEntry[] {
+  const entry = EntryRow.safeParse(row).data
+  // What changed nothing may still have to be pushed, and so be here with its payload.
+  return entry ? [{ ...entry, event: (entry.outcome === 'applied' && EventRow.safeParse(row).data) || null }] : []
+}
+
+/** The entries after an index, oldest first: those of the log, then those that are applied here ahead of it. */
 export function readLog(sql: Sql, after: number, limit: number): LogEntry[] {
   const { n = 0, trimmed = 0 } = loadMeta(sql) ?? {}
-  if (after < trimmed || after > n) throw cursorExpired()
-  const rows = sql.rows(
-    `SELECT n, origin, seq, kind, accepted_at AS acceptedAt, occurred_at AS occurredAt, outcome, id, user_id AS user, payload,
-     alert_events AS alertEvents FROM log WHERE n > ? ORDER BY n LIMIT ?`,
-    after,
-    limit,
+  if (after < trimmed || after > n + aheadOfLog(sql)) throw cursorExpired()
+  const columns = `n, ${EVENT}, outcome, alert_events AS alertEvents`
+  const settled = sql.rows(`SELECT ${columns}, chain, 1 AS settled FROM log WHERE n > ? ORDER BY n LIMIT ?`, after, limit)
+  const ahead = sql.rows(
+    `SELECT ${columns}, '' AS chain, 0 AS settled FROM journal WHERE n > ? ORDER BY n LIMIT ?`,
+    Math.max(after, n),
+    limit - settled.length,
   )
-  return rows.flatMap((row) => {
-    const entry = EntryRow.safeParse(row).data
-    return entry ? { ...entry, event: EventRow.safeParse(row).data ?? null } : []
-  })
+  return [...settled, ...ahead].flatMap(entryOf)
+}
+
+const Ahead = z.object({ count: z.int() })
+export const aheadOfLog = (sql: Sql): number => sql.get(Ahead, 'SELECT count(*) AS count FROM journal WHERE n IS NOT NULL')?.count ?? 0
+
+const ForkRow = z.object({ epoch: z.string(), n: z.int() })
+export const loadLineage = (sql: Sql): Fork[] => sql.all(ForkRow, 'SELECT epoch, n FROM lineage ORDER BY place')
+
+/** The index of a place in the present epoch: in an earlier one, where the log forked from it at the latest. */
+export function indexOf({ epoch, n }: Place, lineage: readonly Fork[]): number {
+  const at = lineage.findIndex((fork) => fork.epoch === epoch)
+  if (at === -1) throw cursorExpired()
+  return Math.min(n, ...lineage.slice(at + 1).map((fork) => fork.n))
 }
 
 const FirstKept = z.object({ n: z.int() })
@@ -79,6 +108,6 @@ export function trimLog(sql: Sql, before: number, limit: number): number {
   const last = Math.min(n, trimmed + limit)
   const firstKept = sql.get(FirstKept, 'SELECT n FROM log WHERE accepted_at >= ? AND n <= ? ORDER BY n LIMIT 1', before, last)
   const upTo = firstKept ? firstKept.n - 1 : last
-  sql.run('UPDATE meta SET trimmed = ?', upTo)
+  sql.run('UPDATE meta SET trimmed_chain = ifnull((SELECT chain FROM log WHERE n = ?), trimmed_chain), trimmed = ?', upTo, upTo)
   return sql.run('DELETE FROM log WHERE n <= ?', upTo)
 }

@@ -55,13 +55,12 @@ const isTooOld = (event: EventOf<'recorded'>, days: number): boolean => days > 0
 /** Without the sign of a zero, which JSON would not keep either. */
 const scoreOf = ({ payload: { emotionScore } }: EventOf<'recorded'>): number | null => (emotionScore === null ? null : emotionScore + 0)
 
-function addConversation({ sql, n }: Step, event: EventOf<'recorded'>, cap: number, days: number): boolean {
+function addConversation({ sql }: Step, event: EventOf<'recorded'>, cap: number, days: number): boolean {
   if (isTooOld(event, days)) return false
   const { query, response, riskLevel, references, topics } = event.payload
   sql.run(
-    `INSERT INTO conversations (n, user_id, occurred_at, id, query, response, risk, emotion_score, reference_count, topics)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    n,
+    `INSERT INTO conversations (user_id, occurred_at, id, query, response, risk, emotion_score, reference_count, topics)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     event.user,
     event.occurredAt,
     event.id,

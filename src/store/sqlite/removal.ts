@@ -65,13 +65,19 @@ function removeUser(step: Step, userId: string, rev: number, at: number): Remove
   const before = totalChanges(sql)
   sql.run('DELETE FROM users WHERE user_id = ?', userId)
   const rows = totalChanges(sql) - before
+  voidLog(sql, userId, n)
+  if (removed.sqliteRows + rows > 0) sql.run('UPDATE meta SET unscrubbed = 1')
+  return { ...removed, alerts, sqliteRows: removed.sqliteRows + rows }
+}
+
+/** What the log says of a user before an index goes, but that they were erased, or expired. */
+export function voidLog(sql: Sql, userId: string, n: number): void {
   const voided = sql.run(
     "UPDATE log SET outcome = 'erased', id = NULL, user_id = NULL, payload = NULL, alert_events = NULL WHERE user_id = ? AND n < ? AND kind NOT IN ('erased', 'expired')",
     userId,
     n,
   )
-  if (removed.sqliteRows + rows + voided > 0) sql.run('UPDATE meta SET unscrubbed = 1')
-  return { ...removed, alerts, sqliteRows: removed.sqliteRows + rows }
+  if (voided > 0) sql.run('UPDATE meta SET unscrubbed = 1')
 }
 
 const Changes = z.object({ changes: z.int() })

@@ -1,4 +1,4 @@
-import { createHmac, createSecretKey, type KeyObject, randomBytes, randomUUID } from 'node:crypto'
+import { createSecretKey, randomBytes, randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import type { AlertEvent, RetentionLimits } from '../../model.ts'
 import type { Policy } from '../rules.ts'
@@ -12,11 +12,19 @@ const MetaRow = z.object({
   tombstoneKey: z.instanceof(Buffer).transform((key) => createSecretKey(key)),
   n: z.int(),
   trimmed: z.int(),
+  chain: z.string(),
+  trimmedChain: z.string(),
+  joined: z.int().transform((joined) => joined === 1),
+  rebuiltTo: z.string().nullable(),
 })
 export type Meta = z.infer<typeof MetaRow>
 
 export const loadMeta = (sql: Sql): Meta | null =>
-  sql.get(MetaRow, 'SELECT data_set_id AS dataSetId, epoch, tombstone_key AS tombstoneKey, n, trimmed FROM meta')
+  sql.get(
+    MetaRow,
+    `SELECT data_set_id AS dataSetId, epoch, tombstone_key AS tombstoneKey, n, trimmed, chain, trimmed_chain AS trimmedChain, joined,
+     rebuilt_to AS rebuiltTo FROM meta`,
+  )
 
 /** The identity of the data set; a new one where there is none yet. Null when it can't be read. */
 export function identify(sql: Sql): Meta | null {
@@ -26,8 +34,10 @@ export function identify(sql: Sql): Meta | null {
     randomUUID(),
     randomBytes(32),
   )
+  sql.run('INSERT INTO lineage (epoch, n) SELECT epoch, 0 FROM meta WHERE NOT EXISTS (SELECT 1 FROM lineage)')
   // The log has every index from the first that it keeps to the newest, so it tells both better than a damaged note of them.
   sql.run('UPDATE meta SET n = max(n, ifnull((SELECT max(n) FROM log), 0))')
+  sql.run('UPDATE meta SET chain = ifnull((SELECT chain FROM log WHERE log.n = meta.n), chain)')
   sql.run('UPDATE meta SET trimmed = ifnull((SELECT min(n) - 1 FROM log), n)')
   return loadMeta(sql)
 }
@@ -54,9 +64,6 @@ export interface Step {
   /** The alert events that it brings about. */
   told: AlertEvent[]
 }
-
-/** Recognises a user id, but can't be turned back into it. */
-export const markOf = (tombstoneKey: KeyObject, userId: string): string => createHmac('sha256', tombstoneKey).update(userId).digest('hex')
 
 const At = z.object({ at: z.int() })
 export const tombstoneOf = ({ sql, mark }: Step): number | null => sql.get(At, 'SELECT at FROM tombstones WHERE mark = ?', mark)?.at ?? null

@@ -1,12 +1,13 @@
+import { once } from 'node:events'
 import { statSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
 import Database from 'better-sqlite3'
-import { storeUnavailable } from '../../errors.ts'
+import { badInput, storeUnavailable } from '../../errors.ts'
 import type { RetentionLimits } from '../../model.ts'
-import type { Answers, Event, LogEntry, Outcome, ReadRequest, Store, StoreStatus, SweepReport } from '../store.ts'
+import type { Answers, Appended, Event, LogPage, Pin, Place, Reading, ReadRequest, Store, StoreStatus, SweepReport } from '../store.ts'
 import { applyAll } from './apply.ts'
 import { Growth } from './growth.ts'
-import { readLog } from './log.ts'
+import { indexOf, loadLineage, readLog } from './log.ts'
 import { type Opened, openDatabase } from './open.ts'
 import { answerAll } from './reads/answer.ts'
 import { scrub } from './scrub.ts'
@@ -26,12 +27,15 @@ export async function openSqliteStore({ path }: { path: string }): Promise<Store
 
 class SqliteStore implements Store {
   readonly backend = 'SQLITE'
+  readonly pendingWrites = 0
   readonly #path: string
   readonly #db: Database.Database
   readonly #sql: Sql
   readonly #meta: Meta
   readonly #growth: Growth
   readonly #inode: number
+  readonly #since = Date.now()
+  readonly #closed = Promise.withResolvers<void>()
   #scrubbing: NodeJS.Timeout | undefined
 
   constructor({ path, db, sql, meta }: Opened) {
@@ -45,31 +49,31 @@ class SqliteStore implements Store {
     this.#scrubSoon()
   }
 
-  async append(events: readonly Event[]): Promise<Outcome[]> {
+  async append(events: readonly Event[]): Promise<Appended> {
     return this.#use((sql) => {
       this.#checkFile()
       const outcomes = sql.transaction(() => applyAll(sql, this.#meta.tombstoneKey, events))
       this.#growth.grewTo(currentN(sql))
       if (events.some(({ kind }) => kind === 'erased')) this.#scrubSoon()
-      return outcomes
+      return { outcomes, durability: 'JOURNAL' }
     })
   }
 
-  async read<const R extends readonly ReadRequest[]>(requests: R, now: number): Promise<Answers<R>> {
+  async read<const R extends readonly ReadRequest[]>(requests: R, now: number): Promise<Reading<R>> {
     // The answers are those of the requests, one by one; the type system can't follow a map over a tuple.
-    return this.#use((sql) => sql.snapshot(() => answerAll(sql, requests, now)) as Answers<R>)
+    return this.#use((sql) => ({ answers: sql.snapshot(() => answerAll(sql, requests, now)) as Answers<R>, served: this.backend }))
   }
 
   async policy(): Promise<RetentionLimits | null> {
     return this.#use((sql) => loadPolicies(sql).at(-1)?.limits ?? null)
   }
 
-  async log(after: number, limit: number): Promise<LogEntry[]> {
-    return this.#use((sql) => readLog(sql, after, limit))
+  async log(after: Place, limit: number): Promise<LogPage> {
+    return this.#use((sql) => ({ epoch: this.#meta.epoch, entries: readLog(sql, indexOf(after, loadLineage(sql)), limit) }))
   }
 
-  async logGrown(after: number, signal: AbortSignal): Promise<void> {
-    await this.#use(() => this.#growth.beyond(after, signal))
+  async logGrown(after: Place, signal: AbortSignal): Promise<void> {
+    await this.#use((sql) => this.#growth.beyond(indexOf(after, loadLineage(sql)), signal))
   }
 
   async sweep(now: number): Promise<SweepReport> {
@@ -94,11 +98,33 @@ class SqliteStore implements Store {
 
   async status(): Promise<StoreStatus> {
     const { dataSetId, epoch } = this.#meta
-    return this.#use((sql) => ({ dataSetId, epoch, n: currentN(sql), redis: null }))
+    return this.#use((sql) => ({
+      backend: this.backend,
+      mode: 'EMBEDDED',
+      since: this.#since,
+      pinned: false,
+      dataSetId,
+      epoch,
+      n: currentN(sql),
+      settled: { epoch, n: currentN(sql) },
+      pendingWrites: 0,
+      redis: null,
+      reconciliation: null,
+    }))
+  }
+
+  async statusChanged(signal: AbortSignal): Promise<void> {
+    // Nothing of it changes while the store is open.
+    if (!signal.aborted) await Promise.race([once(signal, 'abort'), this.#closed.promise])
+  }
+
+  async pin(_to: Pin): Promise<void> {
+    throw notJoined()
   }
 
   async close(): Promise<void> {
     this.#growth.end()
+    this.#closed.resolve()
     if (this.#scrubbing) this.#scrubOrLeaveIt()
     this.#db.close()
   }
@@ -137,3 +163,6 @@ class SqliteStore implements Store {
 }
 
 const currentN = (sql: Sql): number => loadMeta(sql)?.n ?? 0
+
+const notJoined = (): Error =>
+  badInput('This server has only its SQLite store.', 'Pinning is for MEMORY_STORAGE_BACKEND=redis, where SQLite can stand in.', 'to')

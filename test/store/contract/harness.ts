@@ -1,5 +1,5 @@
 import { type EmotionPoint, USER_ORDERS } from '../../../src/model.ts'
-import type { Answers, Event, Key, Outcome, Page, ReadRequest, Slice, Store } from '../../../src/store/store.ts'
+import type { Answers, Event, Key, LogEntry, Outcome, Page, Place, ReadRequest, Slice, Store } from '../../../src/store/store.ts'
 import { NOW, Origin, type Said } from '../../helpers/events.ts'
 import type { StoreKind } from '../../helpers/stores.ts'
 
@@ -30,8 +30,29 @@ export class Subject {
     return this.#opened.reopen()
   }
 
+  async append(events: readonly Event[]): Promise<Outcome[]> {
+    return (await this.store.append(events)).outcomes
+  }
+
+  async read<const R extends readonly ReadRequest[]>(requests: R, now = NOW): Promise<Answers<R>> {
+    return (await this.store.read(requests, now)).answers
+  }
+
+  /** Behind entry n of the log as it is now. */
+  async place(n: number): Promise<Place> {
+    return { epoch: (await this.store.status()).epoch, n }
+  }
+
+  async log(after: number, limit: number): Promise<LogEntry[]> {
+    return (await this.store.log(await this.place(after), limit)).entries
+  }
+
+  async logGrown(after: number, signal: AbortSignal): Promise<void> {
+    await this.store.logGrown(await this.place(after), signal)
+  }
+
   async tell(event: Event): Promise<Outcome> {
-    const [outcome] = await this.store.append([event])
+    const [outcome] = await this.append([event])
     if (!outcome) throw new Error('no outcome')
     return outcome
   }
@@ -50,13 +71,13 @@ export class Subject {
   async recordAll(all: readonly Said[]): Promise<Outcome[]> {
     const outcomes: Outcome[] = []
     for (let i = 0; i < all.length; i += 100) {
-      outcomes.push(...(await this.store.append(all.slice(i, i + 100).map((said) => this.origin.recorded(said)))))
+      outcomes.push(...(await this.append(all.slice(i, i + 100).map((said) => this.origin.recorded(said)))))
     }
     return outcomes
   }
 
   async ask<const R extends ReadRequest>(request: R, now = NOW): Promise<Answers<readonly [R]>[0]> {
-    const [answer] = await this.store.read<readonly [R]>([request], now)
+    const [answer] = await this.read<readonly [R]>([request], now)
     return answer
   }
 
@@ -109,46 +130,39 @@ export async function walk<T>(read: (page: Page) => Promise<Slice<T>>, limit: nu
   }
 }
 
+/** What a snapshot asks. */
+type Told = Pick<Store, 'read' | 'log' | 'policy'> & { status(): Promise<{ epoch: string }> }
+
 /** Everything that a store answers, in a comparable form: at `now`, for every user, topic and alert that it lists itself. */
-export async function snapshot(store: Pick<Store, 'read' | 'log' | 'policy'>, now: number) {
+export async function snapshot(store: Told, now: number) {
+  const read = async <const R extends readonly ReadRequest[]>(requests: R): Promise<Answers<R>> => (await store.read(requests, now)).answers
+  const { epoch } = await store.status()
   const orders = USER_ORDERS.map((order) => ({ kind: 'users', order, filter: {}, page: ALL }) as const)
-  const [users, ...ordered] = await store.read(orders, now)
-  const [overview, topics, alerts] = await store.read(
-    [{ kind: 'overview' }, { kind: 'topics', page: ALL }, { kind: 'alerts', page: ALL }] as const,
-    now,
-  )
+  const [users, ...ordered] = await read(orders)
+  const [overview, topics, alerts] = await read([{ kind: 'overview' }, { kind: 'topics', page: ALL }, { kind: 'alerts', page: ALL }])
   const perUser = idsOf(users ?? { items: [] }).map(async (userId) => {
-    const [user, conversations, emotions, userTopics, userAlerts] = await store.read(
-      [
-        { kind: 'user', userId },
-        { kind: 'conversations', userId, page: ALL },
-        { kind: 'emotions', userId, page: ALL },
-        { kind: 'userTopics', userId },
-        { kind: 'userAlerts', userId, page: ALL },
-      ] as const,
-      now,
-    )
+    const [user, conversations, emotions, userTopics, userAlerts] = await read([
+      { kind: 'user', userId },
+      { kind: 'conversations', userId, page: ALL },
+      { kind: 'emotions', userId, page: ALL },
+      { kind: 'userTopics', userId },
+      { kind: 'userAlerts', userId, page: ALL },
+    ])
     return { user, conversations, emotions, userTopics: [...userTopics].sort((a, b) => (a.name < b.name ? -1 : 1)), userAlerts }
   })
   const perTopic = idsOf(topics).map((name) =>
-    store.read(
-      [
-        { kind: 'topic', name },
-        { kind: 'topicUsers', name, page: ALL },
-      ] as const,
-      now,
-    ),
+    read([
+      { kind: 'topic', name },
+      { kind: 'topicUsers', name, page: ALL },
+    ]),
   )
   const perAlert = idsOf(alerts).map((alertId) =>
-    store.read(
-      [
-        { kind: 'alert', alertId },
-        { kind: 'alertHistory', alertId, page: ALL },
-      ] as const,
-      now,
-    ),
+    read([
+      { kind: 'alert', alertId },
+      { kind: 'alertHistory', alertId, page: ALL },
+    ]),
   )
   const [eachUser, eachTopic, eachAlert] = await Promise.all([Promise.all(perUser), Promise.all(perTopic), Promise.all(perAlert)])
-  const [policy, log] = await Promise.all([store.policy(), store.log(0, 10_000)])
-  return { users, ordered, overview, topics, alerts, eachUser, eachTopic, eachAlert, policy, log }
+  const [policy, log] = await Promise.all([store.policy(), store.log({ epoch, n: 0 }, 10_000)])
+  return { users, ordered, overview, topics, alerts, eachUser, eachTopic, eachAlert, policy, log: log.entries }
 }

@@ -128,9 +128,9 @@ export function hostile(open: Open): void {
     const it = await given(open)
     for (const name of IDS) {
       const event = { ...it.origin.recorded({ id: `from ${name}` }), origin: name, seq: 1 }
-      expect(await it.store.append([event, event])).toMatchObject([{ type: 'applied' }, { type: 'known', position: 1 }])
+      expect(await it.append([event, event])).toMatchObject([{ type: 'applied' }, { type: 'known', position: 1 }])
     }
-    expect((await it.store.log(0, 100)).map(({ event }) => event?.origin)).toEqual(IDS)
+    expect((await it.log(0, 100)).map(({ event }) => event?.origin)).toEqual(IDS)
   })
 
   test('any text comes back as it was, in conversations, triggers and the log', async () => {
@@ -139,7 +139,7 @@ export function hostile(open: Open): void {
       await it.record({ user: `u${i}`, id: 'c', query: text, response: `${text}\0`, riskLevel: 'HIGH' })
     }
     await it.reopen()
-    const log = await it.store.log(0, 100)
+    const log = await it.log(0, 100)
     for (const [i, text] of TEXTS.entries()) {
       const said = { query: text, response: `${text}\0` }
       expect(await it.ask({ kind: 'conversation', userId: `u${i}`, id: 'c' })).toMatchObject(said)
@@ -157,7 +157,7 @@ export function hostile(open: Open): void {
       expect((await it.ask({ kind: 'emotion', userId: 'u', id: String(i) }))?.score).toBe(score)
       expect((await it.ask({ kind: 'conversation', userId: 'u', id: String(i) }))?.emotionScore).toBe(score)
     }
-    const log = await it.store.log(0, 100)
+    const log = await it.log(0, 100)
     expect(log.map(({ event }) => (event?.kind === 'recorded' ? event.payload.emotionScore : undefined))).toEqual(SCORES)
   })
 
@@ -166,7 +166,7 @@ export function hostile(open: Open): void {
     await it.record({ id: 'c', emotionScore: -0 })
     const [point, conversation] = [await it.emotions(), await it.ask({ kind: 'conversation', userId: 'u', id: 'c' })]
     expect([point[0]?.score, conversation?.emotionScore]).toEqual([0, 0])
-    const [entry] = await it.store.log(0, 1)
+    const [entry] = await it.log(0, 1)
     expect(entry?.event?.payload).toMatchObject({ emotionScore: 0 })
   })
 
@@ -182,7 +182,7 @@ export function hostile(open: Open): void {
     await it.recordAll(
       Array.from({ length: 40 }, (_, i) => ({ user: `u${i % 4}`, id: `c${i}`, query, response: query, acceptedAt: NOW + i })),
     )
-    const pages = await it.store.read(
+    const pages = await it.read(
       [0, 1, 2, 3].map((i) => ({ kind: 'conversations', userId: `u${i}`, page: ALL }) as const),
       NOW,
     )

@@ -45,7 +45,7 @@ export function recording(open: Open): void {
     const page = { limit: 5, take: 'first' } as const
     const nothing = { items: [], hasPrevious: false, hasNext: false, resume: null }
     expect(
-      await it.store.read(
+      await it.read(
         [
           { kind: 'user', userId: 'nobody' },
           { kind: 'conversations', userId: 'nobody', page },
@@ -91,10 +91,10 @@ export function recording(open: Open): void {
     const asked = ['c', 'a', 'nobody', 'b', 'a'].map(
       (userId) => ({ kind: 'conversations', userId, page: { limit: 3, take: 'first' } }) as const,
     )
-    const together = await it.store.read(asked, NOW)
+    const together = await it.read(asked, NOW)
     expect(together).toEqual(await Promise.all(asked.map((each) => it.ask(each))))
     expect(together.map(({ items }) => items.map(({ value }) => value.id))).toEqual([['c1'], ['a1'], [], ['b1'], ['a1']])
-    expect(await it.store.read([], NOW)).toEqual([])
+    expect(await it.read([], NOW)).toEqual([])
   })
 
   test('the events of a batch are applied in order, and each is answered with its index', async () => {
@@ -108,7 +108,7 @@ export function recording(open: Open): void {
       { type: 'conflict', n: 4 },
       { type: 'applied', n: 5 },
     ])
-    expect(await it.store.append([])).toEqual([])
+    expect(await it.append([])).toEqual([])
     expect(await it.store.status()).toMatchObject({ n: 5 })
   })
 
@@ -159,10 +159,10 @@ export function recording(open: Open): void {
     const said = { id: 'c', query: 'I am afraid', riskLevel: 'HIGH', topics: ['fear'] } as const
     const alertId = await it.record(said).then((outcome) => (outcome.type === 'applied' ? outcome.alertId : null))
     expect(alertId).toMatch(/^[0-9a-f]{40}$/)
-    const before = await it.store.read([{ kind: 'user', userId: 'u' }, { kind: 'overview' }] as const, NOW)
+    const before = await it.read([{ kind: 'user', userId: 'u' }, { kind: 'overview' }] as const, NOW)
     expect(await it.record({ ...said, acceptedAt: NOW + MINUTE })).toEqual({ type: 'duplicate', n: 2, alertId })
     expect(await it.record({ ...said, query: 'I am not afraid' })).toEqual({ type: 'conflict', n: 3 })
-    expect(await it.store.read([{ kind: 'user', userId: 'u' }, { kind: 'overview' }] as const, NOW)).toEqual(before)
+    expect(await it.read([{ kind: 'user', userId: 'u' }, { kind: 'overview' }] as const, NOW)).toEqual(before)
     expect(await it.topics()).toEqual({ fear: { count: 1, firstSeenAt: NOW, lastSeenAt: NOW } })
     expect(await it.alerts()).toMatchObject([{ occurrences: 1 }])
     expect(await it.record({ id: 'd' })).toMatchObject({ type: 'applied', n: 4 })
@@ -206,12 +206,12 @@ export function recording(open: Open): void {
     const [one, two, three] = [it.origin.recorded(), it.origin.recorded(), it.origin.recorded()]
     if (!one || !two || !three) throw new Error()
     expect(await it.tell(two)).toEqual({ type: 'gap', position: 0 })
-    expect(await it.store.append([one, three, one])).toMatchObject([
+    expect(await it.append([one, three, one])).toMatchObject([
       { type: 'applied', n: 1 },
       { type: 'gap', position: 1 },
       { type: 'known', position: 1 },
     ])
-    expect(await it.store.append([one, two, three])).toMatchObject([
+    expect(await it.append([one, two, three])).toMatchObject([
       { type: 'known', position: 1 },
       { type: 'applied', n: 2 },
       { type: 'applied', n: 3 },
@@ -231,7 +231,7 @@ export function recording(open: Open): void {
   test('origins are numbered independently of each other', async () => {
     const it = await given(open)
     const other = new Origin()
-    expect(await it.store.append([it.origin.recorded(), other.recorded(), other.recorded(), it.origin.recorded()])).toMatchObject([
+    expect(await it.append([it.origin.recorded(), other.recorded(), other.recorded(), it.origin.recorded()])).toMatchObject([
       { n: 1 },
       { n: 2 },
       { n: 3 },

@@ -82,7 +82,7 @@ export function removal(open: Open): void {
     expect(left).toEqual((({ log: __, ...rest }) => rest)(others))
     const alertId = alertIdOf('wei', 0, 0)
     expect(
-      await it.store.read(
+      await it.read(
         [
           { kind: 'user', userId: 'wei' },
           { kind: 'conversation', userId: 'wei', id: '1' },

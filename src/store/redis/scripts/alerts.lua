@@ -3,7 +3,7 @@
 local RISKS = { [0] = 'UNKNOWN', 'LOW', 'MEDIUM', 'HIGH', 'IMMINENT' }
 
 local function rank_alert(id, status, level, raised)
-  call('ZADD', alerts_key(status), (4 - level) * 1e13 + raised, id)
+  call('ZADD', alerts_key(status), int((4 - level) * 1e13 + raised), id)
 end
 
 -- Appends an alert event to the alert's history and to `told`, the list that goes with the log entry.
@@ -13,7 +13,7 @@ local function tell(told, event, id, kind, level)
     alertId = id, kind = kind, at = event.at, level = RISKS[level],
   })
   told[#told + 1] = text
-  call('RPUSH', history_key(id), text)
+  call('HSET', alert_key(id), 'told', call('RPUSH', history_key(id), text))
 end
 
 -- A risky conversation raises the user's alert, or adds to it. Answers its id.
@@ -40,7 +40,7 @@ local function signal(event, record, keys, told)
   id = redis.sha1hex(event.user .. '\0' .. string.format('%d', since) .. '\0' .. string.format('%d', record.raised))
   call('HSET', alert_key(id), 'user', event.user, 'level', event.risk, 'status', 'OPEN', 'occurrences', 1, 'raised', event.at,
     'seen', event.occurred, 'conversation', event.id, 'version', 1, 'trigger', event.body)
-  call('RPUSH', keys.alerts, id)
+  record.kept[5] = call('RPUSH', keys.alerts, id)
   rank_alert(id, 'OPEN', event.risk, event.at)
   record.alert, record.level, record.raised = id, event.risk, record.raised + 1
   tell(told, event, id, 'RAISED', event.risk)

@@ -1,56 +1,102 @@
 -- append: applies events to the log and the state, in order.
--- ARGV[1] JSON {epoch, events: [{id, user, kind, at, occurred (ms), origin, seq, mark, body (JSON for the log, or for the list of conversations),
---   recorded: risk (rank), fingerprint (hex), point (JSON), topics, localTime (naive, for the predecessor)}]}
+-- ARGV[1] JSON {epoch, events: [{id, user, kind, at, occurred (ms), origin, seq, mark,
+--   recorded: risk (rank), fingerprint (hex), topics, localTime (naive, for the predecessor)}]}
+-- ARGV[2 i], ARGV[2 i + 1], of the i-th event: body (JSON for the log, and for the list of conversations), point (JSON for the list of emotions)
 -- Answers for each event one of
---   {'stale'}  {'known', position}  {'gap', position}  {'dead', n, erasedAt}  {'conflict', n}  {'duplicate', n, alert}
---   {'applied', n, kept, alert}  {'applied', n, conversations, emotions, topics, alerts, keys}  {'applied', n}
+--   {'stale'}  {'known', position}  {'gap', position}  {'damaged'}  {'dead', n, erasedAt}  {'conflict', n}  {'duplicate', n, alert}
+--   {'erased', n}  {'applied', n, kept, alert}  {'applied', n, conversations, emotions, topics, alerts, keys}  {'applied', n}
 local batch = cjson.decode(ARGV[1])
 
 local APPLY = { recorded = recorded, cleared = cleared, expired = expired, erased = erased }
+-- Events that need what is kept of their user.
+local NEEDS_USER = { recorded = true, cleared = true, expired = true }
 
-local function applied(event, n, told)
+-- Where the log stands. What this batch changes of it is written once, at its end.
+local n, chain
+local positions = {}
+-- The event that has its index, but no entry in the log yet.
+local taking
+
+-- The log itself tells the newest index where the note of it is lost.
+local function load_head()
+  local found = call('HMGET', META, 'n', 'chain')
+  n, chain = tonumber(found[1] or nil), found[2] or ''
+  if n then return end
+  local newest = call('XREVRANGE', LOG, '+', '-', 'COUNT', 1)[1]
+  n = newest and tonumber(string.match(newest[1], '^%d+')) or 0
+  chain = newest and fields_of(newest).chain or ''
+end
+
+local function save_head()
+  call('HSET', META, 'n', int(n), 'chain', chain)
+  for origin, position in pairs(positions) do call('HSET', POSITIONS, origin, int(position.seq)) end
+end
+
+local function position_of(origin)
+  if not positions[origin] then positions[origin] = { seq = number_at(POSITIONS, origin) or 0 } end
+  return positions[origin]
+end
+
+local function tombstone_of(event)
+  return NEEDS_USER[event.kind] and number_at(TOMBSTONES, event.mark) or -1
+end
+
+local function is_dead(event, tombstone) return event.at <= tombstone or event.occurred <= tombstone end
+
+-- The user that an event is about, and whether what is kept of them does not fit together.
+local function user_of(event, keys)
+  local record, _, broken = load_user(event.user, keys)
+  if broken or record and not fits(keys, record) then return record, true end
+  if event.kind == 'recorded' and event.risk >= 2 and record and record.alert and not is_whole(record.alert) then return record, true end
+  return record, false
+end
+
+local function applied(event, keys, record, tombstone, told)
+  if event.kind == 'void' then return { 'erased' } end
   if event.kind == 'policy' then
     call('RPUSH', POLICIES, string.format('{"n":%d,"at":%d,"limits":%s}', n, event.at, event.body))
     policies = nil
     return { 'applied' }
   end
-  local tombstone = event.kind ~= 'erased' and number_at(TOMBSTONES, event.mark) or -1
-  if event.at <= tombstone or event.occurred <= tombstone then return { 'dead', tombstone } end
-  local keys = keys_of(event.user)
-  return APPLY[event.kind](event, n, keys, told)
-end
-
--- The index of the newest entry; the log itself tells where the number is lost.
-local function newest_index()
-  local n = number_at(META, 'n')
-  if n then return n end
-  local newest = call('XREVRANGE', LOG, '+', '-', 'COUNT', 1)[1]
-  return newest and tonumber(string.match(newest[1], '^%d+')) or 0
+  if is_dead(event, tombstone) then return { 'dead', tombstone } end
+  return APPLY[event.kind](event, n, keys, record, told)
 end
 
 local function append(event)
-  local position = number_at(POSITIONS, event.origin) or 0
-  if event.seq <= position then return { 'known', position } end
-  if event.seq > position + 1 then return { 'gap', position } end
-  local n = newest_index() + 1
-  call('HSET', META, 'n', n)
-  call('HSET', POSITIONS, event.origin, event.seq)
+  local position = position_of(event.origin)
+  if event.seq <= position.seq then return { 'known', position.seq } end
+  if event.seq > position.seq + 1 then return { 'gap', position.seq } end
+  local tombstone, keys, record, damaged = tombstone_of(event), keys_of(event.user), nil, false
+  if NEEDS_USER[event.kind] and not is_dead(event, tombstone) then record, damaged = user_of(event, keys) end
+  if damaged then return { 'damaged' } end
+  n, chain, position.seq = n + 1, redis.sha1hex(chain .. '\0' .. event.origin .. '\0' .. int(event.seq)), event.seq
+  taking = event
   local told = {}
-  local outcome = applied(event, n, told)
+  local outcome = applied(event, keys, record, tombstone, told)
   local void = outcome[1] ~= 'applied'
   -- A void's user and payload are nobody's business any more; its place in the order is.
-  call('XADD', LOG, n .. '-0', 'origin', event.origin, 'seq', event.seq, 'id', void and '' or event.id, 'user', void and '' or event.user,
-    'kind', event.kind, 'at', event.at, 'occurred', event.occurred, 'fingerprint', void and '' or event.fingerprint or '',
+  call('XADD', LOG, int(n) .. '-0', 'origin', event.origin, 'seq', int(event.seq), 'chain', chain, 'id', void and '' or event.id, 'user', void and '' or event.user,
+    'kind', event.kind, 'at', int(event.at), 'occurred', int(event.occurred), 'fingerprint', void and '' or event.fingerprint or '',
     'body', void and '' or event.body, 'outcome', outcome[1], 'alerts', '[' .. table.concat(told, ',') .. ']')
+  taking = nil
   table.insert(outcome, 2, n)
   return outcome
 end
 
-if call('HGET', META, 'epoch') ~= batch.epoch then
-  local stale = {}
-  for i = 1, #batch.events do stale[i] = { 'stale' } end
-  return stale
-end
 local outcomes = {}
-for i, event in ipairs(batch.events) do outcomes[i] = append(event) end
+if call('HGET', META, 'epoch') ~= batch.epoch then
+  for i = 1, #batch.events do outcomes[i] = { 'stale' } end
+  return outcomes
+end
+load_head()
+local ok, failure = pcall(function()
+  for i, event in ipairs(batch.events) do
+    event.body, event.point = ARGV[2 * i], ARGV[2 * i + 1]
+    outcomes[i] = append(event)
+  end
+end)
+-- An event that failed half-way keeps its place in the order, and its log entry is a hole.
+if not ok and taking then dig_hole(n, taking.origin, taking.seq, chain) end
+save_head()
+if not ok then error(failure) end
 return outcomes

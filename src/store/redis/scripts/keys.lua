@@ -1,11 +1,15 @@
 -- Every key of a data set, built here and nowhere else. `user:…` keys are the predecessor's, in its formats; all others
 -- begin with xinyi: and never end in one of its four suffixes. A data set is one log on one Redis server.
-local META = 'xinyi:meta' -- hash: format, dataSetId, epoch, tombstoneKey, n (newest index), trimmed (newest index trimmed off the log)
+local META = 'xinyi:meta' -- hash: format, dataSetId, epoch, tombstoneKey, n (newest index), chain (at n), trimmed (newest index trimmed off the log),
+-- trimmedChain; while it is being seeded only format, dataSetId, seeding (the token)
+local LINEAGE = 'xinyi:lineage' -- list, oldest first: JSON {epoch, n}, epochs and the index at which each forked from the one before
+local LEASE = 'xinyi:lease' -- string: the token of whoever may seed
+local HOLES = 'xinyi:holes' -- hash: index of an entry that was deleted from the log -> "origin seq chain"
 local POSITIONS = 'xinyi:positions' -- hash: origin -> seq
 local POLICIES = 'xinyi:policies' -- list, oldest first: JSON {n, at, limits}
 local TOMBSTONES = 'xinyi:tombstones' -- hash: mark of an erased user -> ms
 local EXPIRIES = 'xinyi:expiries' -- hash: mark of an expired user -> ms
-local LOG = 'xinyi:log' -- stream, entry n-0: origin seq id user kind at occurred fingerprint body outcome alerts
+local LOG = 'xinyi:log' -- stream, entry n-0: origin seq chain id user kind at occurred fingerprint body outcome alerts
 local USERS = 'xinyi:users' -- hash: user id -> JSON record (users.lua)
 local BY_ACTIVE = 'xinyi:order:active' -- zset: user id, lastActiveAt
 local BY_CREATED = 'xinyi:order:created' -- zset: user id, createdAt
@@ -19,7 +23,7 @@ local STATUSES = { 'OPEN', 'ACKNOWLEDGED', 'RESOLVED' }
 local function attention_key(attention) return 'xinyi:attention:' .. attention end -- set of user ids
 local function alerts_key(status) return 'xinyi:order:alerts:' .. status end -- zset: alert id, (4 - level rank) * 1e13 + raisedAt
 local function topic_key(name) return 'xinyi:topic:' .. name .. ':users' end -- zset: user id, 0
-local function alert_key(id) return 'xinyi:alert:' .. id end -- hash: user level status occurrences raised seen conversation version trigger
+local function alert_key(id) return 'xinyi:alert:' .. id end -- hash: user level status occurrences raised seen conversation version trigger, told (length of the history)
 local function history_key(id) return 'xinyi:alert:' .. id .. ':history' end -- list, oldest first: JSON of alert events
 
 -- The keys of one user.
@@ -32,7 +36,7 @@ local function keys_of(user)
     tally = 'xinyi:user:' .. user .. ':tally', -- hash: topic -> "count first last"
     seen = 'xinyi:user:' .. user .. ':seen', -- hash: id -> "acceptedAt fingerprint alert"
     ids = 'xinyi:user:' .. user .. ':ids', -- zset: id, acceptedAt
-    entries = 'xinyi:user:' .. user .. ':entries', -- list: indexes of this user's entries in the log
+    entries = 'xinyi:user:' .. user .. ':entries', -- list: 'all' where none is missing, then indexes of this user's entries in the log
     alerts = 'xinyi:user:' .. user .. ':alerts', -- list, oldest first: alert ids
   }
 end
@@ -50,6 +54,9 @@ local function get(empty, ...)
   return answer
 end
 
+-- A whole number as text. What Redis makes of a Lua number by itself takes several times as long.
+local function int(number) return string.format('%d', number) end
+
 -- A number kept in a hash; nil where there is none.
 local function number_at(key, field) return tonumber(call('HGET', key, field) or nil) end
 
@@ -57,4 +64,11 @@ local function parse(text)
   local ok, value = pcall(cjson.decode, text)
   if ok and type(value) == 'table' then return value end
   return nil
+end
+
+-- The fields of a log entry by name.
+local function fields_of(entry)
+  local fields = {}
+  for i = 1, #entry[2], 2 do fields[entry[2][i]] = entry[2][i + 1] end
+  return fields
 end

@@ -65,12 +65,15 @@ local function place_of_time(key, length, floor)
   return place(key, length, floor, '', false)
 end
 
--- Puts an item in its place and keeps at most `cap` (0: any number). Answers its place, or nil where it has none.
-local function insert(key, at, id, element, cap)
-  local newest = item(call('LINDEX', key, 0))
-  local before, length = 0, call('LLEN', key)
-  if length > 0 and not (newest and newer(at, id, newest.at, newest.id)) then before = place(key, length, at, id, false) end
-  if cap > 0 and before >= cap then return nil end
+-- Puts an item in its place in a list of `length` elements, and keeps at most `cap` (0: any number). Answers its place, or nil where it has
+-- none, and the length then. `is_newest`: that is known already.
+local function insert(key, length, at, id, element, cap, is_newest)
+  local before = 0
+  if length > 0 and not is_newest then
+    local newest = item(call('LINDEX', key, 0))
+    if not (newest and newer(at, id, newest.at, newest.id)) then before = place(key, length, at, id, false) end
+  end
+  if cap > 0 and before >= cap then return nil, length end
   if before == 0 then
     call('LPUSH', key, element)
   elseif before == length then
@@ -79,17 +82,31 @@ local function insert(key, at, id, element, cap)
     -- The element before a place is always a readable one, and so the only one of its kind.
     call('LINSERT', key, 'AFTER', call('LINDEX', key, before - 1), element)
   end
-  if cap > 0 and length >= cap then call('LTRIM', key, 0, cap - 1) end
-  return before
+  if cap == 0 or length < cap then return before, length + 1 end
+  call('LTRIM', key, 0, cap - 1)
+  return before, cap
 end
 
--- Lets a list expire a day after its newest item, of time `newest`, is past the retention. A deadline that is already past by
--- this server's clock is left to the sweep: the writer's clock decides what is kept, not ours.
+-- This server's clock (ms).
 local server_time
-local function expire_after(key, newest, days)
+local function now_here()
+  if not server_time then
+    local time = redis.call('TIME')
+    server_time = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+  end
+  return server_time
+end
+
+-- Lets a list expire a day after its newest item, of time `newest`, is past the retention, and answers when that is: 0 for never. A
+-- deadline that is already past by this server's clock is left to the sweep: the writer's clock decides what is kept, not ours.
+local function expire_after(key, newest, days, present)
   local deadline = newest + (days + 1) * DAY
-  server_time = server_time or tonumber(redis.call('TIME')[1]) * 1000
-  if days > 0 and deadline > server_time then call('PEXPIREAT', key, deadline) else call('PERSIST', key) end
+  if days > 0 and deadline > now_here() then
+    call('PEXPIREAT', key, deadline)
+    return deadline
+  end
+  if present > 0 then call('PERSIST', key) end
+  return 0
 end
 
 -- Where a page begins and ends (exclusive) in an ordering of `length` places. place_of(key, too) counts what comes before a key.

@@ -1,10 +1,34 @@
--- log: entries after an index. ARGV[1] JSON {epoch, after, limit}. Answers {'stale'}, {'expired'} when the log was trimmed beyond it,
--- or {'ok', n, entries as XRANGE gives them}; an index without an entry was erased.
+-- log: entries after a place. ARGV[1] JSON {epoch, after: {epoch, n}, limit}. Answers {'stale'}, {'expired'} when the log does not reach there,
+-- or {'ok', from, to, entries as XRANGE gives them, holes: index, text, …}: those after `from` up to `to`.
 local request = cjson.decode(ARGV[1])
 local meta = redis.call('HMGET', META, 'epoch', 'n', 'trimmed')
 if meta[1] ~= request.epoch then return { 'stale' } end
+
+-- The index in the present epoch: of a place in an earlier one, where the log forked from it at the latest. nil: not known.
+local function index_of(place)
+  if place.epoch == meta[1] then return place.n end
+  local n
+  for _, text in ipairs(get({}, 'LRANGE', LINEAGE, 0, -1)) do
+    local fork = parse(text) or {}
+    if n then n = math.min(n, tonumber(fork.n) or 0) end
+    if fork.epoch == place.epoch then n = place.n end
+  end
+  return n
+end
+
+local from = index_of(request.after)
 -- Beyond the newest index: the log was restored from an earlier time, and what the reader has seen of it is not to be had any more.
-if request.after < tonumber(meta[3]) or request.after > tonumber(meta[2]) then return { 'expired' } end
-local last = math.min(tonumber(meta[2]), request.after + request.limit)
-if last <= request.after then return { 'ok', last, {} } end
-return { 'ok', last, get({}, 'XRANGE', LOG, string.format('%d-0', request.after + 1), string.format('%d-0', last)) }
+if not from or from < tonumber(meta[3]) or from > tonumber(meta[2]) then return { 'expired' } end
+local to = math.max(from, math.min(tonumber(meta[2]), from + request.limit))
+if to == from then return { 'ok', from, to, {}, {} } end
+local entries = get({}, 'XRANGE', LOG, string.format('%d-0', from + 1), string.format('%d-0', to))
+local holes = {}
+if #entries < to - from then
+  local found = {}
+  for _, entry in ipairs(entries) do found[entry[1]] = true end
+  for n = from + 1, to do
+    local hole = not found[string.format('%d-0', n)] and get(false, 'HGET', HOLES, string.format('%d', n))
+    if hole then holes[#holes + 1], holes[#holes + 2] = n, hole end
+  end
+end
+return { 'ok', from, to, entries, holes }

@@ -1,7 +1,8 @@
--- open: the identity of the data set; makes one where there is none. ARGV[1] JSON {dataSetId, epoch, tombstoneKey}.
--- Answers {format, dataSetId, epoch, tombstoneKey}.
+-- open: makes a data set where there is none. ARGV[1] JSON {dataSetId, epoch, tombstoneKey}. Answers whether it did.
 local fresh = cjson.decode(ARGV[1])
-if redis.call('EXISTS', META) == 0 then
-  redis.call('HSET', META, 'format', 1, 'dataSetId', fresh.dataSetId, 'epoch', fresh.epoch, 'tombstoneKey', fresh.tombstoneKey, 'n', 0, 'trimmed', 0)
-end
-return redis.call('HMGET', META, 'format', 'dataSetId', 'epoch', 'tombstoneKey')
+if redis.call('EXISTS', META) == 1 then return 0 end
+redis.call('HSET', META, 'format', 2, 'dataSetId', fresh.dataSetId, 'epoch', fresh.epoch, 'tombstoneKey', fresh.tombstoneKey,
+  'n', 0, 'chain', '', 'trimmed', 0, 'trimmedChain', '')
+redis.call('DEL', LINEAGE)
+redis.call('RPUSH', LINEAGE, cjson.encode({ epoch = fresh.epoch, n = 0 }))
+return 1

@@ -1,5 +1,14 @@
 -- Pages of users, topics and alerts. An answer is {low, high, length, members…}: the page holds the places from low to high (exclusive).
 
+-- Users who were met in this batch and whose keys do not fit together.
+local damaged = {}
+
+local function see_user(user, keys)
+  local record, text, broken = load_user(user, keys)
+  if broken then damaged[user] = true end
+  return record, text
+end
+
 -- A sorted set as an ordering: place_of counts what comes before a key [score, member].
 local function ordering(key, descending)
   local range = descending and 'ZREVRANGE' or 'ZRANGE'
@@ -28,8 +37,8 @@ local ORDERS = {
 }
 
 local function record_text(user)
-  local record, text = load_user(user, keys_of(user))
-  return text or record and cjson.encode(record) or ''
+  local _, text = see_user(user, keys_of(user))
+  return text or ''
 end
 
 -- {low, high, length, member, score, record, …}
@@ -101,7 +110,7 @@ local function filtered_users(order, filter, page, candidates)
   if best.count <= candidates then
     local found = {}
     for _, user in ipairs(best.list()) do
-      local record = load_user(user, keys_of(user))
+      local record = see_user(user, keys_of(user))
       if record and matches(filter, user, record) then found[#found + 1] = { user, order.sort(record), record } end
     end
     table.sort(found, function(a, b)
@@ -132,7 +141,7 @@ local function filtered_users(order, filter, page, candidates)
   for i = first, last, step do
     if #found == page.limit then break end
     local user = entries[i]
-    local record = load_user(user, keys_of(user))
+    local record = see_user(user, keys_of(user))
     looked = looked + 1
     resume, score = user, entries[i + 1]
     if record and matches(filter, user, record) then
@@ -145,6 +154,18 @@ local function filtered_users(order, filter, page, candidates)
   local answer = { behind and 1 or 0, ahead and 1 or 0, resume, score }
   for _, entry in ipairs(found) do answer[#answer + 1], answer[#answer + 2], answer[#answer + 3] = entry[1], entry[2], entry[3] end
   return answer
+end
+
+-- The fields of an alert that is in the order of alerts.
+local function listed_alert(id)
+  local fields = get({}, 'HGETALL', alert_key(id))
+  if #fields > 0 then return fields end
+  for _, user in ipairs(get({}, 'SMEMBERS', ALERTED)) do
+    for _, owned in ipairs(get({}, 'LRANGE', keys_of(user).alerts, 0, -1)) do
+      if owned == id then damaged[user] = true end
+    end
+  end
+  return fields
 end
 
 -- Alerts of several statuses, of a level of at least the rank `least`, as one ordering: {has previous, has next, length, alert id, score, fields, …}.
@@ -164,7 +185,7 @@ local function page_of_alerts(statuses, least, page)
   local answer = { (previous or first > 1) and 1 or 0, (following or last < #merged) and 1 or 0, length }
   for i = first, last do
     answer[#answer + 1], answer[#answer + 2] = merged[i][1], merged[i][2]
-    answer[#answer + 1] = get({}, 'HGETALL', alert_key(merged[i][1]))
+    answer[#answer + 1] = listed_alert(merged[i][1])
   end
   return answer
 end

@@ -1,5 +1,6 @@
--- read: answers a batch of reads at one moment. ARGV[1] JSON {epoch, now (ms), candidates, requests: [{kind, …}]}, as in store.ts, but
--- risks as ranks. Answers {'stale'} or {'ok', answer, …}; the shapes are read in decode.ts.
+-- read: answers a batch of reads at one moment. ARGV[1] JSON {epoch, now (ms), candidates, fence: [[origin, seq]], mended (indexes were just made good), requests: [{kind, …}]}, as
+-- in store.ts, but risks as ranks. Answers {'stale'}, {'behind'} where a position is below the fence, {'damaged', user, …} where what is kept
+-- of a user does not fit together, {'unindexed'} where an index is lost, or {'ok', answer, …}; the shapes are read in reads.ts.
 local batch = cjson.decode(ARGV[1])
 
 -- Whether decode.ts will be able to read it.
@@ -14,13 +15,24 @@ local function whole(list, value)
   return score == cjson.null or type(score) == 'number'
 end
 
+local LISTS = { conversations = 1, emotions = 2 }
+
+-- How many elements of a user's list are visible now: none where it is damaged.
+local function visible_of(list, user, keys)
+  local record = see_user(user, keys)
+  if not record then return 0 end
+  if not length_of(keys[list], record, LISTS[list]) then
+    damaged[user] = true
+    return 0
+  end
+  return visible(list, keys[list], record.rev, batch.now)
+end
+
 -- {low, high, length, element, …}. With `checked`, unreadable elements and those below minRisk are left out on the way: {behind, ahead, element, …}.
 local function page_of_list(list, request)
   local keys = keys_of(request.userId)
-  local record = load_user(request.userId, keys)
-  if not record then return request.checked and { 0, 0 } or { 0, 0, 0 } end
   local key = keys[list]
-  local first, length = 0, visible(list, key, record.rev, batch.now)
+  local first, length = 0, visible_of(list, request.userId, keys)
   if request.from and length > 0 then length = place_of_time(key, length, request.from) end
   if request.to and length > 0 then first = math.min(length, place_of_time(key, length, request.to + 1)) end
   local page = request.page
@@ -57,8 +69,7 @@ local function elements_by_id(list, user)
   local key = keys[list]
   if lists_by_id[key] then return lists_by_id[key] end
   local found = {}
-  local record = load_user(user, keys)
-  local count = record and visible(list, key, record.rev, batch.now) or 0
+  local count = visible_of(list, user, keys)
   for _, element in ipairs(count > 0 and redis.call('LRANGE', key, 0, count - 1) or {}) do
     local value = item(element)
     if value then found[value.id] = found[value.id] or element end
@@ -69,15 +80,41 @@ end
 
 local function find_item(list, request) return { elements_by_id(list, request.userId)[request.id] } end
 
+local function topics_of(user)
+  local keys = keys_of(user)
+  local record = see_user(user, keys)
+  if not record then return {} end
+  if not has_tally(keys, record) then damaged[user] = true end
+  return get({}, 'HGETALL', keys.tally)
+end
+
 local function alerts_of(user)
-  local answer = {}
-  for _, id in ipairs(get({}, 'LRANGE', keys_of(user).alerts, 0, -1)) do
-    answer[#answer + 1], answer[#answer + 2] = id, get({}, 'HGETALL', alert_key(id))
+  local keys, answer = keys_of(user), {}
+  local record = see_user(user, keys)
+  if record and not has_alerts(keys, record) then damaged[user] = true end
+  for _, id in ipairs(get({}, 'LRANGE', keys.alerts, 0, -1)) do
+    local fields = get({}, 'HGETALL', alert_key(id))
+    if #fields == 0 then damaged[user] = true end
+    answer[#answer + 1], answer[#answer + 2] = id, fields
   end
   return answer
 end
 
+-- {low, high, length, {alert event, …}}
+local function history_of(id, page)
+  local user = get(false, 'HGET', alert_key(id), 'user')
+  if user and not is_whole(id) then damaged[user] = true end
+  local key = history_key(id)
+  local length = get(0, 'LLEN', key)
+  local low, high = bounds(page, 0, length, function(place, too) return place[1] + (too and 1 or 0) end)
+  return { low, high, length, high > low and redis.call('LRANGE', key, low, high - 1) or {} }
+end
+
+-- Whether an index that a request needs has lost some of its users.
+local unindexed = false
+
 local function overview()
+  if not is_indexed(BY_NAME) or not is_indexed(BY_ACTIVE) then unindexed = true end
   local oldest = ''
   for rank = 2, 4 do
     local from = (4 - rank) * 1e13
@@ -95,6 +132,7 @@ local READ = {
   user = function(request) return { record_text(request.userId) } end,
   users = function(request)
     local order = ORDERS[request.order]
+    if not is_indexed(order.key) then unindexed = true end
     if next(request.filter) then return filtered_users(order, request.filter, request.page, batch.candidates) end
     return page_of_users(order.key, order.descending, request.page)
   end,
@@ -102,7 +140,7 @@ local READ = {
   conversation = function(request) return find_item('conversations', request) end,
   emotions = function(request) return page_of_list('emotions', request) end,
   emotion = function(request) return find_item('emotions', request) end,
-  userTopics = function(request) return get({}, 'HGETALL', keys_of(request.userId).tally) end,
+  userTopics = function(request) return topics_of(request.userId) end,
   topic = function(request) return { get(false, 'ZSCORE', VOCABULARY, request.name) or '' } end,
   topics = function(request)
     local order = ordering(VOCABULARY, false)
@@ -111,18 +149,24 @@ local READ = {
   end,
   topicUsers = function(request) return page_of_users(topic_key(request.name), false, request.page) end,
   alert = function(request) return get({}, 'HGETALL', alert_key(request.alertId)) end,
-  alerts = function(request) return page_of_alerts(request.status, request.least, request.page) end,
-  userAlerts = function(request) return alerts_of(request.userId) end,
-  alertHistory = function(request)
-    local key, page = history_key(request.alertId), request.page
-    local length = get(0, 'LLEN', key)
-    local low, high = bounds(page, 0, length, function(place, too) return place[1] + (too and 1 or 0) end)
-    return { low, high, length, high > low and redis.call('LRANGE', key, low, high - 1) or {} }
+  alerts = function(request)
+    local unresolved = get(0, 'ZCARD', alerts_key('OPEN')) + get(0, 'ZCARD', alerts_key('ACKNOWLEDGED'))
+    if unresolved < get(0, 'SCARD', ALERTED) then unindexed = true end
+    return page_of_alerts(request.status, request.least, request.page)
   end,
+  userAlerts = function(request) return alerts_of(request.userId) end,
+  alertHistory = function(request) return history_of(request.alertId, request.page) end,
   overview = overview,
 }
 
 if redis.call('HGET', META, 'epoch') ~= batch.epoch then return { 'stale' } end
+for _, position in ipairs(batch.fence) do
+  if (number_at(POSITIONS, position[1]) or 0) < position[2] then return { 'behind' } end
+end
 local answers = { 'ok' }
 for i, request in ipairs(batch.requests) do answers[i + 1] = READ[request.kind](request) end
-return answers
+if unindexed and not batch.mended then return { 'unindexed' } end
+if not next(damaged) then return answers end
+local users = { 'damaged' }
+for user in pairs(damaged) do users[#users + 1] = user end
+return users

@@ -17,60 +17,71 @@ local function add_point(record, event)
   record.last = last
 end
 
-local function add_topics(event, keys)
-  for _, name in ipairs(event.topics) do
-    local count, first, final = string.match(call('HGET', keys.tally, name) or '', '^(%d+) (%d+) (%d+)$')
+local function add_topics(event, keys, record)
+  local names = event.topics
+  if #names == 0 then return end
+  local found, tallies = call('HMGET', keys.tally, unpack(names)), {}
+  for i, name in ipairs(names) do
+    local count, first, final = string.match(found[i] or '', '^(%d+) (%d+) (%d+)$')
     if not count then
       call('SADD', keys.words, name)
-      if call('ZADD', topic_key(name), 0, event.user) == 1 then call('ZINCRBY', VOCABULARY, -1, name) end
+      if call('ZADD', topic_key(name), '0', event.user) == 1 then call('ZINCRBY', VOCABULARY, '-1', name) end
       count, first, final = 0, event.occurred, event.occurred
     end
-    call('HSET', keys.tally, name, string.format('%d %d %d', count + 1, math.min(first, event.occurred), math.max(final, event.occurred)))
+    tallies[2 * i - 1] = name
+    tallies[2 * i] = string.format('%d %d %d', count + 1, math.min(first, event.occurred), math.max(final, event.occurred))
   end
+  record.kept[3] = record.kept[3] + call('HSET', keys.tally, unpack(tallies))
 end
 
-local function add_item(list, key, event, element)
-  local days, cap = limits()[list .. 'Days'], limits()[list]
+local LISTS = { conversations = 1, emotions = 2 }
+
+local function add_item(list, keys, record, event, element, is_newest)
+  local days, cap, i = limits()[list .. 'Days'], limits()[list], LISTS[list]
   if days > 0 and event.occurred < event.at - days * DAY then return false end
-  local before = insert(key, event.occurred, event.id, element, cap)
-  if before == 0 then expire_after(key, event.occurred, days) end
+  local before, length = insert(keys[list], record.kept[i], event.occurred, event.id, element, cap, is_newest)
+  record.kept[i] = length
+  if before == 0 then record.deadlines[i] = expire_after(keys[list], event.occurred, days, record.deadlines[i]) end
   return before ~= nil
 end
 
-local function recorded(event, n, keys, told)
+local function recorded(event, n, keys, record, told)
   local known = remembered(keys, event.id, event.at)
   if known then
     if known.fingerprint == event.fingerprint then return { 'duplicate', known.alert } end
     return { 'conflict' }
   end
-  local record = load_user(event.user, keys)
   local was = record and indexed(record)
   if record then
     meet_policies(keys, record, event.at)
   else
-    record = { chats = 0, risks = 0, raised = 0, created = math.huge, accepted = event.at }
+    record = { chats = 0, risks = 0, raised = 0, created = math.huge, accepted = event.at, kept = { 0, 0, 0, 0, 0 }, deadlines = { 0, 0 } }
+    call('RPUSH', keys.entries, 'all')
   end
+  local is_newest = not record.active or event.occurred > record.active
   if event.occurred < record.created then
     record.created = event.occurred
-    call('HSET', keys.profile, 'created_at', event.localTime)
-  end
-  if not record.active or event.occurred > record.active then
-    record.active = event.occurred
-    call('HSET', keys.profile, 'last_active', event.localTime)
+    call('HSET', keys.profile, 'user_id', event.user, 'created_at', event.localTime)
   end
   record.rev, record.accepted, record.chats = n, math.max(record.accepted, event.at), record.chats + 1
-  local kept = add_item('conversations', keys.conversations, event, event.body)
-  add_item('emotions', keys.emotions, event, event.point)
+  local kept = add_item('conversations', keys, record, event, event.body, is_newest)
+  add_item('emotions', keys, record, event, event.point, is_newest)
   add_point(record, event)
-  add_topics(event, keys)
+  add_topics(event, keys, record)
   local alert = ''
   if event.risk >= 2 then
     record.risks = record.risks + 1
     if event.at - event.occurred <= DAY then alert = signal(event, record, keys, told) end
   end
-  call('HSET', keys.seen, event.id, string.format('%d %s %s', event.at, event.fingerprint, alert))
-  call('ZADD', keys.ids, event.at, event.id)
-  call('RPUSH', keys.entries, n)
+  record.kept[4] = record.kept[4] + call('HSET', keys.seen, event.id, string.format('%d %s %s', event.at, event.fingerprint, alert))
+  call('ZADD', keys.ids, int(event.at), event.id)
+  call('RPUSH', keys.entries, int(n))
+  local profile = { 'total_chats', int(record.chats), 'total_risk_alerts', int(record.risks) }
+  if is_newest then
+    record.active = event.occurred
+    profile[5], profile[6] = 'last_active', event.localTime
+  end
+  call('HSET', keys.profile, unpack(profile))
   save_user(event.user, keys, record, was)
   return { 'applied', kept and 1 or 0, alert }
 end

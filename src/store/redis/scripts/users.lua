@@ -1,6 +1,7 @@
--- A user's record: the JSON under USERS, {rev, created, active, chats, risks, accepted, raised, last, alert, level, stripped}.
+-- A user's record: the JSON under USERS, {rev, created, active, chats, risks, accepted, raised, last, alert, level, stripped, kept, deadlines}.
 -- last: the newest three points ever, newest first, [at, id, risk rank] each; absent when there are none. alert and level (rank):
--- the unresolved alert; raised: alerts raised so far. The profile hash repeats for the predecessor what it knows.
+-- the unresolved alert; raised: alerts raised so far. kept: how many conversations, emotions, topics, ids and alerts the user's keys
+-- hold, so that missing ones are noticed; deadlines: when conversations and emotions expire by themselves, 0 for never.
 
 local WEEK = 7 * DAY
 
@@ -48,67 +49,86 @@ end
 
 local NUMBERS = { 'rev', 'created', 'chats', 'risks', 'accepted', 'raised' }
 
+local function are_numbers(values, count)
+  if type(values) ~= 'table' then return false end
+  for i = 1, count do if type(values[i]) ~= 'number' then return false end end
+  return true
+end
+
 local function is_point(point)
   return type(point) == 'table' and type(point[1]) == 'number' and type(point[2]) == 'string' and is_rank(point[3])
 end
 
 local function is_sound(record)
-  for _, name in ipairs(NUMBERS) do if type(record[name]) ~= 'number' then return false end end
-  for _, name in ipairs({ 'active', 'stripped' }) do
-    if record[name] ~= nil and type(record[name]) ~= 'number' then return false end
-  end
+  for i = 1, #NUMBERS do if type(record[NUMBERS[i]]) ~= 'number' then return false end end
+  if record.active ~= nil and type(record.active) ~= 'number' then return false end
+  if record.stripped ~= nil and type(record.stripped) ~= 'number' then return false end
   if record.alert == nil then
     if record.level ~= nil then return false end
   elseif type(record.alert) ~= 'string' or not is_rank(record.level) then
     return false
   end
+  if not are_numbers(record.kept, 5) or not are_numbers(record.deadlines, 2) then return false end
   if record.last == nil then return true end
   if type(record.last) ~= 'table' or #record.last < 1 or #record.last > 3 then return false end
-  for _, point in ipairs(record.last) do if not is_point(point) then return false end end
+  for i = 1, #record.last do if not is_point(record.last[i]) then return false end end
   return true
 end
 
--- The unresolved alert of a user, as the alerts themselves tell: id and level.
-local function unresolved_alert(keys)
-  local id = get({}, 'LRANGE', keys.alerts, -1, -1)[1]
-  if not id then return nil end
-  local fields = get({}, 'HMGET', alert_key(id), 'status', 'level')
-  local level = tonumber(fields[2] or nil)
-  if fields[1] == 'RESOLVED' or not is_rank(level) then return nil end
-  return id, level
+local function is_lapsed(deadline) return deadline > 0 and deadline <= now_here() end
+
+-- How many items a list has; nil where some are missing that it did not lose by its own expiry. `i`: its place in kept.
+local function length_of(key, record, i)
+  local length = get(0, 'LLEN', key)
+  if length >= record.kept[i] then return length end
+  if length == 0 and is_lapsed(record.deadlines[i]) then return 0 end
+  return nil
 end
 
--- A record that can't be read as it should is made again, field by field: from what is left of it, else from the profile and the lists.
-local function mend(found, keys)
-  local profile, last = {}, {}
-  local fields = get({}, 'HGETALL', keys.profile)
-  for i = 1, #fields, 2 do profile[fields[i]] = tonumber(fields[i + 1]) end
-  for _, element in ipairs(get({}, 'LRANGE', keys.emotions, 0, 2)) do
-    local point = item(element)
-    if point then last[#last + 1] = { point.at, point.id, point.rank } end
-  end
-  local function number(name, ...)
-    if type(found[name]) == 'number' then return found[name] end
-    for _, value in pairs({ ... }) do if value then return value end end
-  end
-  local active = number('active', profile.active_ms, last[1] and last[1][1])
-  local alert, level = unresolved_alert(keys)
-  return {
-    rev = number('rev', profile.rev, 0), created = number('created', profile.created_ms, active, 0), active = active,
-    chats = number('chats', profile.total_chats, get(0, 'LLEN', keys.conversations)),
-    risks = number('risks', profile.total_risk_alerts, 0), accepted = number('accepted', profile.accepted_ms, active, 0),
-    raised = number('raised', get(0, 'LLEN', keys.alerts)), stripped = number('stripped'),
-    last = last[1] and last or nil, alert = alert, level = level,
-  }
+local function has_tally(keys, record)
+  local count = record.kept[3]
+  return count == 0 or get(0, 'HLEN', keys.tally) >= count and get(0, 'SCARD', keys.words) >= count
 end
 
--- The record, and its text where that is sound; nil for an unknown user.
+local function has_alerts(keys, record) return record.kept[5] == 0 or get(0, 'LLEN', keys.alerts) >= record.kept[5] end
+
+-- Whether the user's keys hold all that the record says they do. Where they do, kept says what they hold.
+local function fits(keys, record)
+  local conversations, emotions = length_of(keys.conversations, record, 1), length_of(keys.emotions, record, 2)
+  if not conversations or not emotions or not has_tally(keys, record) or not has_alerts(keys, record) then return false end
+  local ids = record.kept[4]
+  if get(0, 'HLEN', keys.seen) < ids or get(0, 'ZCARD', keys.ids) < ids or get(0, 'HLEN', keys.profile) < 5 then return false end
+  record.kept[1], record.kept[2] = conversations, emotions
+  return true
+end
+
+-- Whether an alert is there with its whole history.
+local function is_whole(id)
+  local found = get({}, 'HMGET', alert_key(id), 'user', 'told')
+  return found[1] and get(0, 'LLEN', history_key(id)) >= (tonumber(found[2] or nil) or 0)
+end
+
+local function is_there(keys)
+  local names = {}
+  for _, key in pairs(keys) do names[#names + 1] = key end
+  return redis.call('EXISTS', unpack(names)) > 0
+end
+
+-- What the keys hold of a user whose record is from before that was noted.
+local function measure(record, keys)
+  local function deadline_of(key) return math.max(0, now_here() + redis.call('PTTL', key)) end
+  record.kept = { get(0, 'LLEN', keys.conversations), get(0, 'LLEN', keys.emotions), get(0, 'HLEN', keys.tally), get(0, 'HLEN', keys.seen), get(0, 'LLEN', keys.alerts) }
+  record.deadlines = { deadline_of(keys.conversations), deadline_of(keys.emotions) }
+end
+
+-- The record and its text; nil for an unknown user. Third: whether something is wrong with it: it can't be read, or is missing while the user's keys are there.
 local function load_user(user, keys)
-  local text = call('HGET', USERS, user)
-  if not text then return nil end
+  local text = get(false, 'HGET', USERS, user)
+  if not text then return nil, nil, is_there(keys) end
   local record = parse(text)
-  if record and is_sound(record) then return record, text end
-  return mend(record or {}, keys)
+  if record and record.kept == nil then measure(record, keys) end
+  if record and is_sound(record) then return record, text, false end
+  return nil, nil, true
 end
 
 local function current_risk(record)
@@ -127,22 +147,38 @@ local function indexed(record)
   return { active = record.active, created = record.created, risk = current_risk(record), attention = attention(record), alert = record.alert }
 end
 
+-- The record as JSON. cjson takes several times as long.
+local function text_of(record)
+  local kept, deadlines = record.kept, record.deadlines
+  local text = string.format('{"rev":%d,"created":%d,"chats":%d,"risks":%d,"accepted":%d,"raised":%d,"kept":[%d,%d,%d,%d,%d],"deadlines":[%d,%d]',
+    record.rev, record.created, record.chats, record.risks, record.accepted, record.raised, kept[1], kept[2], kept[3], kept[4], kept[5],
+    deadlines[1], deadlines[2])
+  if record.active then text = text .. ',"active":' .. int(record.active) end
+  if record.stripped then text = text .. ',"stripped":' .. int(record.stripped) end
+  if record.alert then text = text .. ',"alert":' .. cjson.encode(record.alert) .. ',"level":' .. record.level end
+  if not record.last then return text .. '}' end
+  local points = {}
+  for i, point in ipairs(record.last) do points[i] = string.format('[%d,%s,%d]', point[1], cjson.encode(point[2]), point[3]) end
+  return text .. ',"last":[' .. table.concat(points, ',') .. ']}'
+end
+
 -- Writes the record, and of its index entries those that changed since `was`.
 local function save_user(user, keys, record, was)
   was = was or {}
   local now = indexed(record)
-  call('HSET', USERS, user, cjson.encode(record))
-  call('HSET', keys.profile, 'user_id', user, 'total_chats', record.chats, 'total_risk_alerts', record.risks, 'rev', record.rev,
-    'created_ms', record.created, 'active_ms', record.active or '', 'accepted_ms', record.accepted)
-  if not was.created then call('ZADD', BY_NAME, 0, user) end
-  if now.created ~= was.created then call('ZADD', BY_CREATED, now.created, user) end
-  if now.active ~= was.active then call('ZADD', BY_ACTIVE, now.active or 0, user) end
-  if now.active ~= was.active or now.risk ~= was.risk then call('ZADD', BY_RISK, now.risk * 1e13 + (now.active or 0), user) end
+  call('HSET', USERS, user, text_of(record))
+  if not was.created then call('ZADD', BY_NAME, '0', user) end
+  if now.created ~= was.created then call('ZADD', BY_CREATED, int(now.created), user) end
+  if now.active ~= was.active then call('ZADD', BY_ACTIVE, int(now.active or 0), user) end
+  if now.active ~= was.active or now.risk ~= was.risk then call('ZADD', BY_RISK, int(now.risk * 1e13 + (now.active or 0)), user) end
   if now.attention ~= was.attention then
     for _, level in ipairs({ 'WATCH', 'NEEDS_ATTENTION' }) do call(level == now.attention and 'SADD' or 'SREM', attention_key(level), user) end
   end
   if now.alert ~= was.alert then call(now.alert and 'SADD' or 'SREM', ALERTED, user) end
 end
+
+-- Whether an ordering of the users has all of them.
+local function is_indexed(key) return get(0, 'ZCARD', key) >= get(0, 'HLEN', USERS) end
 
 -- Removes a list, and answers how many of it were visible.
 local function drop_list(list, keys, rev, now)
@@ -151,12 +187,14 @@ local function drop_list(list, keys, rev, now)
   return count
 end
 
+local function drop_topic(user, name)
+  if call('ZREM', topic_key(name), user) == 0 then return end
+  if tonumber(call('ZINCRBY', VOCABULARY, 1, name)) >= 0 then call('ZREM', VOCABULARY, name) end
+end
+
 local function drop_topics(user, keys)
   local names = call('HKEYS', keys.tally)
-  for _, name in ipairs(names) do
-    call('ZREM', topic_key(name), user)
-    if tonumber(call('ZINCRBY', VOCABULARY, 1, name)) >= 0 then call('ZREM', VOCABULARY, name) end
-  end
+  for _, name in ipairs(names) do drop_topic(user, name) end
   call('DEL', keys.tally, keys.words)
   return #names
 end
@@ -171,8 +209,9 @@ end
 local function meet_policies(keys, record, now)
   local all = all_policies()
   if #all == 0 or all[#all].n <= record.rev then return end
-  for _, list in ipairs({ 'conversations', 'emotions' }) do
+  for i, list in ipairs({ 'conversations', 'emotions' }) do
     local count = visible(list, keys[list], record.rev, now)
     if count == 0 then call('DEL', keys[list]) else call('LTRIM', keys[list], 0, count - 1) end
+    record.kept[i] = count
   end
 end

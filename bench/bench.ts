@@ -1,0 +1,73 @@
+import { once } from 'node:events'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import { spawnTied } from '../test/helpers/children.ts'
+import { type RedisServer, startRedis } from '../test/helpers/redis.ts'
+import { tempDir } from '../test/helpers/temp.ts'
+import { Instance } from '../test/torture/instance.ts'
+import { healed } from '../test/torture/world.ts'
+import { type Job, Measured } from './job.ts'
+
+const CLIENTS = fileURLToPath(new URL('clients.ts', import.meta.url))
+const LOOP = new URL('loop.ts', import.meta.url).href
+
+/** One server with its Redis, for one benchmark. */
+export interface Bench {
+  redis: RedisServer
+  server: Instance
+  /** Where the server writes its event-loop delay. */
+  loopFile: string
+  clients(job: Omit<Job, 'url'>): Promise<Measured>
+  /** What Redis is to start with next is nothing. Only when it does not run. */
+  emptyRedis(): void
+}
+
+/** Runs `act` with a Redis and a server of its own, both gone afterwards. */
+export async function withBench<T>(act: (bench: Bench) => Promise<T>): Promise<T> {
+  const dir = tempDir()
+  const redis = await startRedis({ port: 'free', persistence: 'aof', keepDir: true })
+  const loopFile = join(dir.path, 'loop.json')
+  const env = { BENCH_LOOP_FILE: loopFile, LOG_LEVEL: 'warn' }
+  const server = new Instance({ name: 'w', redisUrl: redis.url, dir: dir.path, env, nodeArgs: ['--import', LOOP] })
+  try {
+    await server.start()
+    await settled(server)
+    return await act({
+      redis,
+      server,
+      loopFile,
+      clients: (job) => runClients({ ...job, url: server.url ?? '' }),
+      emptyRedis: () => rmSync(join(redis.dir, 'appendonlydir'), { recursive: true, force: true }),
+    })
+  } finally {
+    await server.stop()
+    await redis.remove()
+    dir.remove()
+  }
+}
+
+async function runClients(job: Job): Promise<Measured> {
+  const child = spawnTied(process.execPath, [CLIENTS, JSON.stringify(job)], { stdio: ['ignore', 'pipe', 'inherit'] })
+  if (!child.stdout) throw new Error('no standard output')
+  const [said, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')])
+  if (code !== 0) throw new Error(`the clients ended with ${code}`)
+  return Measured.parse(JSON.parse(said))
+}
+
+/** Waits until Redis is in use and nothing is pending; answers how long that took, in ms. */
+export async function settled(server: Instance, limitMs = 60_000): Promise<number> {
+  const result = await healed([server], limitMs)
+  if ('sick' in result) throw new Error(`not healed within ${limitMs} ms: ${result.sick.join()}`)
+  return result.ms
+}
+
+/** Records 5 conversations for each of so many users, in batches. */
+export async function fill({ clients }: Bench, users: number): Promise<void> {
+  for (let done = 0; done < users * 5; ) {
+    const { requests } = await clients({ send: 'batch', connections: 4, rate: null, seconds: 2, users })
+    done += requests.filter(([, , ok]) => ok).length * 100
+    if (requests.length === 0) throw new Error('nothing is recorded')
+  }
+}

@@ -1,0 +1,158 @@
+import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import * as z from 'zod'
+import { percentiles } from '../test/torture/latency.ts'
+import { type Bench, fill, settled, withBench } from './bench.ts'
+import type { Measured } from './job.ts'
+
+export interface Figure {
+  what: string
+  value: number
+  unit: string
+  target: number
+  /** Otherwise the target is the most that it may be. */
+  atLeast?: true
+  more?: string
+}
+
+const COMMAND_TIMEOUT_MS = 500
+const Delay = z.object({ p50: z.number(), p99: z.number(), max: z.number() })
+const ms = (value: number): string => `${value.toFixed(1)} ms`
+const durations = (requests: Measured['requests']): number[] => requests.map(([, took]) => took)
+const failures = (requests: Measured['requests']): number => requests.filter(([, , ok]) => !ok).length
+
+/** 64 clients, each with the next request when it has the answer to the last; the delay of the server's event loop meanwhile. */
+async function oneByOne(): Promise<Figure[]> {
+  return withBench(async ({ clients, server, loopFile }) => {
+    const job = { send: 'record', connections: 64, rate: null, users: 2_000 } as const
+    await clients({ ...job, seconds: 3 })
+    server.signal('SIGUSR2')
+    const { requests, seconds } = await clients({ ...job, seconds: 10 })
+    server.signal('SIGUSR2')
+    await sleep(200)
+    const delay = Delay.parse(JSON.parse(readFileSync(loopFile, 'utf8')))
+    const { p50, p99 } = percentiles(durations(requests))
+    return [
+      {
+        what: 'recorded one by one by 64 clients',
+        value: (requests.length - failures(requests)) / seconds,
+        unit: 'conversations/s',
+        target: 2_500,
+        atLeast: true,
+        more: `p50 ${ms(p50)}, p99 ${ms(p99)}, ${failures(requests)} failed`,
+      },
+      {
+        what: 'event-loop delay meanwhile, p99',
+        value: delay.p99,
+        unit: 'ms',
+        target: 20,
+        more: `p50 ${ms(delay.p50)}, max ${ms(delay.max)}`,
+      },
+    ]
+  })
+}
+
+async function batches(): Promise<Figure[]> {
+  return withBench(async ({ clients }) => {
+    const job = { send: 'batch', connections: 4, rate: null, users: 5_000 } as const
+    await clients({ ...job, seconds: 3 })
+    const { requests, seconds } = await clients({ ...job, seconds: 10 })
+    const value = ((requests.length - failures(requests)) * 100) / seconds
+    return [
+      {
+        what: 'recorded in batches of 100',
+        value,
+        unit: 'conversations/s',
+        target: 10_000,
+        atLeast: true,
+        more: `${failures(requests)} failed`,
+      },
+    ]
+  })
+}
+
+async function context(): Promise<Figure[]> {
+  return withBench(async (bench) => {
+    await fill(bench, 2_000)
+    const job = { send: 'context', connections: 64, rate: 500, users: 2_000 } as const
+    await bench.clients({ ...job, seconds: 2 })
+    const { requests } = await bench.clients({ ...job, seconds: 10 })
+    const { p50, p99 } = percentiles(durations(requests))
+    return [
+      {
+        what: 'context of 3 conversations at 500/s, p99',
+        value: p99,
+        unit: 'ms',
+        target: 15,
+        more: `p50 ${ms(p50)}, ${failures(requests)} failed`,
+      },
+    ]
+  })
+}
+
+/** Redis is killed under 500 recordings a second, and comes back some time later; what the clients notice of it, and when it is healed. */
+async function outage(): Promise<Figure[]> {
+  return withBench(async (bench) => {
+    const { clients, server, redis } = bench
+    const job = { send: 'record', connections: 128, rate: 500, users: 2_000 } as const
+    await clients({ ...job, seconds: 3 })
+    const running = clients({ ...job, seconds: 20 })
+    await sleep(5_000)
+    const killedAt = Date.now()
+    await redis.kill()
+    await sleep(10_000)
+    await redis.restart()
+    const healedAfter = await settled(server)
+    const { requests, epoch } = await running
+    const at = killedAt - epoch
+    const before = percentiles(durations(requests.filter(([due]) => due > 1_000 && due < at - 500)))
+    const around = percentiles(durations(requests.filter(([due]) => due >= at - 500 && due < at + 2_000)))
+    const all = percentiles(durations(requests))
+    return [
+      {
+        what: 'longest recording at 500/s, Redis killed and back',
+        value: all.max,
+        unit: 'ms',
+        target: COMMAND_TIMEOUT_MS + 150,
+        more: `${failures(requests)} failed of ${requests.length}`,
+      },
+      {
+        what: 'added to p99 when Redis is killed',
+        value: Math.max(0, around.p99 - before.p99),
+        unit: 'ms',
+        target: 50,
+        more: `p99 before ${ms(before.p99)}, around ${ms(around.p99)}`,
+      },
+      { what: 'requests failed in an outage of 10 s', value: failures(requests), unit: 'requests', target: 0 },
+      { what: 'healed after an outage of 10 s at 500/s', value: healedAfter, unit: 'ms', target: 1_000, more: 'from when Redis answers' },
+    ]
+  })
+}
+
+const SEEDED_USERS = 20_000
+
+/** An instance finds Redis empty and brings everything back: users with 5 conversations of 300 characters. */
+async function reseed(): Promise<Figure[]> {
+  return withBench(async (bench: Bench) => {
+    await fill(bench, SEEDED_USERS)
+    // Until everything is in the replica, and nobody is busy with it any more.
+    await sleep(3_000)
+    await bench.redis.stop()
+    await sleep(1_000)
+    bench.emptyRedis()
+    await bench.redis.restart()
+    const took = await settled(bench.server)
+    return [
+      {
+        what: 'an empty Redis re-seeded',
+        value: SEEDED_USERS / (took / 1000),
+        unit: 'users/s',
+        target: 20_000,
+        atLeast: true,
+        more: `${SEEDED_USERS.toLocaleString('en')} users in ${ms(took)}`,
+      },
+    ]
+  })
+}
+
+export const BENCHES: Record<string, () => Promise<Figure[]>> = { 'one-by-one': oneByOne, batches, context, outage, reseed }

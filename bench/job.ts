@@ -1,0 +1,23 @@
+import * as z from 'zod'
+
+/** What a process of clients is to do. */
+export const Job = z.object({
+  url: z.string(),
+  send: z.enum(['record', 'batch', 'context']),
+  connections: z.int(),
+  /** Requests a second; null: as many as are answered. */
+  rate: z.number().nullable(),
+  seconds: z.number(),
+  users: z.int(),
+})
+export type Job = z.infer<typeof Job>
+
+/** What came of it. */
+export const Measured = z.object({
+  /** When it began, as Date.now. */
+  epoch: z.number(),
+  seconds: z.number(),
+  /** When each was due, from the beginning, and how long it took from then (ms); whether it succeeded, and which store served it. */
+  requests: z.array(z.tuple([z.number(), z.number(), z.boolean(), z.string()])),
+})
+export type Measured = z.infer<typeof Measured>

@@ -1,0 +1,42 @@
+import type { StorageFactsFragment } from '../gql/graphql.ts'
+
+export const counted = (count: number, one: string, many: string): string => `${count.toLocaleString('en')} ${count === 1 ? one : many}`
+
+const at = (time: string): string => `${time.slice(0, 19).replace('T', ' ')} UTC`
+
+/** How the stores are doing, a sentence or two for each thing there is to tell. */
+export function storageSentences({ mode, since, pinned, pendingWrites, redis, reconciliation }: StorageFactsFragment): string[] {
+  const pending = pendingWrites === 0 ? 'Nothing waits for Redis.' : `${counted(pendingWrites, 'write waits', 'writes wait')} for Redis.`
+  const sentences = {
+    EMBEDDED: `SQLite is the only store (EMBEDDED), since ${at(since)}.`,
+    PRIMARY: `Redis serves (PRIMARY), since ${at(since)}. ${pending}`,
+    FALLBACK: pinned
+      ? `SQLite serves (FALLBACK), since ${at(since)}, because it was pinned: npx xinyi storage pin auto lets Redis serve again. ${pending}`
+      : `SQLite serves (FALLBACK), since ${at(since)}, because Redis does not. ${pending}`,
+    REPLAYING: `SQLite serves (REPLAYING), since ${at(since)}, while Redis gets what it missed. ${pending}`,
+  }
+  return [sentences[mode], redis && redisSentence(redis), reconciliation && reconciliationSentence(reconciliation)].filter(
+    (sentence) => sentence !== null,
+  )
+}
+
+function redisSentence(redis: NonNullable<StorageFactsFragment['redis']>): string {
+  const facts = [
+    `Redis ${redis.version ?? ''} ${redis.reachable ? 'answers' : 'does not answer'}`.replace('  ', ' '),
+    redis.latencyMs === null ? '' : `in ${redis.latencyMs.toFixed(1)} ms`,
+    redis.usedMemoryBytes === null ? '' : `and uses ${Math.ceil(redis.usedMemoryBytes / 1024 / 1024)} MiB`,
+    redis.lastError ? `(last error: ${redis.lastError})` : '',
+  ]
+  return `${facts.filter(Boolean).join(' ')}.`
+}
+
+function reconciliationSentence(of: NonNullable<StorageFactsFragment['reconciliation']>): string {
+  const counts = [
+    `${counted(of.pushed, 'write', 'writes')} brought to Redis`,
+    `${counted(of.pulled, 'user', 'users')} taken over from it`,
+    `${counted(of.repaired, 'difference', 'differences')} put right`,
+  ].join(', ')
+  if (of.finishedAt === null) return `The stores are being brought together since ${at(of.startedAt)}: ${counts} so far.`
+  const agreement = { true: ' They agree.', false: ' They still differ.', null: '' }[`${of.inAgreement}`]
+  return `The stores were last brought together at ${at(of.finishedAt)}: ${counts}.${agreement}`
+}

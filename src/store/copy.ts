@@ -1,0 +1,84 @@
+import { randomUUID } from 'node:crypto'
+import type { AlertEvent, Conversation, EmotionPoint, RiskAlert, UserTopic } from '../model.ts'
+import type { Policy } from './rules.ts'
+
+/** What one store gives to the other: a user, or the whole data set around the users, in terms of neither. */
+
+/** Everything that the state machine keeps of a user. */
+export interface UserState {
+  /** Index of the last event applied. */
+  rev: number
+  createdAt: number
+  lastActiveAt: number | null
+  totalChats: number
+  totalRiskAlerts: number
+  /** The greatest acceptedAt applied. */
+  acceptedAt: number
+  /** The newest three points ever, newest first: [occurredAt, id, risk rank]. */
+  lastPoints: readonly (readonly [number, string, number])[]
+  alertsRaised: number
+  /** The unresolved alert, and its level as a rank. */
+  openAlertId: string | null
+  openAlertLevel: number | null
+  /** When lists and topics expired although the user, having alerts, did not. */
+  strippedAt: number | null
+  /** Newest first, as physically kept. */
+  conversations: readonly Omit<Conversation, 'userId'>[]
+  /** Newest first, as physically kept. */
+  emotions: readonly Omit<EmotionPoint, 'userId'>[]
+  /** By the bytes of their names. */
+  topics: readonly UserTopic[]
+  /** The memory of ids, by (acceptedAt, id). */
+  seen: readonly { id: string; acceptedAt: number; fingerprint: string; alertId: string | null }[]
+  /** Oldest first. */
+  alerts: readonly (Omit<RiskAlert, 'userId'> & { history: readonly AlertEvent[] })[]
+}
+
+export interface UserCopy {
+  user: string
+  /** Null: not there. */
+  state: UserState | null
+  erasedAt: number | null
+  expiredAt: number | null
+}
+
+/** When a mark (HMAC of a user id under the tombstone key, hex) was set. */
+export type Marks = readonly (readonly [mark: string, at: number])[]
+
+/** Who a data set is, and where its log stands. */
+export interface Identity {
+  dataSetId: string
+  epoch: string
+  /** 32 bytes, hex. */
+  tombstoneKey: string
+}
+
+/** A data set without its users and its log. */
+export interface Head extends Identity {
+  n: number
+  /** Index of the newest entry that was trimmed off the log. */
+  trimmed: number
+  /** At `trimmed`. */
+  trimmedChain: string
+  /** At `n`. */
+  chain: string
+  positions: Readonly<Record<string, number>>
+  policies: readonly Policy[]
+  tombstones: Marks
+  expiries: Marks
+  /** Epochs of the log, oldest first, each with the index at which it forked from the one before. */
+  lineage: readonly Fork[]
+}
+
+/**
+ * An epoch that began with a Redis filled from one instance. What the users were made of there may go beyond the log that came
+ * with them, so every other instance takes all users over.
+ */
+const SEEDED = 'seeded-'
+export const seededEpoch = (): string => `${SEEDED}${randomUUID()}`
+export const isSeeded = (epoch: string): boolean => epoch.startsWith(SEEDED)
+
+export interface Fork {
+  epoch: string
+  n: number
+}

@@ -1,0 +1,22 @@
+import { XinyiError } from '../../errors.ts'
+import type { RedisStore } from '../redis/store.ts'
+import type { RemoteReplica } from '../sqlite/replica/remote.ts'
+import { Outdated } from './faults.ts'
+
+const PAGE = 200
+
+/** Takes over what the log of Redis has up to now, before the tail does: whoever is put back in Redis then loses nothing of it. */
+export async function catchUp(primary: RedisStore, replica: RemoteReplica): Promise<void> {
+  try {
+    for (;;) {
+      const { n } = await replica.facts()
+      const { entries } = await primary.log({ epoch: primary.epoch, n }, PAGE)
+      if (entries.length === 0) break
+      if ((await replica.applyEntries(entries)) < entries.length) throw new Outdated('the log of Redis does not go on from what is here')
+    }
+  } catch (error) {
+    // A log that does not reach back so far can't help.
+    if (!(error instanceof XinyiError && error.code === 'CURSOR_EXPIRED')) throw error
+  }
+  await replica.renumber()
+}

@@ -1,0 +1,43 @@
+import { isDeepStrictEqual } from 'node:util'
+import { DAY_MS } from '../../model.ts'
+import type { UserCopy, UserState } from '../copy.ts'
+import { type Keep, keepOf, type Policy } from '../rules.ts'
+
+/** What has to be done about a user whom the two stores were asked for. */
+export type Verdict = 'equal' | 'pull' | 'restore'
+
+/**
+ * Compares a user in Redis, as of index n of the log, with the user here, as of that index or a later one. At equal revision
+ * Redis is right, otherwise the higher one is.
+ */
+export function judge(there: UserCopy | null, here: UserCopy, of: { n: number; policies: readonly Policy[]; now: number }): Verdict {
+  // Redis has an entry of this user whose keys do not fit together.
+  if (!there) return here.state ? 'restore' : 'pull'
+  const [theirs, ours] = [there.state?.rev ?? 0, here.state?.rev ?? 0]
+  // What came after Redis was asked is no difference.
+  if (ours > of.n) return 'equal'
+  if (there.erasedAt !== here.erasedAt || there.expiredAt !== here.expiredAt) return 'pull'
+  if (ours > theirs) return 'restore'
+  if (ours < theirs) return 'pull'
+  const seen = (copy: UserCopy) => copy.state && visibleOf(copy.state, of.policies, of.now)
+  return isDeepStrictEqual(seen(there), seen(here)) ? 'equal' : 'pull'
+}
+
+/** How long an id is remembered at the least. */
+const SEEN_MS = 7 * DAY_MS
+
+/** What counts of a user: without what has expired, which each store removes in its own time. */
+export function visibleOf(state: UserState, policies: readonly Policy[], now: number): UserState {
+  const keep = keepOf(policies, state.rev, now)
+  return {
+    ...state,
+    conversations: kept(state.conversations, keep.conversations),
+    emotions: kept(state.emotions, keep.emotions),
+    seen: state.seen.filter(({ acceptedAt }) => acceptedAt > now - SEEN_MS),
+  }
+}
+
+function kept<T extends { occurredAt: number }>(items: readonly T[], { cap, floor }: Keep): T[] {
+  const found = items.filter(({ occurredAt }) => occurredAt >= floor)
+  return Number.isFinite(cap) ? found.slice(0, cap) : found
+}

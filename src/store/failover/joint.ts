@@ -1,0 +1,28 @@
+import type { Logger } from 'pino'
+import type { RedisTarget } from '../redis/connect.ts'
+import type { RemoteReplica } from '../sqlite/replica/remote.ts'
+import type { Local } from './local.ts'
+
+/** Where tests take a safeguard away, or hold something up; never set by a configuration. */
+export interface Seams {
+  /** No replay ends before this. */
+  holdReplay?: Promise<void>
+  /** Instead of a thread of its own. */
+  replica?: RemoteReplica
+}
+
+/** What the parts of the joining of two stores share. */
+export interface Joint {
+  readonly target: RedisTarget
+  readonly localTimeZone: string
+  readonly local: Local
+  readonly logger: Pick<Logger, 'info' | 'warn' | 'error' | 'debug'>
+  readonly clock: () => number
+  /** When Redis was last in charge here, by performance.now(). */
+  joinedAt: number
+  readonly seams?: Seams | undefined
+  /** Nothing is written here meanwhile. */
+  exclusively<T>(work: () => Promise<T>): Promise<T>
+  /** The users of whatever is written from now on are put in this set, until it is let go of. */
+  watchWrites(touched: Set<string> | null): void
+}

@@ -1,0 +1,268 @@
+import { setTimeout } from 'node:timers/promises'
+import type { StorageMode } from '../../model.ts'
+import { connectRedis } from '../redis/connect.ts'
+import { warningsOf } from '../redis/inspect.ts'
+import type { RedisStore } from '../redis/store.ts'
+import type { Pin, Reconciliation } from '../store.ts'
+import { catchUp } from './catch-up.ts'
+import { Changes } from './changes.ts'
+import { Refused, wordOf } from './faults.ts'
+import type { Joint } from './joint.ts'
+import type { Places } from './places.ts'
+import { Push } from './push.ts'
+import { Tail } from './tail.ts'
+import { Tidy } from './tidy.ts'
+import { type Verified, verify } from './verify.ts'
+
+const FIRST_RETRY_MS = 50
+const LAST_RETRY_MS = 200
+const COMPARE_MS = 2_000
+const PULL_RETRY_MS = 250
+const SCRUB_DELAY_MS = 500
+/** How long leaving on purpose waits for the replica to have everything. */
+const PIN_PATIENCE_MS = 2_000
+
+export type State =
+  | { mode: 'FALLBACK'; since: number }
+  /** Redis gets what it lacks; reads stay here. */
+  | { mode: 'REPLAYING'; since: number; primary: RedisStore }
+  | Primary
+
+export type Primary = { mode: 'PRIMARY'; since: number; primary: RedisStore; tail: Tail; tidy: Tidy }
+
+/**
+ * Which store is in charge. Everything that Redis is asked goes over a connection that was verified, and that is given up at
+ * the first sign of trouble: then SQLite is in charge, and new connections are tried until one is verified again.
+ */
+export class Link {
+  readonly places: Places
+  /** Of what is written here, too. */
+  readonly changes = new Changes()
+  readonly statusChanges = new Changes()
+  /** Acknowledged, not in Redis. */
+  pending = 0
+  pinned = false
+  lastError: string | null = null
+  reconciliation: Reconciliation | null = null
+  readonly #joint: Joint
+  readonly #closing = new AbortController()
+  readonly #warned = new Set<string>()
+  #state: State
+  #rejoining: Promise<void> | undefined
+  #tidying: Promise<void> = Promise.resolve()
+  #scrubbing: NodeJS.Timeout | undefined
+  #firstTry = Promise.withResolvers<void>()
+
+  constructor(joint: Joint, { places, pending }: { places: Places; pending: number }) {
+    this.#joint = joint
+    this.places = places
+    this.pending = pending
+    this.#state = { mode: 'FALLBACK', since: joint.clock() }
+  }
+
+  get state(): State {
+    return this.#state
+  }
+
+  get mode(): StorageMode {
+    return this.#state.mode
+  }
+
+  /** Begins to look for Redis; resolves after the first try, or when that takes long. Rejects with Refused where Redis must not be joined. */
+  async begin(patienceMs: number): Promise<void> {
+    this.#joint.local.leave()
+    this.#rejoin()
+    const late = setTimeout(patienceMs, undefined, { signal: this.#closing.signal, ref: false }).catch(() => {})
+    await Promise.race([this.#firstTry.promise, late])
+    if (this.#state.mode !== 'FALLBACK') return
+    this.#joint.logger.warn(
+      { because: this.lastError },
+      'Redis can not be used yet: SQLite serves until it can, and what is recorded goes to Redis then',
+    )
+  }
+
+  /** Gives a connection up, unless that was done before. */
+  leave(from: State, reason: string): void {
+    if (this.#state !== from || from.mode === 'FALLBACK') return
+    this.lastError = reason
+    from.primary.close().catch(() => {})
+    if (from.mode === 'PRIMARY') {
+      from.tail.stop()
+      this.#joint.joinedAt = performance.now()
+      this.places.leave(from.tail.taken)
+      this.#joint.local.leave()
+      this.#joint.logger.warn({ because: reason, pendingWrites: this.pending }, 'Redis can not be used: SQLite serves from now on')
+    }
+    this.#enter({ mode: 'FALLBACK', since: from.mode === 'PRIMARY' ? this.#joint.clock() : from.since })
+    this.#rejoin()
+  }
+
+  async pin(to: Pin): Promise<void> {
+    this.pinned = to === 'sqlite'
+    const { state } = this
+    if (this.pinned && state.mode !== 'FALLBACK') {
+      await this.#joint.exclusively(async () => {
+        if (state.mode === 'PRIMARY') await state.tail.reached((await state.primary.status()).n, PIN_PATIENCE_MS)
+        this.leave(state, 'moved off Redis on request')
+      })
+    }
+    this.#announce()
+    this.#rejoin()
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort()
+    clearTimeout(this.#scrubbing)
+    const { state } = this
+    if (state.mode === 'PRIMARY') await state.tail.stop()
+    if (state.mode !== 'FALLBACK') await state.primary.close()
+    this.#enter({ mode: 'FALLBACK', since: this.#joint.clock() })
+    await this.#rejoining
+    await this.#tidying
+  }
+
+  #enter(state: State): void {
+    this.#state = state
+    this.#announce()
+  }
+
+  #announce(): void {
+    this.changes.announce()
+    this.statusChanges.announce()
+  }
+
+  #rejoin(): void {
+    this.#rejoining ??= this.#tryToJoin().finally(() => {
+      this.#rejoining = undefined
+      // The connection may have been lost, or the pin taken out, while the last try was ending.
+      if (this.#wanted()) this.#rejoin()
+    })
+  }
+
+  #wanted = (): boolean => this.#state.mode === 'FALLBACK' && !this.pinned && !this.#closing.signal.aborted
+
+  async #tryToJoin(): Promise<void> {
+    for (let tries = 1; this.#wanted(); tries += 1) {
+      try {
+        await this.#join()
+      } catch (error) {
+        const word = wordOf(error)
+        if (error instanceof Refused) {
+          this.#firstTry.reject(error)
+          if (word !== this.lastError) this.#joint.logger.error(word)
+        }
+        this.lastError = word
+        this.#joint.logger.debug({ because: word, tries }, 'Redis can not be joined yet')
+      }
+      this.#firstTry.resolve()
+      if (!this.#wanted()) return
+      const wait = Math.min(FIRST_RETRY_MS * tries, LAST_RETRY_MS) * (0.75 + Math.random() / 2)
+      await setTimeout(wait, undefined, { signal: this.#closing.signal }).catch(() => {})
+    }
+  }
+
+  async #join(): Promise<void> {
+    const { target, logger, clock } = this.#joint
+    const redis = await connectRedis(target, this.#closing.signal)
+    try {
+      const verified = await verify(redis, this.#joint)
+      for (const sentence of await warningsOf(redis, clock))
+        if (!this.#warned.has(sentence)) logger.warn(sentence)
+        else this.#warned.add(sentence)
+      const { primary } = verified
+      const replaying: State = { mode: 'REPLAYING', since: clock(), primary }
+      if (!this.#wanted()) return redis.disconnect()
+      this.#enter(replaying)
+      this.#firstTry.resolve()
+      primary.lost.then((word) => this.leave(this.#ofPrimary(primary), word))
+      await this.#replay(verified, replaying)
+    } catch (error) {
+      this.leave(this.#state, wordOf(error))
+      redis.disconnect()
+      throw error
+    }
+  }
+
+  /** The present state if it works with this store, else one that nothing can leave. */
+  #ofPrimary = (primary: RedisStore): State =>
+    this.#state.mode !== 'FALLBACK' && this.#state.primary === primary ? this.#state : { mode: 'FALLBACK', since: 0 }
+
+  async #replay({ primary, lineage, rebuild }: Verified, replaying: State): Promise<void> {
+    const { local, logger, clock } = this.#joint
+    const { replica } = local
+    const report: Reconciliation = { startedAt: clock(), finishedAt: null, pushed: 0, pulled: 0, repaired: 0, inAgreement: null }
+    const positions = await primary.positions()
+    this.pending = await replica.countPending(positions)
+    this.reconciliation = report
+    const mend = async (users: readonly string[]) => {
+      await catchUp(primary, replica)
+      for (const copy of await replica.copies(users)) await primary.restore(copy, { force: true })
+      report.repaired += users.length
+    }
+    const push = new Push({ primary, replica, positions, mend })
+    const pushAll = async () => {
+      for (let count = await push.step(); count !== null; count = await push.step()) {
+        this.pending = Math.max(0, this.pending - count)
+        report.pushed += count
+      }
+    }
+    await local.whole()
+    await pushAll()
+    await Promise.race([this.#joint.seams?.holdReplay, primary.lost])
+    await this.#joint.exclusively(async () => {
+      await pushAll()
+      if (this.#state !== replaying) return
+      if (rebuild) await replica.beginRebuild(await primary.head())
+      const now = await replica.facts()
+      if (this.#state !== replaying) return
+      const tail = new Tail({
+        primary,
+        replica,
+        n: now.n,
+        onTrouble: (error) => logger.warn({ because: wordOf(error) }, 'SQLite does not take over what Redis has; it is tried again'),
+        onErasure: () => this.#scrubSoon(),
+        onLost: (error) => this.leave(this.#ofPrimary(primary), wordOf(error)),
+      })
+      const tidy = new Tidy({ primary, tail, joint: this.#joint, report })
+      this.pending = 0
+      this.lastError = null
+      if (rebuild) this.places.joinAnother(now.lineage, now.n)
+      else this.places.join(lineage)
+      this.#enter({ mode: 'PRIMARY', since: clock(), primary, tail, tidy })
+      logger.info({ pushed: report.pushed, milliseconds: clock() - replaying.since }, 'Redis is in charge')
+    })
+    if (this.#state.mode === 'PRIMARY') this.#tidying = this.#keepTidy(this.#state, report)
+  }
+
+  async #keepTidy(state: Primary, report: Reconciliation): Promise<void> {
+    const { logger, clock } = this.#joint
+    while (this.#state === state) {
+      let isWhole = false
+      try {
+        isWhole = (await state.tidy.pull()) && this.#state === state
+        if (isWhole && report.finishedAt === null) {
+          report.finishedAt = clock()
+          logger.info({ pushed: report.pushed, pulled: report.pulled, repaired: report.repaired }, 'Redis and SQLite are brought together')
+        }
+        const before = report.inAgreement
+        if (isWhole) report.inAgreement = await state.tidy.compare()
+        if (report.inAgreement !== before) this.#announce()
+      } catch (error) {
+        if (this.#state === state) logger.debug({ because: wordOf(error) }, 'users could not be taken over; it is tried again')
+      }
+      const wait = isWhole && report.inAgreement ? COMPARE_MS : PULL_RETRY_MS
+      const ended = AbortSignal.any([this.#closing.signal])
+      if (this.#state === state) await setTimeout(wait, undefined, { signal: ended, ref: false }).catch(() => {})
+    }
+  }
+
+  #scrubSoon(): void {
+    this.#scrubbing ??= globalThis
+      .setTimeout(() => {
+        this.#scrubbing = undefined
+        // What was applied is applied; the database remembers that this is due.
+        this.#joint.local.replica.scrub().catch(() => {})
+      }, SCRUB_DELAY_MS)
+      .unref()
+  }
+}

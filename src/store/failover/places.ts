@@ -1,0 +1,65 @@
+import { randomUUID } from 'node:crypto'
+import { cursorExpired } from '../../errors.ts'
+import type { Fork } from '../copy.ts'
+import type { Place } from '../store.ts'
+
+/**
+ * What indexes of the log mean here, over time. While Redis orders the log, they are its own, of its epoch. Away from it,
+ * what is applied ahead of the log gets indexes of an epoch that lasts as long as the absence, and forks from what Redis
+ * is known to have ordered.
+ */
+export class Places {
+  /** Epochs of Redis, oldest first. */
+  #lineage: readonly Fork[]
+  /** Each absence, and where it forked. */
+  readonly #aways = new Map<string, Place>()
+  /** Epochs of a log that was given up for another, and from where on that goes on. */
+  readonly #moved = new Map<string, Place>()
+  #away: string | null = null
+
+  constructor(lineage: readonly Fork[]) {
+    this.#lineage = lineage
+  }
+
+  get epoch(): string {
+    return this.#away ?? this.#lineage.at(-1)?.epoch ?? ''
+  }
+
+  /** The newest entry up to index n that keeps its index. */
+  settled(n: number): Place {
+    const away = this.#away === null ? undefined : this.#aways.get(this.#away)
+    return away ? { epoch: away.epoch, n: Math.min(away.n, n) } : { epoch: this.epoch, n }
+  }
+
+  /** Redis orders no more what is told here; n is the newest entry that it did. */
+  leave(n: number): void {
+    const from = { epoch: this.#lineage.at(-1)?.epoch ?? '', n }
+    this.#away = randomUUID()
+    this.#aways.set(this.#away, from)
+  }
+
+  join(lineage: readonly Fork[]): void {
+    this.#lineage = lineage
+    this.#away = null
+  }
+
+  /** Joins another data set, which has everything up to index n that was ever told here. */
+  joinAnother(lineage: readonly Fork[], n: number): void {
+    const to = { epoch: lineage.at(-1)?.epoch ?? '', n }
+    for (const { epoch } of this.#lineage) if (!lineage.some((fork) => fork.epoch === epoch)) this.#moved.set(epoch, to)
+    this.join(lineage)
+  }
+
+  /** The index, in the present epoch, behind which everything is that comes after this place. */
+  indexOf(place: Place): number {
+    if (place.epoch === this.epoch) return place.n
+    const away = this.#aways.get(place.epoch)
+    const before = away ? { epoch: away.epoch, n: Math.min(away.n, place.n) } : place
+    const settled = this.#moved.get(before.epoch) ?? before
+    const at = this.#lineage.findIndex(({ epoch }) => epoch === settled.epoch)
+    if (at === -1) throw cursorExpired()
+    const forks = this.#lineage.slice(at + 1).map(({ n }) => n)
+    const present = this.#away === null ? undefined : this.#aways.get(this.#away)
+    return Math.min(settled.n, ...forks, present?.n ?? Number.POSITIVE_INFINITY)
+  }
+}

@@ -1,0 +1,68 @@
+import type { RedisStore } from '../redis/store.ts'
+import type { RemoteReplica } from '../sqlite/replica/remote.ts'
+import type { Event } from '../store.ts'
+import { Outdated } from './faults.ts'
+
+/** As large as what a writer sends at a time (services/writer.ts). */
+const MAX_EVENTS = 100
+const MAX_CHARACTERS = 500_000
+
+/** Brings Redis, in order, what the journal holds and its positions lack. */
+export class Push {
+  readonly #primary: RedisStore
+  readonly #replica: RemoteReplica
+  readonly #mend: (users: readonly string[]) => Promise<void>
+  readonly #positions: Record<string, number>
+  #place = Number.MIN_SAFE_INTEGER
+
+  constructor(options: {
+    primary: RedisStore
+    replica: RemoteReplica
+    positions: Record<string, number>
+    mend: (users: readonly string[]) => Promise<void>
+  }) {
+    this.#primary = options.primary
+    this.#replica = options.replica
+    this.#positions = { ...options.positions }
+    this.#mend = options.mend
+  }
+
+  /** One step. Answers how many events Redis got by it; null when it has everything. */
+  async step(): Promise<number | null> {
+    const rows = await this.#replica.journalAfter(this.#place, MAX_EVENTS)
+    const last = rows.at(-1)
+    if (!last) return null
+    const lacking = rows.map(({ event }) => event).filter(({ origin, seq }) => seq > (this.#positions[origin] ?? 0))
+    for (const batch of batches(lacking)) await this.#send(batch)
+    this.#place = last.place
+    return lacking.length
+  }
+
+  async #send(batch: readonly Event[], isSecond = false): Promise<void> {
+    const { outcomes } = await this.#primary.append(batch)
+    const done = outcomes.findIndex((outcome) => !('n' in outcome) && outcome.type !== 'known')
+    const failed = outcomes[done]
+    if (!failed) return
+    const rest = batch.slice(done)
+    if (failed.type !== 'damaged' || isSecond || !rest[0]) throw new Outdated(`Redis answers ${failed.type} to what is pushed`)
+    await this.#mend([rest[0].user])
+    await this.#send(rest, done === 0)
+  }
+}
+
+function batches(events: readonly Event[]): Event[][] {
+  const all: Event[][] = []
+  let characters = 0
+  for (const event of events) {
+    const size = event.kind === 'recorded' ? event.payload.query.length + event.payload.response.length : 0
+    const present = all.at(-1)
+    if (present && characters + size <= MAX_CHARACTERS) {
+      present.push(event)
+      characters += size
+    } else {
+      all.push([event])
+      characters = size
+    }
+  }
+  return all
+}

@@ -1,0 +1,65 @@
+import { randomUUID } from 'node:crypto'
+import type { Redis } from 'ioredis'
+import { seededEpoch } from '../copy.ts'
+import type { Found } from '../redis/inspect.ts'
+import { beginSeed, finishSeed, releaseSeed, seedLog, seedUsers } from '../redis/seed.ts'
+import { Outdated, wordOf } from './faults.ts'
+import type { Joint } from './joint.ts'
+
+const LEASE_MS = 5_000
+const USERS_PER_STEP = 250
+const LOG_ENTRIES = 10_000
+/** So few users are left to be copied again while nothing is written. */
+const LAST_USERS = 50
+
+/**
+ * Fills a Redis that has lost (or never had) the data set with what is here, what is applied ahead of the log included: that
+ * becomes the end of the log. One instance does so at a time, under a lease; writing goes on meanwhile.
+ */
+export async function seed(redis: Redis, joint: Joint, over: Found): Promise<void> {
+  const { local, logger, localTimeZone } = joint
+  const { replica } = local
+  const { dataSetId, users } = await replica.facts()
+  const token = randomUUID()
+  if (!(await beginSeed(redis, { dataSetId, token, leaseMs: LEASE_MS, over })))
+    throw new Outdated('Redis is being filled by another instance')
+  logger.warn({ users }, 'Redis is empty, and is filled from SQLite')
+  const started = performance.now()
+  const touched = new Set<string>()
+  const again = async (): Promise<void> => {
+    const some = [...touched].slice(0, USERS_PER_STEP)
+    for (const user of some) touched.delete(user)
+    await seedUsers(redis, token, await replica.copies(some), localTimeZone)
+  }
+  try {
+    joint.watchWrites(touched)
+    // What is being written already is not watched.
+    await joint.exclusively(async () => {})
+    await local.whole()
+    let done: Promise<void> = Promise.resolve()
+    for (let after: string | undefined = ''; after !== undefined; ) {
+      const copies = await replica.nextCopies(after, USERS_PER_STEP)
+      await done
+      // The next users are read while these are written.
+      done = seedUsers(redis, token, copies, localTimeZone)
+      done.catch(() => {})
+      after = copies.at(-1)?.user
+    }
+    await done
+    while (touched.size > LAST_USERS) await again()
+    await joint.exclusively(async () => {
+      while (touched.size > 0) await again()
+      const { head, entries } = await replica.seed(seededEpoch(), LOG_ENTRIES)
+      await seedLog(redis, token, entries)
+      await finishSeed(redis, token, head)
+      await replica.settle(head)
+    })
+  } catch (error) {
+    logger.warn({ because: wordOf(error) }, 'Redis could not be filled; it is tried again')
+    await releaseSeed(redis, token).catch(() => {})
+    throw error
+  } finally {
+    joint.watchWrites(null)
+  }
+  logger.info({ users, milliseconds: Math.round(performance.now() - started) }, 'Redis is filled')
+}

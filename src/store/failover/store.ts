@@ -1,0 +1,242 @@
+import { basename, dirname } from 'node:path'
+import { StartError, XinyiError } from '../../errors.ts'
+import type { RetentionLimits, StorageBackend } from '../../model.ts'
+import type { RedisTarget } from '../redis/connect.ts'
+import { DamagedUsers } from '../redis/faults.ts'
+import { openReplica } from '../sqlite/replica/remote.ts'
+import type { Answers, Appended, Event, LogPage, Pin, Place, Reading, ReadRequest, Store, StoreStatus, SweepReport } from '../store.ts'
+import { isTimeout, Refused, wordOf } from './faults.ts'
+import type { Joint } from './joint.ts'
+import { Link, type Primary, type State } from './link.ts'
+import { Local } from './local.ts'
+import { Places } from './places.ts'
+import { sweepReplica } from './sweep.ts'
+import { Writes } from './writes.ts'
+
+const FIRST_TRY_MS = 1_500
+const PING_PATIENCE_MS = 100
+const SWEEP_PATIENCE_MS = 2_000
+
+export interface FailoverOptions {
+  target: RedisTarget
+  /** Of the database file. */
+  path: string
+  localTimeZone: string
+  logger: Joint['logger']
+  clock: () => number
+  seams?: Joint['seams']
+}
+
+/**
+ * One store made of two. Redis orders the log and answers, and SQLite is the journal of what was acknowledged here, and a
+ * replica that takes over when Redis does not answer. Rejects with StartError where the file, or the Redis, must not be used.
+ */
+export async function openFailoverStore({ path, ...options }: FailoverOptions): Promise<Store> {
+  const replica = options.seams?.replica ?? (await openReplica(path))
+  const facts = await replica.facts()
+  const store = new FailoverStore(new Local(replica), { ...options, facts })
+  try {
+    await store.begin()
+    return store
+  } catch (error) {
+    await store.close()
+    if (!(error instanceof Refused)) throw error
+    throw new StartError(`${error.message} (Data directory: ${basename(dirname(path))}.)`)
+  }
+}
+
+class FailoverStore implements Store {
+  readonly #local: Local
+  readonly #link: Link
+  readonly #writes: Writes
+  #dataSetId: string
+
+  constructor(
+    local: Local,
+    { facts, ...options }: Omit<FailoverOptions, 'path'> & { facts: Awaited<ReturnType<Local['replica']['facts']>> },
+  ) {
+    this.#local = local
+    this.#writes = new Writes(local)
+    this.#dataSetId = facts.dataSetId
+    const joint: Joint = {
+      ...options,
+      joinedAt: performance.now(),
+      local,
+      exclusively: (work) => this.#writes.exclusively(work),
+      watchWrites: (touched) => this.#writes.watch(touched),
+    }
+    this.#link = new Link(joint, { places: new Places(facts.lineage), pending: facts.journalSize })
+  }
+
+  begin(): Promise<void> {
+    return this.#link.begin(FIRST_TRY_MS)
+  }
+
+  get backend(): StorageBackend {
+    return this.#link.mode === 'PRIMARY' ? 'REDIS' : 'SQLITE'
+  }
+
+  get pendingWrites(): number {
+    return this.#link.pending
+  }
+
+  append(events: readonly Event[]): Promise<Appended> {
+    return this.#writes.append(events, this.#link)
+  }
+
+  async read<const R extends readonly ReadRequest[]>(requests: R, now: number): Promise<Reading<R>> {
+    const { state } = this.#link
+    const there = state.mode === 'PRIMARY' ? await this.#readThere(state, requests, now) : null
+    if (there) return there
+    if (this.#link.state.mode !== 'PRIMARY') await this.#local.whole()
+    // The answers are those of the requests, one by one; the type system can't follow a map over a tuple.
+    return { answers: (await this.#local.replica.read(requests, now)) as Answers<R>, served: 'SQLITE' }
+  }
+
+  /** What Redis answers; null when the replica has to. */
+  async #readThere<const R extends readonly ReadRequest[]>(
+    state: Primary,
+    requests: R,
+    now: number,
+    isSecond = false,
+  ): Promise<Reading<R> | null> {
+    try {
+      const reading = await state.primary.read(requests, now, this.#writes.fence)
+      if (isSecond) return reading
+      const lost = await this.#lostIn(requests, reading.answers)
+      if (lost.length === 0) return reading
+      await state.tidy.mend(lost)
+      return this.#readThere(state, requests, now, true)
+    } catch (error) {
+      const cause = error instanceof XinyiError ? error.cause : undefined
+      if (cause instanceof DamagedUsers && !isSecond) {
+        await state.tidy.mend(cause.users).catch(() => {})
+        return this.#readThere(state, requests, now, true)
+      }
+      const isWell = cause instanceof DamagedUsers || (isTimeout(error) && (await state.primary.ping(PING_PATIENCE_MS)))
+      // A question that was too long for Redis is no reason to leave it, if it can be answered here as well.
+      if (!isWell || !(await state.tail.reached(this.#writes.acknowledgedIndex, PING_PATIENCE_MS))) this.#link.leave(state, wordOf(error))
+      return null
+    }
+  }
+
+  /** Users that Redis does not know although they are known here. */
+  async #lostIn(requests: readonly ReadRequest[], answers: readonly unknown[]): Promise<string[]> {
+    const missing = requests.flatMap((request, i) => (request.kind === 'user' && answers[i] === null ? [request.userId] : []))
+    if (missing.length === 0) return []
+    const { replica } = this.#local
+    const [here, dirty] = await Promise.all([replica.known(missing), replica.dirtyAmong(missing)])
+    return here.filter((user) => !dirty.includes(user))
+  }
+
+  async policy(): Promise<RetentionLimits | null> {
+    const { state } = this.#link
+    try {
+      if (state.mode === 'PRIMARY') return await state.primary.policy()
+    } catch (error) {
+      this.#link.leave(state, wordOf(error))
+    }
+    await this.#local.whole()
+    return this.#local.replica.policy()
+  }
+
+  async log(after: Place, limit: number): Promise<LogPage> {
+    const { state, places } = this.#link
+    const { epoch } = places
+    const n = places.indexOf(after)
+    try {
+      return await this.#page(state, { epoch, n }, limit)
+    } catch (error) {
+      const isExpired = error instanceof XinyiError && error.code === 'CURSOR_EXPIRED'
+      if (state.mode === 'PRIMARY' && !isExpired) this.#link.leave(state, wordOf(error))
+      // What the indexes mean has changed while they were read.
+      if (epoch !== places.epoch) return this.log(after, limit)
+      throw error
+    }
+  }
+
+  async #page(state: State, { epoch, n }: Place, limit: number): Promise<LogPage> {
+    if (state.mode === 'PRIMARY') {
+      try {
+        return await state.primary.log({ epoch, n }, limit)
+      } catch (error) {
+        // Redis may have lost the beginning of its log (trimmed, or filled anew), and the replica not.
+        if (!(error instanceof XinyiError && error.code === 'CURSOR_EXPIRED')) throw error
+      }
+    } else {
+      await this.#local.whole()
+    }
+    const entries = await this.#local.replica.log(n, limit)
+    return epoch === this.#link.places.epoch ? { epoch, entries } : this.log({ epoch, n }, limit)
+  }
+
+  async logGrown(after: Place, signal: AbortSignal): Promise<void> {
+    const { places, changes } = this.#link
+    places.indexOf(after)
+    while (!signal.aborted && after.epoch === places.epoch) {
+      const { state } = this.#link
+      const change = changes.next(signal)
+      const { entries } = await this.log(after, 1)
+      if (entries.length > 0) return
+      const stop = new AbortController()
+      const grown = state.mode === 'PRIMARY' ? state.tail.grown(after.n, AbortSignal.any([signal, stop.signal])) : change
+      await Promise.race([grown, change])
+      stop.abort()
+    }
+  }
+
+  async sweep(now: number): Promise<SweepReport> {
+    const { state } = this.#link
+    const { replica } = this.#local
+    if (state.mode !== 'PRIMARY') {
+      await this.#local.whole()
+      return { ...(await sweepReplica(replica, now)), expiredUsers: await replica.expiredUsers(now) }
+    }
+    // What is trimmed off the log there has to be here before.
+    await state.tail.reached((await state.primary.status()).n, SWEEP_PATIENCE_MS)
+    const report = await state.primary.sweep(now)
+    await sweepReplica(replica, now)
+    return report
+  }
+
+  async status(): Promise<StoreStatus> {
+    const { state, places, pending, pinned, lastError, reconciliation } = this.#link
+    const { epoch } = places
+    const facts = await this.#local.replica.facts().catch(() => null)
+    this.#dataSetId = facts?.dataSetId ?? this.#dataSetId
+    const there = state.mode === 'FALLBACK' ? null : await state.primary.status()
+    const unreachable = { reachable: false, version: null, latencyMs: null, usedMemoryBytes: null, connections: 0, lastError: null }
+    if (state.mode === 'PRIMARY' && !there?.redis?.reachable) this.#link.leave(state, there?.redis?.lastError ?? 'no answer')
+    // Which indexes there are changed while they were asked for.
+    if (epoch !== places.epoch) return this.status()
+    const redis = there?.redis ?? unreachable
+    const n = state.mode === 'PRIMARY' && there ? there.n : (facts?.n ?? 0) + (facts?.ahead ?? 0)
+    return {
+      backend: this.backend,
+      mode: state.mode,
+      since: state.since,
+      pinned,
+      dataSetId: this.#dataSetId,
+      epoch,
+      n,
+      settled: places.settled(n),
+      pendingWrites: pending,
+      redis: { ...redis, lastError: redis.lastError ?? lastError },
+      reconciliation: reconciliation && { ...reconciliation },
+    }
+  }
+
+  statusChanged(signal: AbortSignal): Promise<void> {
+    return this.#link.statusChanges.next(signal)
+  }
+
+  pin(to: Pin): Promise<void> {
+    return this.#link.pin(to)
+  }
+
+  async close(): Promise<void> {
+    await this.#link.close()
+    await this.#writes.exclusively(async () => {})
+    await this.#local.replica.close().catch(() => {})
+  }
+}

@@ -1,0 +1,126 @@
+import { randomUUID } from 'node:crypto'
+import type { Redis } from 'ioredis'
+import type { Fork } from '../copy.ts'
+import { createDataSet, type Found, inspect } from '../redis/inspect.ts'
+import { RedisStore } from '../redis/store.ts'
+import type { ReplicaFacts } from '../sqlite/replica/replica.ts'
+import { Outdated, Refused } from './faults.ts'
+import type { Joint } from './joint.ts'
+import { seed } from './seed.ts'
+
+/** A connection to a Redis whose log is known to be the one that is followed here. */
+export interface Verified {
+  primary: RedisStore
+  lineage: readonly Fork[]
+  /** The replica has to be made anew from Redis: its log does not meet the one there. */
+  rebuild: boolean
+}
+
+type Ready = Extract<Found, { state: 'ready' }>
+
+/**
+ * Looks at what a connection leads to before anything uses it, and brings it together with what is held here: an empty Redis
+ * is given the data set; where the log there has gone another way than here, or back, the log here follows it from the fork
+ * on, and what came after the fork waits in the journal to be pushed. Rejects with Refused when it is somebody else's.
+ */
+export async function verify(redis: Redis, joint: Joint): Promise<Verified> {
+  const { replica } = joint.local
+  const facts = await replica.facts()
+  const isNew = !facts.joined && facts.n === 0
+  const found = await inspect(redis)
+  switch (found.state) {
+    case 'foreign':
+      throw new Refused(found.sentence)
+    case 'seeding':
+      if (found.dataSetId !== facts.dataSetId && !isNew) throw new Refused(otherDataSet)
+      if (found.leaseHeld || isNew) throw new Outdated('Redis is being filled by another instance')
+      await fill(redis, joint, facts, found)
+      return verify(redis, joint)
+    case 'empty':
+      if (isNew) await createDataSet(redis, facts)
+      else await fill(redis, joint, facts, found)
+      return verify(redis, joint)
+    case 'ready':
+      break
+  }
+  const primary = new RedisStore(redis, found.identity, joint)
+  if (found.identity.dataSetId !== facts.dataSetId || (isNew && found.n > 0)) {
+    if (!isNew) throw new Refused(otherDataSet)
+    return { primary, lineage: found.lineage, rebuild: true }
+  }
+  return meet(primary, found, facts, redis, joint)
+}
+
+/** How long an instance that does not have everything leaves it to others to fill Redis. */
+const OTHERS_FIRST_MS = 10_000
+
+async function fill(redis: Redis, joint: Joint, facts: ReplicaFacts, found: Found): Promise<void> {
+  if (facts.rebuiltTo !== null && performance.now() - joint.joinedAt < OTHERS_FIRST_MS)
+    throw new Outdated('Redis is empty, and what is here is not complete; another instance may fill it')
+  await seed(redis, joint, found)
+}
+
+const otherDataSet =
+  'Redis holds another data set than the data directory. Point REDIS_URL at the Redis that belongs to it, or DATA_DIR at an empty directory.'
+
+/** Finds the last entry that both logs have, and goes on from there. */
+async function meet(primary: RedisStore, found: Ready, facts: ReplicaFacts, redis: Redis, joint: Joint): Promise<Verified> {
+  const { replica } = joint.local
+  const low = Math.max(found.trimmed, facts.trimmed)
+  const high = Math.min(found.n, facts.n)
+  const same = async (n: number): Promise<boolean> => {
+    const [there] = await primary.chainAt([n])
+    return there != null && there === (await replica.chainAt(n))
+  }
+  let rebuild = false
+  // An older Redis does not know every epoch that was lived through here.
+  const known = new Set(facts.lineage.map(({ epoch }) => epoch))
+  const lost = facts.lineage.filter(({ epoch }) => !found.lineage.some((fork) => fork.epoch === epoch))
+  let lineage = [...facts.lineage, ...found.lineage.filter(({ epoch }) => !known.has(epoch))]
+  const [there] = await primary.chainAt([facts.n])
+  if (there === null && facts.n <= found.n) {
+    // Redis has trimmed its log past where it is here, so it can't be told whether the two are one: it is, unless Redis lacks something.
+    rebuild = true
+    if ((await lacking(primary, joint)).length > 0) await replica.rewind(facts.trimmed)
+  } else if (there !== facts.chain) {
+    let fork = facts.trimmed
+    if (low <= high && (await same(low))) fork = await lastTrue(low, high, same)
+    else if (found.n < facts.trimmed) {
+      await fill(redis, joint, facts, found)
+      return verify(redis, joint)
+    } else rebuild = true
+    joint.logger.warn(
+      { redisIndex: found.n, ourIndex: facts.n, fork: rebuild ? null : fork },
+      'Redis has gone back, or another way; what it lacks is pushed again',
+    )
+    // From here on whoever still speaks to Redis as it was before is told so, and looks again.
+    const epoch = randomUUID()
+    if (!(await primary.fork(epoch, Math.min(fork, found.n), lost))) throw new Outdated('Redis has changed meanwhile')
+    lineage = [...lineage, { epoch, n: Math.min(fork, found.n) }]
+    await replica.rewind(fork)
+  }
+  if (!rebuild) {
+    // The log there has everything up to where it is here; if its positions say less, they were damaged.
+    const lower = await lacking(primary, joint)
+    if (lower.length > 0) await primary.raisePositions(Object.fromEntries(lower))
+  }
+  await replica.adoptEpoch({ epoch: primary.epoch, lineage })
+  return { primary, lineage, rebuild }
+}
+
+/** Origins of which the log here has more than Redis knows of, and how much. */
+async function lacking(primary: RedisStore, { local: { replica } }: Joint): Promise<[origin: string, seq: number][]> {
+  const [here, there] = await Promise.all([replica.positions(), primary.positions()])
+  return Object.entries(here).filter(([origin, seq]) => seq > (there[origin] ?? 0))
+}
+
+/** The greatest n in [low, high] that passes; low does, and none does behind one that does not. */
+async function lastTrue(low: number, high: number, passes: (n: number) => Promise<boolean>): Promise<number> {
+  let [known, limit] = [low, high]
+  while (known < limit) {
+    const middle = Math.ceil((known + limit) / 2)
+    if (await passes(middle)) known = middle
+    else limit = middle - 1
+  }
+  return known
+}

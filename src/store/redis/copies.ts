@@ -1,0 +1,134 @@
+import { z } from 'zod'
+import { riskRank } from '../../model.ts'
+import type { UserCopy, UserState } from '../copy.ts'
+import { compareBytes, compareKeys } from '../rules.ts'
+import {
+  decodeAlert,
+  decodeAlertEvent,
+  decodeConversation,
+  decodePoint,
+  decodeTally,
+  pairs,
+  parse,
+  rank,
+  recordSchema,
+  time,
+} from './decode.ts'
+import { markOf } from './encode.ts'
+import { fenced } from './faults.ts'
+import { decodePositions } from './head.ts'
+
+const texts = z.array(z.string())
+const StateReply = z.tuple([z.string(), texts, texts, texts, texts, z.array(z.union([z.string(), texts]))])
+const UserReply = z.tuple([z.string(), z.string(), z.string(), z.union([z.enum(['none', 'damaged']), StateReply])])
+
+const Record = recordSchema.extend({
+  rev: z.number().int(),
+  accepted: time,
+  raised: z.number().int(),
+  alert: z.string().optional(),
+  stripped: time.optional(),
+  kept: z.array(z.number()).optional(),
+  last: z.array(z.tuple([time, z.string(), rank.transform(riskRank)])).optional(),
+})
+
+/** Whatever can't be read is missing. */
+const all = <T>(elements: readonly string[], decode: (element: string) => T | null): T[] => elements.flatMap((text) => decode(text) ?? [])
+
+const without = <T extends { userId: string }>({ userId: _, ...rest }: T): Omit<T, 'userId'> => rest
+
+function decodeSeen(id: string, text: string): UserState['seen'][number] | null {
+  const [, acceptedAt, fingerprint, alertId] = /^(\d+) ([0-9a-f]+) ([0-9a-f]*)$/.exec(text) ?? []
+  return fingerprint === undefined ? null : { id, acceptedAt: Number(acceptedAt), fingerprint, alertId: alertId || null }
+}
+
+function decodeAlerts(reply: readonly (string | string[])[]): UserState['alerts'] | null {
+  const alerts: UserState['alerts'][number][] = []
+  for (let i = 0; i < reply.length; i += 3) {
+    const alert = decodeAlert(String(reply[i]), texts.parse(reply[i + 1]))
+    if (!alert) return null
+    alerts.push({ ...without(alert), history: all(texts.parse(reply[i + 2]), decodeAlertEvent) })
+  }
+  return alerts
+}
+
+/** Null where the state does not hold all that the record says it does. */
+function decodeState(user: string, [text, conversations, emotions, tally, seen, alertRows]: z.infer<typeof StateReply>): UserState | null {
+  const record = parse(Record, text)
+  const alerts = decodeAlerts(alertRows)
+  if (!record || !alerts) return null
+  const state: UserState = {
+    rev: record.rev,
+    createdAt: record.created,
+    lastActiveAt: record.active ?? null,
+    totalChats: record.chats,
+    totalRiskAlerts: record.risks,
+    acceptedAt: record.accepted,
+    lastPoints: record.last ?? [],
+    alertsRaised: record.raised,
+    openAlertId: record.alert ?? null,
+    openAlertLevel: record.level === undefined ? null : riskRank(record.level),
+    strippedAt: record.stripped ?? null,
+    conversations: all(conversations, (element) => decodeConversation(user, element)).map(without),
+    emotions: all(emotions, (element) => decodePoint(user, element)).map(without),
+    topics: pairs(tally)
+      .flatMap(([name, value]) => decodeTally(name, value) ?? [])
+      .sort((a, b) => compareBytes(a.name, b.name)),
+    seen: pairs(seen)
+      .flatMap(([id, value]) => decodeSeen(id, value) ?? [])
+      .sort((a, b) => compareKeys([a.acceptedAt, a.id], [b.acceptedAt, b.id])),
+    alerts,
+  }
+  const kept = record.kept ?? []
+  // A list that has expired by itself has nothing, and is not damaged.
+  const lacks = (list: readonly unknown[], i: number, elements: number) => elements > 0 && list.length < (kept[i] ?? 0)
+  if (lacks(state.conversations, 0, conversations.length) || lacks(state.emotions, 1, emotions.length)) return null
+  if (lacks(state.topics, 2, tally.length) || lacks(state.seen, 3, seen.length)) return null
+  return state
+}
+
+const timeOf = (reply: string): number | null => (reply === '' ? null : Number(reply))
+
+/** What copies.lua tells of users. */
+function decodeCopies(reply: unknown): { copies: UserCopy[]; damaged: string[] } {
+  const copies: UserCopy[] = []
+  const damaged: string[] = []
+  for (const [user, erasedAt, expiredAt, state] of z.array(UserReply).parse(reply)) {
+    const found = typeof state === 'string' ? null : decodeState(user, state)
+    if (!found && state !== 'none') damaged.push(user)
+    else copies.push({ user, state: found, erasedAt: timeOf(erasedAt), expiredAt: timeOf(expiredAt) })
+  }
+  return { copies, damaged }
+}
+
+export type Asked = { users: readonly string[] } | { after: string; limit: number }
+
+export interface Copied {
+  n: number
+  positions: Record<string, number>
+  copies: UserCopy[]
+  /** Users whose keys do not fit together. */
+  damaged: string[]
+  /** Where the next users begin; null when there are no more. */
+  last: string | null
+}
+
+const Found = z.tuple([z.number(), z.unknown(), z.string(), z.unknown()])
+
+/** Everything that is kept of some users, at one moment; null where the order of users is lost. */
+export async function readCopies(run: (argument: object) => Promise<unknown>, tombstoneKey: string, of: Asked): Promise<Copied | null> {
+  const marks = new Map<string, string>()
+  let users = 'users' in of ? of.users : []
+  while (true) {
+    for (const user of users) marks.set(user, marks.get(user) ?? markOf(tombstoneKey, user))
+    const [state, ...rest] = z.array(z.unknown()).parse(await run({ ...of, marks: [...marks] }))
+    if (state === 'unindexed') return null
+    if (state !== 'unnamed') {
+      fenced(state)
+      const [n, positions, last, found] = Found.parse(rest)
+      return { n, positions: decodePositions(positions), last: last || null, ...decodeCopies(found) }
+    }
+    // Only now it is known who they are.
+    users = texts.parse(rest[0])
+  }
+}

@@ -1,0 +1,43 @@
+-- copies: everything that is kept of some users, at one moment. ARGV[1] JSON {epoch, users: {id, …} or after: id and limit, marks: [[id, mark]], mended}.
+-- Answers {'stale'}, {'unindexed'} when the users' order is lost, {'unnamed', {id, …}} when marks lacks some of these users, or {'ok', n, positions, last id or '', users}: the users one
+-- after the other as {id, erasedAt or '', expiredAt or '', state}, where a state is 'none', 'damaged' or
+-- {record, conversations, emotions, tally, seen, {alert id, fields, history, …}}.
+local request = cjson.decode(ARGV[1])
+local meta = redis.call('HMGET', META, 'epoch', 'n')
+if meta[1] ~= request.epoch then return { 'stale' } end
+
+local function state_of(user)
+  local keys = keys_of(user)
+  local record, text, broken = load_user(user, keys)
+  if broken then return 'damaged' end
+  if not record then return 'none' end
+  if not fits(keys, record) then return 'damaged' end
+  local alerts = {}
+  for _, id in ipairs(get({}, 'LRANGE', keys.alerts, 0, -1)) do
+    if not is_whole(id) then return 'damaged' end
+    alerts[#alerts + 1], alerts[#alerts + 2], alerts[#alerts + 3] = id, get({}, 'HGETALL', alert_key(id)), get({}, 'LRANGE', history_key(id), 0, -1)
+  end
+  return {
+    text, get({}, 'LRANGE', keys.conversations, 0, -1), get({}, 'LRANGE', keys.emotions, 0, -1), get({}, 'HGETALL', keys.tally),
+    get({}, 'HGETALL', keys.seen), alerts,
+  }
+end
+
+local users, last = request.users, ''
+if not users then
+  if not request.mended and not is_indexed(BY_NAME) then return { 'unindexed' } end
+  users = get({}, 'ZRANGEBYLEX', BY_NAME, '(' .. request.after, '+', 'LIMIT', 0, request.limit)
+  if request.after == '' then users = get({}, 'ZRANGEBYLEX', BY_NAME, '-', '+', 'LIMIT', 0, request.limit) end
+  if #users == request.limit then last = users[#users] end
+end
+local marks = {}
+for _, pair in ipairs(request.marks) do marks[pair[1]] = pair[2] end
+for _, user in ipairs(users) do
+  if not marks[user] then return { 'unnamed', users } end
+end
+local found = {}
+for i, user in ipairs(users) do
+  local mark = marks[user]
+  found[i] = { user, get(false, 'HGET', TOMBSTONES, mark) or '', get(false, 'HGET', EXPIRIES, mark) or '', state_of(user) }
+end
+return { 'ok', tonumber(meta[2]), get({}, 'HGETALL', POSITIONS), last, found }

@@ -1,0 +1,90 @@
+-- Puts users into Redis as another store describes them. What is to be written comes as ARGV, in the order in which it is taken here (copies.ts).
+
+local cursor
+local function take()
+  cursor = cursor + 1
+  return ARGV[cursor]
+end
+
+-- As many arguments as one command is given at most: Lua's stack is not endless.
+local MOST = 1000
+
+-- The next `count` arguments, as the last ones of a command on a key that is not there.
+local function with_next(count, command, key)
+  for first = cursor + 1, cursor + count, MOST do
+    redis.call(command, key, unpack(ARGV, first, math.min(first + MOST - 1, cursor + count)))
+  end
+  cursor = cursor + count
+end
+
+local function put_alert(keys)
+  local id, status, sort, fields = take(), take(), take(), tonumber(take())
+  call('DEL', alert_key(id), history_key(id))
+  with_next(fields, 'HSET', alert_key(id))
+  local events = tonumber(take())
+  with_next(events, 'RPUSH', history_key(id))
+  call('HSET', alert_key(id), 'told', events)
+  call('RPUSH', keys.alerts, id)
+  call('ZADD', alerts_key(status), sort, id)
+end
+
+-- What many users have in common is written once for all of them.
+local pending, topics = {}, {}
+local function later(command, key, first, second)
+  local arguments = pending[key]
+  if not arguments then
+    arguments = { command, key }
+    pending[key] = arguments
+  end
+  local count = #arguments
+  arguments[count + 1], arguments[count + 2] = first, second
+end
+
+local function write_pending()
+  for _, arguments in pairs(pending) do call(unpack(arguments)) end
+  for name, members in pairs(topics) do
+    local added = call('ZADD', topic_key(name), unpack(members))
+    if added > 0 then call('ZINCRBY', VOCABULARY, -added, name) end
+  end
+  pending, topics = {}, {}
+end
+
+-- Sets the expiry of a list as an event would. Answers its deadline.
+local function expiry_of(key, list)
+  local days = limits()[list .. 'Days']
+  local newest = days > 0 and item(call('LINDEX', key, 0))
+  return newest and expire_after(key, newest.at, days, 0) or 0
+end
+
+-- Puts one user, who is not there.
+local function put_user(user, keys)
+  local text, created, active, risk, attention_level, alerted = take(), take(), take(), take(), take(), take()
+  redis.call('HSET', keys.profile, 'user_id', user, 'created_at', take(), 'last_active', take(), 'total_chats', take(), 'total_risk_alerts', take())
+  with_next(tonumber(take()), 'RPUSH', keys.conversations)
+  with_next(tonumber(take()), 'RPUSH', keys.emotions)
+  local names = tonumber(take())
+  for i = cursor + 1, cursor + names do
+    local members = topics[ARGV[i]] or {}
+    topics[ARGV[i]] = members
+    members[#members + 1], members[#members + 2] = '0', user
+  end
+  with_next(names, 'SADD', keys.words)
+  with_next(2 * names, 'HSET', keys.tally)
+  local ids = 2 * tonumber(take())
+  with_next(ids, 'HSET', keys.seen)
+  with_next(ids, 'ZADD', keys.ids)
+  for _ = 1, tonumber(take()) do put_alert(keys) end
+  local deadlines = { expiry_of(keys.conversations, 'conversations'), expiry_of(keys.emotions, 'emotions') }
+  if deadlines[1] + deadlines[2] > 0 then
+    local record = cjson.decode(text)
+    record.deadlines = deadlines
+    text = text_of(record)
+  end
+  later('HSET', USERS, user, text)
+  later('ZADD', BY_NAME, '0', user)
+  later('ZADD', BY_CREATED, created, user)
+  later('ZADD', BY_ACTIVE, active, user)
+  later('ZADD', BY_RISK, risk, user)
+  if attention_level ~= 'NONE' then later('SADD', attention_key(attention_level), user) end
+  if alerted == '1' then later('SADD', ALERTED, user) end
+end

@@ -1,0 +1,20 @@
+-- restore: puts a user back whose keys are missing; with `force`, whatever is known of them here, and as of now. ARGV[1] JSON {epoch, user, mark, erasedAt, expiredAt (ms, -1 for never), rev, force}, then the user.
+-- Answers 'stale', 'refused' or 'ok'.
+local request = cjson.decode(ARGV[1])
+if call('HGET', META, 'epoch') ~= request.epoch then return 'stale' end
+if (number_at(TOMBSTONES, request.mark) or -1) > request.erasedAt then return 'refused' end
+if (number_at(EXPIRIES, request.mark) or -1) > request.expiredAt then return 'refused' end
+local found = parse(get(false, 'HGET', USERS, request.user) or '')
+if found and found.rev ~= request.rev and not request.force then return 'refused' end
+local keys = keys_of(request.user)
+drop_user(request.user, keys)
+cursor = 1
+put_user(request.user, keys)
+write_pending()
+if request.force then
+  local record = load_user(request.user, keys)
+  meet_policies(keys, record, now_here())
+  record.rev = number_at(META, 'n')
+  call('HSET', USERS, request.user, text_of(record))
+end
+return 'ok'

@@ -1,0 +1,17 @@
+-- seedlog: adds entries to the log, under the indexes that they have. ARGV[1] JSON {token}, then of each: n, origin, seq, chain, id, user, kind,
+-- at, occurred, fingerprint, body, outcome, alerts. Those that are there already are passed over. Answers 'lost' or 'ok'.
+local request = cjson.decode(ARGV[1])
+if not holds_lease(request.token) then return 'lost' end
+local newest = redis.call('XREVRANGE', LOG, '+', '-', 'COUNT', 1)[1]
+local top = newest and tonumber(string.match(newest[1], '^%d+')) or 0
+for i = 2, #ARGV, 13 do
+  local n, origin, seq, chain, id, user, kind, at, occurred, fingerprint, body, outcome, alerts = unpack(ARGV, i, i + 12)
+  if outcome == 'erased' then
+    redis.call('HSET', HOLES, n, origin .. ' ' .. seq .. ' ' .. chain)
+  elseif tonumber(n) > top then
+    redis.call('XADD', LOG, n .. '-0', 'origin', origin, 'seq', seq, 'chain', chain, 'id', id, 'user', user, 'kind', kind, 'at', at,
+      'occurred', occurred, 'fingerprint', fingerprint, 'body', body, 'outcome', outcome, 'alerts', alerts)
+    if kind == 'recorded' or kind == 'cleared' then redis.call('RPUSH', keys_of(user).entries, n) end
+  end
+end
+return 'ok'

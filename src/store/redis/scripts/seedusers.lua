@@ -1,0 +1,22 @@
+-- seedusers: puts users, in place of whoever is there under these names. ARGV[1] JSON {token, users: [name]}, then of each '1' or
+-- '0' (whether there is such a user), and the user. Answers 'lost' or 'ok'.
+local request = cjson.decode(ARGV[1])
+if not holds_lease(request.token) then return 'lost' end
+cursor = 1
+local present = call('HMGET', USERS, unpack(request.users))
+for i, user in ipairs(request.users) do
+  local keys = keys_of(user)
+  if present[i] then drop_user(user, keys) end
+  if take() == '1' then
+    put_user(user, keys)
+    -- Who has entries already gets the mark at their head.
+    if call('RPUSH', keys.entries, 'all') > 1 then
+      call('RPOP', keys.entries)
+      if call('LINDEX', keys.entries, 0) ~= 'all' then call('LPUSH', keys.entries, 'all') end
+    end
+  else
+    call('DEL', keys.entries)
+  end
+end
+write_pending()
+return 'ok'

@@ -1,0 +1,128 @@
+import type { Redis } from 'ioredis'
+import type { Head, UserCopy } from '../copy.ts'
+import type { LogEntry } from '../store.ts'
+import { bodyOf } from './encode.ts'
+import { Fault, withoutText } from './faults.ts'
+import type { Found } from './inspect.ts'
+import { putTexts } from './put.ts'
+import { runScript, type ScriptName } from './script.ts'
+
+/**
+ * Filling a Redis that has lost the data set. Whoever does it holds a lease, which every step makes sure of and prolongs; until the last
+ * step there is no epoch, so that everybody else's scripts are stale.
+ */
+
+/** So much is written in one step at most, if that is more than one thing: nobody at this Redis waits for long, and nothing times out. */
+const STEP_LENGTH = 500_000
+const STEP_ITEMS = 64
+const STEP_VALUES = 2_000
+
+export interface Seed {
+  dataSetId: string
+  /** Of this attempt alone. */
+  token: string
+  /** How long the lease holds after a step. */
+  leaseMs: number
+  /** What `inspect` found; if Redis is not so any more, the seed is not begun. */
+  over: Found
+}
+
+/** Takes the lease and removes what there is of our keys. False: another has the lease, or has changed what there was. */
+export function beginSeed(redis: Redis, seed: Seed): Promise<boolean> {
+  return withoutText(async () => {
+    const { over, ...rest } = seed
+    const expected = over.state === 'ready' ? { state: over.state, epoch: over.identity.epoch, n: over.n } : { state: over.state }
+    if ((await runScript(redis, 'begin', { ...rest, over: expected })) !== 1) return false
+    let cursor = '0'
+    do {
+      cursor = String(await runScript(redis, 'wipe', { token: seed.token, cursor }))
+      if (cursor === 'lost') throw new Fault('LEASE')
+    } while (cursor !== '0')
+    return true
+  })
+}
+
+/** Lets go of a lease that is still ours: the next try need not wait until it runs out. */
+export async function releaseSeed(redis: Redis, token: string): Promise<void> {
+  await withoutText(() => runScript(redis, 'release', { token }))
+}
+
+/** Puts users, in place of whoever is there under these ids. Rejects when the lease is lost. */
+export async function seedUsers(redis: Redis, token: string, copies: readonly UserCopy[], timeZone: string): Promise<void> {
+  const encode = ({ user, state }: UserCopy) => (state ? ['1', ...putTexts(user, state, timeZone)] : ['0'])
+  await inSteps(copies, encode, (some, texts) => step(redis, 'seedusers', { token, users: some.map(({ user }) => user) }, texts))
+}
+
+/** Adds entries to the log, under their indexes; they come in order. Rejects when the lease is lost. */
+export async function seedLog(redis: Redis, token: string, entries: readonly LogEntry[]): Promise<void> {
+  // A void does not tell its time: it is as old as what came before it.
+  let at = 0
+  const encode = (entry: LogEntry) => {
+    at = entry.event?.acceptedAt ?? at
+    return entryTexts(entry, at)
+  }
+  await inSteps(entries, encode, (_, texts) => step(redis, 'seedlog', { token }, texts))
+}
+
+function entryTexts({ n, origin, seq, chain, event, outcome, alertEvents }: LogEntry, at: number): string[] {
+  const fingerprint = event?.kind === 'recorded' ? event.payload.fingerprint : ''
+  return [
+    ...[String(n), origin, String(seq), chain, event?.id ?? '', event?.user ?? '', event?.kind ?? 'void', String(at)],
+    ...[String(event?.occurredAt ?? at), fingerprint, event ? bodyOf(event) : '', outcome, JSON.stringify(alertEvents)],
+  ]
+}
+
+/** Writes what surrounds users and log, and ends the seed: from then on this is the data set. Rejects when the lease is lost. */
+export async function finishSeed(redis: Redis, token: string, head: Head): Promise<void> {
+  await withoutText(async () => {
+    const parts = {
+      positions: Object.entries(head.positions).flatMap(([origin, seq]) => [origin, String(seq)]),
+      tombstones: head.tombstones.flatMap(([mark, at]) => [mark, String(at)]),
+      expiries: head.expiries.flatMap(([mark, at]) => [mark, String(at)]),
+      policies: head.policies.map((policy) => JSON.stringify(policy)),
+      lineage: head.lineage.map((fork) => JSON.stringify(fork)),
+    }
+    for (const [part, values] of Object.entries(parts)) {
+      for (let i = 0; i === 0 || i < values.length; i += STEP_VALUES) {
+        await step(redis, 'seedhead', { token, part, first: i === 0 }, values.slice(i, i + STEP_VALUES))
+      }
+    }
+    const { epoch, tombstoneKey, n, chain, trimmed, trimmedChain } = head
+    await step(redis, 'finish', { token }, [epoch, tombstoneKey, String(n), chain, String(trimmed), trimmedChain])
+  })
+}
+
+async function step(redis: Redis, name: ScriptName, argument: object, texts: readonly string[]): Promise<void> {
+  if ((await runScript(redis, name, argument, texts)) === 'lost') throw new Fault('LEASE')
+}
+
+/** Works through items in steps. While one step is written, the next is made ready. */
+async function inSteps<T>(
+  items: readonly T[],
+  encode: (item: T) => string[],
+  write: (some: readonly T[], texts: readonly string[]) => Promise<void>,
+): Promise<void> {
+  let writing = Promise.resolve()
+  let some: T[] = []
+  let texts: string[] = []
+  let size = 0
+  const begin = async () => {
+    await writing
+    const [ready, readyTexts] = [some, texts]
+    writing = withoutText(() => write(ready, readyTexts))
+    writing.catch(() => {})
+    some = []
+    texts = []
+    size = 0
+  }
+  for (const item of items) {
+    some.push(item)
+    for (const text of encode(item)) {
+      texts.push(text)
+      size += text.length
+    }
+    if (size > STEP_LENGTH || some.length === STEP_ITEMS) await begin()
+  }
+  if (some.length > 0) await begin()
+  await writing
+}

@@ -1,0 +1,25 @@
+import { z } from 'zod'
+import { LOG_RETENTION_MS } from '../rules.ts'
+import type { SweepReport } from '../store.ts'
+
+const USERS_PER_STEP = 100
+
+const Step = z.tuple([z.string(), z.number(), z.number()]).rest(z.string())
+
+/** Removes what has been expired for more than a day, in steps, so that nobody waits for long. */
+export async function sweep(run: (name: 'trim' | 'sweep', argument: object) => Promise<unknown>, now: number): Promise<SweepReport> {
+  const report = { users: 0, removedItems: 0, removedLogEntries: 0 }
+  for (let trimmed = 1; trimmed > 0; report.removedLogEntries += trimmed) {
+    trimmed = z.number().parse(await run('trim', { before: now - LOG_RETENTION_MS }))
+  }
+  const expired = new Map<string, number>()
+  let cursor = '0'
+  do {
+    const [next, users, removed, ...due] = Step.parse(await run('sweep', { cursor, count: USERS_PER_STEP, now }))
+    for (let i = 0; i < due.length; i += 2) expired.set(due[i] ?? '', Number(due[i + 1]))
+    report.users += users
+    report.removedItems += removed
+    cursor = next
+  } while (cursor !== '0')
+  return { ...report, expiredUsers: [...expired].map(([userId, deadline]) => ({ userId, deadline })) }
+}

@@ -1,0 +1,171 @@
+import { z } from 'zod'
+import { riskRank } from '../../model.ts'
+import type { UserCopy, UserState } from '../copy.ts'
+import { markOf } from '../rules.ts'
+import { AlertEventRow, AlertRow, ConversationRow, EmotionRow, UserTopicRow } from './rows.ts'
+import type { Sql } from './sql.ts'
+import type { Meta } from './state.ts'
+import { dropTopics, USER_TOPIC } from './topics.ts'
+import { loadUser, saveUser, type UserRecord } from './users.ts'
+
+const UserId = z.object({ userId: z.string() })
+const SeenRow = z.object({
+  userId: z.string(),
+  id: z.string(),
+  acceptedAt: z.int(),
+  fingerprint: z.string(),
+  alertId: z.string().nullable(),
+})
+
+const OwnedTopic = UserTopicRow.extend({ userId: z.string() })
+
+/** The next users after one, by the bytes of their ids. */
+export const nextUsers = (sql: Sql, after: string, limit: number): string[] =>
+  sql
+    .all(UserId, 'SELECT user_id AS userId FROM users WHERE user_id > ? ORDER BY user_id LIMIT ?', after, limit)
+    .map(({ userId }) => userId)
+
+/** Everything that is kept of these users: one query a table, however many they are. */
+export function readCopies(sql: Sql, { tombstoneKey }: Meta, users: readonly string[]): UserCopy[] {
+  const ids = JSON.stringify(users)
+  const owned = 'user_id IN (SELECT value FROM json_each(?))'
+  const conversations = grouped(
+    sql.all(
+      ConversationRow,
+      `SELECT user_id AS userId, id, occurred_at AS occurredAt, query, response, risk AS riskLevel, emotion_score AS emotionScore,
+       reference_count AS "references", topics FROM conversations WHERE ${owned} ORDER BY user_id, occurred_at DESC, id DESC`,
+      ids,
+    ),
+  )
+  const emotions = grouped(
+    sql.all(
+      EmotionRow,
+      `SELECT user_id AS userId, id, occurred_at AS occurredAt, score, risk AS riskLevel FROM emotions WHERE ${owned}
+       ORDER BY user_id, occurred_at DESC, id DESC`,
+      ids,
+    ),
+  )
+  const topics = grouped(sql.all(OwnedTopic, `SELECT user_id AS userId, ${USER_TOPIC} FROM user_topics WHERE ${owned} ORDER BY name`, ids))
+  const seen = grouped(
+    sql.all(
+      SeenRow,
+      `SELECT user_id AS userId, id, accepted_at AS acceptedAt, fingerprint, alert_id AS alertId FROM seen WHERE ${owned}
+       ORDER BY accepted_at, id`,
+      ids,
+    ),
+  )
+  const alerts = alertsOf(sql, ids, owned)
+  return users.map((user): UserCopy => {
+    const mark = markOf(tombstoneKey, user)
+    const record = loadUser(sql, user)
+    const state = record && {
+      ...stateOf(record),
+      conversations: (conversations.get(user) ?? []).map(({ userId: _, ...rest }) => rest),
+      emotions: (emotions.get(user) ?? []).map(({ userId: _, ...rest }) => rest),
+      topics: (topics.get(user) ?? []).map(({ userId: _, ...rest }) => rest),
+      seen: (seen.get(user) ?? []).map(({ userId: _, ...rest }) => rest),
+      alerts: alerts.get(user) ?? [],
+    }
+    return { user, state, erasedAt: timeOf(sql, 'tombstones', mark), expiredAt: timeOf(sql, 'expiries', mark) }
+  })
+}
+
+function alertsOf(sql: Sql, ids: string, owned: string): Map<string, UserState['alerts'][number][]> {
+  const histories = new Map<string, UserState['alerts'][number]['history'][number][]>()
+  const events = sql.all(
+    AlertEventRow,
+    `SELECT id, alert_id AS alertId, kind, at, actor, note, level FROM alert_events
+     WHERE alert_id IN (SELECT id FROM alerts WHERE ${owned}) ORDER BY alert_id, place`,
+    ids,
+  )
+  for (const event of events) histories.set(event.alertId, [...(histories.get(event.alertId) ?? []), event])
+  const rows = sql.all(
+    AlertRow,
+    `SELECT id, user_id AS userId, level, status, occurrences, raised_at AS raisedAt, last_seen_at AS lastSeenAt,
+     conversation_id AS conversationId, exchange AS trigger, version FROM alerts WHERE ${owned} ORDER BY number`,
+    ids,
+  )
+  const found = new Map<string, UserState['alerts'][number][]>()
+  for (const { userId, ...alert } of rows)
+    found.set(userId, [...(found.get(userId) ?? []), { ...alert, history: histories.get(alert.id) ?? [] }])
+  return found
+}
+
+const stateOf = ({ userId: _, ...record }: UserRecord) => record
+
+const timeOf = (sql: Sql, table: 'tombstones' | 'expiries', mark: string): number | null =>
+  sql.get(AtRow, `SELECT at FROM ${table} WHERE mark = ?`, mark)?.at ?? null
+const AtRow = z.object({ at: z.int() })
+
+function grouped<T extends { userId: string }>(rows: readonly T[]): Map<string, T[]> {
+  const groups = new Map<string, T[]>()
+  for (const row of rows) {
+    const group = groups.get(row.userId)
+    if (group) group.push(row)
+    else groups.set(row.userId, [row])
+  }
+  return groups
+}
+
+/** Puts a user here exactly as the copy says, whatever was here before. */
+export function writeCopy(sql: Sql, { tombstoneKey }: Meta, { user, state, erasedAt, expiredAt }: UserCopy): void {
+  dropTopics(sql, user)
+  sql.run('DELETE FROM users WHERE user_id = ?', user)
+  const mark = markOf(tombstoneKey, user)
+  setMark(sql, 'tombstones', mark, erasedAt)
+  setMark(sql, 'expiries', mark, expiredAt)
+  if (!state) return
+  const { conversations, emotions, topics, seen, alerts, lastPoints, ...record } = state
+  saveUser(sql, { ...record, userId: user, lastPoints: lastPoints.map(([at, id, rank]) => [at, id, rank]) })
+  for (const { id, occurredAt, query, response, riskLevel, emotionScore, references, topics } of conversations.toReversed())
+    sql.run(
+      `INSERT INTO conversations (user_id, occurred_at, id, query, response, risk, emotion_score, reference_count, topics)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      ...[user, occurredAt, id, query, response, riskRank(riskLevel), emotionScore, references, JSON.stringify(topics)],
+    )
+  for (const [i, { id, occurredAt, score, riskLevel }] of emotions.toReversed().entries())
+    sql.run(
+      'INSERT INTO emotions (user_id, occurred_at, id, n, score, risk) VALUES (?, ?, ?, ?, ?, ?)',
+      ...[user, occurredAt, id, i, score, riskRank(riskLevel)],
+    )
+  for (const { name, count, firstSeenAt, lastSeenAt } of topics) {
+    sql.run(
+      'INSERT INTO user_topics (user_id, name, count, first_seen_at, last_seen_at) VALUES (?, ?, ?, ?, ?)',
+      user,
+      name,
+      count,
+      firstSeenAt,
+      lastSeenAt,
+    )
+    sql.run('INSERT INTO topics (name, user_count) VALUES (?, 1) ON CONFLICT DO UPDATE SET user_count = user_count + 1', name)
+  }
+  for (const { id, acceptedAt, fingerprint, alertId } of seen)
+    sql.run(
+      'INSERT INTO seen (user_id, id, accepted_at, fingerprint, alert_id) VALUES (?, ?, ?, ?, ?)',
+      user,
+      id,
+      acceptedAt,
+      fingerprint,
+      alertId,
+    )
+  for (const alert of alerts) writeAlert(sql, user, alert)
+}
+
+function writeAlert(sql: Sql, user: string, { history, ...alert }: UserState['alerts'][number]): void {
+  const { id, level, status, occurrences, raisedAt, lastSeenAt, conversationId, trigger, version } = alert
+  sql.run(
+    `INSERT INTO alerts (id, user_id, level, status, occurrences, raised_at, last_seen_at, conversation_id, exchange, version)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ...[id, user, riskRank(level), status, occurrences, raisedAt, lastSeenAt, conversationId, trigger && JSON.stringify(trigger), version],
+  )
+  for (const [place, event] of history.entries())
+    sql.run(
+      'INSERT INTO alert_events (alert_id, place, id, kind, at, actor, note, level) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+      ...[id, place, event.id, event.kind, event.at, event.actor, event.note, riskRank(event.level)],
+    )
+}
+
+function setMark(sql: Sql, table: 'tombstones' | 'expiries', mark: string, at: number | null): void {
+  if (at === null) sql.run(`DELETE FROM ${table} WHERE mark = ?`, mark)
+  else sql.run(`INSERT OR REPLACE INTO ${table} (mark, at) VALUES (?, ?)`, mark, at)
+}

@@ -1,0 +1,65 @@
+import type { KeyObject } from 'node:crypto'
+import { z } from 'zod'
+import { markOf } from '../../rules.ts'
+import type { Outcome } from '../../store.ts'
+import { judge } from '../apply.ts'
+import { aheadOfLog } from '../log.ts'
+import type { Sql } from '../sql.ts'
+import { loadMeta, loadPolicies, type Step, tombstoneOf } from '../state.ts'
+import { hideInJournal, notApplied, voidInJournal } from './journal.ts'
+
+export interface Answered {
+  origin: string
+  seq: number
+  outcome: Outcome
+}
+
+/**
+ * Applies events of the journal to the state ahead of the log, in order, at most so many; each gets an index that it will not
+ * keep. Their users are dirty from then on. To be called in a transaction.
+ */
+export function applyAhead(sql: Sql, tombstoneKey: KeyObject, limit: number): Answered[] {
+  const rows = notApplied(sql, limit)
+  if (rows.length === 0) return []
+  const policies = loadPolicies(sql)
+  let n = (loadMeta(sql)?.n ?? 0) + aheadOfLog(sql)
+  return rows.map(({ place, event }) => {
+    n += 1
+    const step: Step = { sql, n, policies, mark: markOf(tombstoneKey, event.user), told: [] }
+    const outcome = judge(step, event)
+    sql.run(
+      'UPDATE journal SET n = ?, outcome = ?, alert_events = ? WHERE place = ?',
+      ...[n, outcome.type, step.told.length > 0 ? JSON.stringify(step.told) : null, place],
+    )
+    setAhead(sql, event.origin, event.seq)
+    markDirty(sql, event.user)
+    if (event.kind === 'expired' && !sql.exists('SELECT 1 FROM users WHERE user_id = ?', event.user)) hideInJournal(sql, event.user, n)
+    if (event.kind === 'erased') voidInJournal(sql, event.user, tombstoneOf(step) ?? event.acceptedAt)
+    return { origin: event.origin, seq: event.seq, outcome }
+  })
+}
+
+/** Gives what is applied ahead its indexes anew, behind a log that has grown since. */
+export function renumber(sql: Sql): void {
+  sql.run(
+    `UPDATE journal SET n = ranked.n FROM (SELECT place, (SELECT n FROM meta) + row_number() OVER (ORDER BY place) AS n FROM journal
+     WHERE n IS NOT NULL) AS ranked WHERE journal.place = ranked.place`,
+  )
+}
+
+export const setAhead = (sql: Sql, origin: string, seq: number): void => {
+  sql.run('INSERT INTO ahead (origin, seq) VALUES (?, ?) ON CONFLICT DO UPDATE SET seq = max(seq, excluded.seq)', origin, seq)
+}
+
+export const markDirty = (sql: Sql, user: string): void => {
+  if (user !== '') sql.run('INSERT OR IGNORE INTO dirty (user_id) VALUES (?)', user)
+}
+
+const AheadRow = z.object({ origin: z.string(), seq: z.int() })
+/** origin -> seq up to which its events are applied ahead of the log. */
+export const loadAhead = (sql: Sql): Map<string, number> =>
+  new Map(sql.all(AheadRow, 'SELECT origin, seq FROM ahead').map(({ origin, seq }): [string, number] => [origin, seq]))
+
+const Seq = z.object({ seq: z.int() })
+export const journaledSeq = (sql: Sql, origin: string): number =>
+  sql.get(Seq, 'SELECT ifnull(max(seq), 0) AS seq FROM journal WHERE origin = ?', origin)?.seq ?? 0

@@ -1,0 +1,61 @@
+import { z } from 'zod'
+import type { Event } from '../../store.ts'
+import { EVENT, EventRow } from '../log.ts'
+import type { Sql } from '../sql.ts'
+
+/** Keeps events until the log has them. To be called in a transaction. */
+export function addToJournal(sql: Sql, events: readonly Event[]): void {
+  for (const event of events)
+    sql.run(
+      `INSERT INTO journal (origin, seq, kind, accepted_at, occurred_at, id, user_id, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT DO NOTHING`,
+      ...[event.origin, event.seq, event.kind, event.acceptedAt, event.occurredAt, event.id, event.user, JSON.stringify(event.payload)],
+    )
+}
+
+const Row = z.object({ place: z.int(), origin: z.string(), seq: z.int(), acceptedAt: z.int(), occurredAt: z.int() })
+
+export interface Journaled {
+  place: number
+  event: Event
+}
+
+const COLUMNS = `place, ${EVENT}`
+
+/** What is left of an event whose payload is gone: it still has to take its place in the order. */
+function journaled(row: unknown): Journaled[] {
+  const found = Row.safeParse(row).data
+  if (!found) return []
+  const { place, ...rest } = found
+  return [{ place, event: EventRow.safeParse(row).data ?? { ...rest, kind: 'void', id: '', user: '', payload: {} } }]
+}
+
+/** In the order in which Redis has to get them. */
+export const journalAfter = (sql: Sql, place: number, limit: number): Journaled[] =>
+  sql.rows(`SELECT ${COLUMNS} FROM journal WHERE place > ? ORDER BY place LIMIT ?`, place, limit).flatMap(journaled)
+
+export const notApplied = (sql: Sql, limit: number): Journaled[] =>
+  sql.rows(`SELECT ${COLUMNS} FROM journal WHERE n IS NULL ORDER BY place LIMIT ?`, limit).flatMap(journaled)
+
+const Count = z.object({ count: z.int() })
+export const journalSize = (sql: Sql): number => sql.get(Count, 'SELECT count(*) AS count FROM journal')?.count ?? 0
+
+/** What an erasure leaves of a user's events that Redis does not have yet. */
+export function voidInJournal(sql: Sql, user: string, erasedAt: number): void {
+  sql.run(
+    `UPDATE journal SET outcome = 'erased', id = NULL, user_id = NULL, payload = NULL, alert_events = NULL
+     WHERE user_id = ? AND kind NOT IN ('erased', 'expired') AND (accepted_at <= ? OR occurred_at <= ?)`,
+    user,
+    erasedAt,
+    erasedAt,
+  )
+}
+
+/** What an expiry at index n leaves of the user's earlier events in the log as it reads here; Redis has yet to be told of them. */
+export function hideInJournal(sql: Sql, user: string, n: number): void {
+  sql.run(
+    "UPDATE journal SET outcome = 'erased', alert_events = NULL WHERE user_id = ? AND n < ? AND kind NOT IN ('erased', 'expired')",
+    user,
+    n,
+  )
+}

@@ -1,0 +1,289 @@
+import { statSync } from 'node:fs'
+import type Database from 'better-sqlite3'
+import { z } from 'zod'
+import { storeUnavailable } from '../../../errors.ts'
+import type { RetentionLimits } from '../../../model.ts'
+import type { Fork, Head, UserCopy } from '../../copy.ts'
+import type { Policy } from '../../rules.ts'
+import type { Event, LogEntry, ReadRequest, Reads, SweepReport } from '../../store.ts'
+import { positionOf } from '../apply.ts'
+import { nextUsers, readCopies, writeCopy } from '../copies.ts'
+import { aheadOfLog, loadLineage, readLog } from '../log.ts'
+import { openDatabase } from '../open.ts'
+import { answerAll } from '../reads/answer.ts'
+import { voidLog } from '../removal.ts'
+import { scrub } from '../scrub.ts'
+import type { Sql } from '../sql.ts'
+import { loadMeta, loadPolicies, type Meta } from '../state.ts'
+import { expiredUsers, sweepLog, sweepUsers } from '../sweep.ts'
+import { type Answered, applyAhead, journaledSeq, loadAhead, markDirty, renumber } from './ahead.ts'
+import { addToJournal, type Journaled, journalAfter, journalSize } from './journal.ts'
+import { beginRebuild, chainAt, rewind } from './rewind.ts'
+import { adoptEpoch, seedOf, settle } from './seed.ts'
+import { applyEntries } from './tail.ts'
+
+/** Where the replica stands. */
+export interface ReplicaFacts {
+  dataSetId: string
+  epoch: string
+  tombstoneKey: string
+  /** Of the newest entry taken over from Redis. */
+  n: number
+  chain: string
+  trimmed: number
+  /** Entries applied ahead of the log. */
+  ahead: number
+  /** Whether the data set is that of a Redis; else it began here. */
+  joined: boolean
+  rebuiltTo: string | null
+  journalSize: number
+  dirty: number
+  users: number
+  lineage: Fork[]
+}
+
+const Count = z.object({ count: z.int() })
+const UserRow = z.object({ userId: z.string() })
+const PositionRow = z.object({ origin: z.string(), seq: z.int() })
+
+/**
+ * The database file of an instance that is joined to a Redis: its journal, and its replica of the data set. Everything is
+ * synchronous; it lives in a thread of its own (worker.ts). Methods throw what SQLite throws as STORE_UNAVAILABLE.
+ */
+export class Replica {
+  readonly #path: string
+  readonly #db: Database.Database
+  readonly #sql: Sql
+  readonly #inode: number
+
+  constructor(path: string) {
+    const opened = openDatabase(path)
+    this.#path = opened.path
+    this.#db = opened.db
+    this.#sql = opened.sql
+    this.#inode = statSync(opened.path).ino
+  }
+
+  facts(): ReplicaFacts {
+    const sql = this.#sql
+    const meta = this.#meta()
+    const count = (table: string) => sql.get(Count, `SELECT count(*) AS count FROM ${table}`)?.count ?? 0
+    return {
+      ...meta,
+      tombstoneKey: meta.tombstoneKey.export().toString('hex'),
+      ahead: aheadOfLog(sql),
+      journalSize: journalSize(sql),
+      dirty: count('dirty'),
+      users: count('users'),
+      lineage: loadLineage(sql),
+    }
+  }
+
+  /** Keeps events durably. */
+  journal(events: readonly Event[]): void {
+    this.#write((sql) => addToJournal(sql, events))
+  }
+
+  /** Keeps events durably and applies them, with what is before them in the journal, ahead of the log. */
+  journalAndApply(events: readonly Event[]): Answered[] {
+    return this.#write((sql) => {
+      addToJournal(sql, events)
+      return applyAhead(sql, this.#meta().tombstoneKey, Number.MAX_SAFE_INTEGER)
+    })
+  }
+
+  /** The first step away from Redis: what it has said so far stands, what is applied ahead goes behind that. */
+  renumber(): void {
+    this.#write(renumber)
+  }
+
+  applyAhead(limit: number): Answered[] {
+    return this.#write((sql) => applyAhead(sql, this.#meta().tombstoneKey, limit))
+  }
+
+  journalAfter(place: number, limit: number): Journaled[] {
+    return journalAfter(this.#sql, place, limit)
+  }
+
+  /** How many events of the journal these positions do not cover. */
+  countPending(positions: Readonly<Record<string, number>>): number {
+    return (
+      this.#sql.get(
+        Count,
+        `SELECT count(*) AS count FROM journal LEFT JOIN (SELECT key AS origin, value AS seq FROM json_each(?)) AS position
+         USING (origin) WHERE journal.seq > ifnull(position.seq, 0)`,
+        JSON.stringify(positions),
+      )?.count ?? 0
+    )
+  }
+
+  /** Takes over the next entries of the log. Answers how many followed on what is here. */
+  applyEntries(entries: readonly LogEntry[]): number {
+    // What is lost of it with the power comes again from Redis; and the next event that is journaled makes it durable.
+    this.#db.pragma('synchronous = NORMAL')
+    try {
+      return this.#write((sql) => applyEntries(sql, this.#meta(), entries))
+    } finally {
+      this.#db.pragma('synchronous = FULL')
+    }
+  }
+
+  chainAt(n: number): string | null {
+    return chainAt(this.#sql, n)
+  }
+
+  rewind(n: number): void {
+    this.#write((sql) => rewind(sql, n))
+  }
+
+  adoptEpoch(of: { epoch: string; lineage: readonly Fork[] }): void {
+    this.#write((sql) => adoptEpoch(sql, of))
+  }
+
+  beginRebuild(head: Head): void {
+    this.#write((sql) => beginRebuild(sql, head))
+  }
+
+  positions(): Record<string, number> {
+    const found = this.#sql.all(PositionRow, 'SELECT origin, seq FROM positions')
+    return Object.fromEntries(found.map(({ origin, seq }) => [origin, seq]))
+  }
+
+  dirtyUsers(limit: number): string[] {
+    return this.#sql.all(UserRow, 'SELECT user_id AS userId FROM dirty LIMIT ?', limit).map(({ userId }) => userId)
+  }
+
+  /** Those of them who are here. */
+  known(users: readonly string[]): string[] {
+    const found = 'SELECT user_id AS userId FROM users WHERE user_id IN (SELECT value FROM json_each(?))'
+    return this.#sql.all(UserRow, found, JSON.stringify(users)).map(({ userId }) => userId)
+  }
+
+  dirtyAmong(users: readonly string[]): string[] {
+    const found = 'SELECT user_id AS userId FROM dirty WHERE user_id IN (SELECT value FROM json_each(?))'
+    return this.#sql.all(UserRow, found, JSON.stringify(users)).map(({ userId }) => userId)
+  }
+
+  markDirty(users: readonly string[]): void {
+    this.#write((sql) => {
+      for (const user of users) sql.run('INSERT OR IGNORE INTO dirty (user_id) VALUES (?)', user)
+    })
+  }
+
+  /**
+   * Puts users here as Redis had them at index n, with these positions of its origins. Refused (false) while anything is
+   * applied ahead here that is not in them, or the log is in another epoch than it was then. `rebuiltTo`: how far a rebuild has come by that; null when it is done.
+   */
+  replaceUsers(from: {
+    copies: readonly UserCopy[]
+    epoch: string
+    n: number
+    positions: Readonly<Record<string, number>>
+    rebuiltTo?: string | null
+  }): boolean {
+    return this.#write((sql) => {
+      for (const [origin, seq] of loadAhead(sql)) if (seq > (from.positions[origin] ?? 0)) return false
+      const meta = this.#meta()
+      if (from.epoch !== meta.epoch) return false
+      for (const copy of from.copies) {
+        // The log here has gone on beyond the copy meanwhile, and says something newer of the user.
+        if (sql.exists('SELECT 1 FROM log WHERE user_id = ? AND n > ? LIMIT 1', copy.user, from.n)) {
+          markDirty(sql, copy.user)
+          continue
+        }
+        if (!copy.state) voidLog(sql, copy.user, from.n + 1)
+        writeCopy(sql, meta, copy)
+        sql.run('DELETE FROM dirty WHERE user_id = ?', copy.user)
+        if (from.n > meta.n) sql.run('INSERT OR REPLACE INTO pulled (user_id, as_of) VALUES (?, ?)', copy.user, from.n)
+      }
+      if (from.rebuiltTo !== undefined) sql.run('UPDATE meta SET rebuilt_to = ?', from.rebuiltTo)
+      return true
+    })
+  }
+
+  copies(users: readonly string[]): UserCopy[] {
+    return this.#sql.snapshot(() => readCopies(this.#sql, this.#meta(), users))
+  }
+
+  nextCopies(after: string, limit: number): UserCopy[] {
+    return this.#sql.snapshot(() => readCopies(this.#sql, this.#meta(), nextUsers(this.#sql, after, limit)))
+  }
+
+  seed(epoch: string, entries: number): { head: Head; entries: LogEntry[] } {
+    const seed = this.#sql.snapshot(() => seedOf(this.#sql, epoch, entries))
+    if (!seed) throw new Error('no meta')
+    return seed
+  }
+
+  settle(head: Pick<Head, 'epoch' | 'n' | 'positions' | 'lineage'>): void {
+    this.#write((sql) => settle(sql, head))
+  }
+
+  read(requests: readonly ReadRequest[], now: number): Reads[keyof Reads]['answer'][] {
+    return this.#use((sql) => sql.snapshot(() => answerAll(sql, requests, now)))
+  }
+
+  policies(): Policy[] {
+    return loadPolicies(this.#sql)
+  }
+
+  policy(): RetentionLimits | null {
+    return loadPolicies(this.#sql).at(-1)?.limits ?? null
+  }
+
+  log(after: number, limit: number): LogEntry[] {
+    return this.#use((sql) => readLog(sql, after, limit))
+  }
+
+  sweepUsers(after: string, limit: number, now: number): { users: number; removedItems: number; last: string | null } {
+    return this.#write((sql) => sweepUsers(sql, after, limit, now))
+  }
+
+  sweepLog(limit: number, now: number): number {
+    return this.#write((sql) => sweepLog(sql, limit, now))
+  }
+
+  expiredUsers(now: number): SweepReport['expiredUsers'] {
+    return this.#use((sql) => expiredUsers(sql, now))
+  }
+
+  /** The newest of an origin's events that is here: in the log, or in the journal. */
+  lastSeq(origin: string): number {
+    return this.#use((sql) => Math.max(positionOf(sql, origin), journaledSeq(sql, origin)))
+  }
+
+  /** Takes what was erased out of the bytes of the file, unless it is too large to do that while others wait. */
+  scrub(): void {
+    this.#use(() => scrub(this.#db, 'later'))
+  }
+
+  close(): void {
+    if (!this.#db.open) return
+    try {
+      scrub(this.#db, 'now')
+    } catch {
+      // The database remembers that it is due.
+    }
+    this.#db.close()
+  }
+
+  #meta(): Meta {
+    const meta = loadMeta(this.#sql)
+    if (!meta) throw storeUnavailable(new Error('The data file is damaged.'))
+    return meta
+  }
+
+  #write<T>(work: (sql: Sql) => T): T {
+    return this.#use((sql) => {
+      // SQLite would go on writing to a file that was removed or replaced, and all of it would be lost.
+      if (statSync(this.#path, { throwIfNoEntry: false })?.ino !== this.#inode)
+        throw storeUnavailable(Object.assign(new Error('The data file was moved or removed.'), { code: 'FILE_GONE' }))
+      return sql.transaction(() => work(sql))
+    })
+  }
+
+  #use<T>(work: (sql: Sql) => T): T {
+    if (!this.#db.open) throw storeUnavailable(new Error('The store was closed.'))
+    return work(this.#sql)
+  }
+}

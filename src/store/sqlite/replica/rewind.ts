@@ -1,0 +1,65 @@
+import { z } from 'zod'
+import type { Head } from '../../copy.ts'
+import { savePositions } from '../apply.ts'
+import type { Sql } from '../sql.ts'
+import { loadMeta } from '../state.ts'
+import { renumber, setAhead } from './ahead.ts'
+
+const Chain = z.object({ chain: z.string() })
+const First = z.object({ origin: z.string(), first: z.int(), last: z.int() })
+const Least = z.object({ place: z.int() })
+
+/** The chain at an index; null where the log here does not reach. */
+export function chainAt(sql: Sql, n: number): string | null {
+  const meta = loadMeta(sql)
+  if (n === meta?.n) return meta.chain
+  if (n === meta?.trimmed) return meta.trimmedChain
+  return sql.get(Chain, 'SELECT chain FROM log WHERE n = ?', n)?.chain ?? null
+}
+
+/**
+ * Takes the log back to index n, from where Redis has gone another way. What came after is kept in the journal, before all
+ * else there: Redis has to get what it lacks of it. Users touched by it are dirty. To be called in a transaction.
+ */
+export function rewind(sql: Sql, n: number): void {
+  const chain = chainAt(sql, n)
+  if (chain === null) throw new Error('The log is not kept so far back.')
+  const origins = sql.all(First, 'SELECT origin, min(seq) AS first, max(seq) AS last FROM log WHERE n > ? GROUP BY origin', n)
+  sql.run('INSERT OR IGNORE INTO dirty (user_id) SELECT user_id FROM log WHERE n > ? AND user_id IS NOT NULL AND user_id <> ?', n, '')
+  sql.run('INSERT OR IGNORE INTO dirty (user_id) SELECT user_id FROM pulled WHERE as_of > ?', n)
+  sql.run('DELETE FROM pulled WHERE as_of > ?', n)
+  const least = sql.get(Least, 'SELECT ifnull(min(place), 1) AS place FROM journal')?.place ?? 1
+  const end = loadMeta(sql)?.n ?? n
+  sql.run(
+    `INSERT OR IGNORE INTO journal (place, n, origin, seq, kind, accepted_at, occurred_at, outcome, id, user_id, payload, alert_events)
+     SELECT n - ? + ?, n, origin, seq, kind, accepted_at, occurred_at, outcome, id, user_id, payload, alert_events FROM log WHERE n > ?`,
+    ...[end + 1, least, n],
+  )
+  sql.run('DELETE FROM log WHERE n > ?', n)
+  for (const { origin, last } of origins) setAhead(sql, origin, last)
+  savePositions(
+    sql,
+    origins.map(({ origin, first }) => [origin, first - 1]),
+  )
+  sql.run('UPDATE meta SET n = ?, chain = ?', n, chain)
+  renumber(sql)
+}
+
+/** Makes the log here that of Redis at this moment; users are taken over one after the other from then on. To be called in a transaction. */
+export function beginRebuild(sql: Sql, head: Head): void {
+  const { dataSetId, epoch, tombstoneKey, n, chain, positions, policies, tombstones, expiries, lineage } = head
+  for (const table of ['log', 'positions', 'policies', 'tombstones', 'expiries', 'pulled', 'lineage']) sql.run(`DELETE FROM ${table}`)
+  sql.run(
+    `UPDATE meta SET data_set_id = ?, epoch = ?, tombstone_key = ?, n = ?, chain = ?, trimmed = ?, trimmed_chain = ?, joined = 1, rebuilt_to = ''`,
+    ...[dataSetId, epoch, Buffer.from(tombstoneKey, 'hex'), n, chain, n, chain],
+  )
+  savePositions(sql, Object.entries(positions))
+  for (const [origin, seq] of Object.entries(positions)) sql.run('DELETE FROM journal WHERE origin = ? AND seq <= ?', origin, seq)
+  for (const { n: at, at: time, limits } of policies)
+    sql.run('INSERT INTO policies (n, at, limits) VALUES (?, ?, ?)', at, time, JSON.stringify(limits))
+  for (const [mark, at] of tombstones) sql.run('INSERT INTO tombstones (mark, at) VALUES (?, ?)', mark, at)
+  for (const [mark, at] of expiries) sql.run('INSERT INTO expiries (mark, at) VALUES (?, ?)', mark, at)
+  for (const fork of lineage) sql.run('INSERT INTO lineage (epoch, n) VALUES (?, ?)', fork.epoch, fork.n)
+  sql.run('INSERT OR IGNORE INTO dirty (user_id) SELECT user_id FROM users')
+  renumber(sql)
+}

@@ -1,0 +1,111 @@
+import { z } from 'zod'
+import { type Head, isSeeded, type Marks } from '../../copy.ts'
+import { chainOf } from '../../rules.ts'
+import type { LogEntry } from '../../store.ts'
+import { savePositions } from '../apply.ts'
+import { aheadOfLog, loadLineage, readLog, writeEntry } from '../log.ts'
+import type { Sql } from '../sql.ts'
+import { loadMeta, loadPolicies } from '../state.ts'
+import { chainAt } from './rewind.ts'
+
+const PositionRow = z.object({ origin: z.string(), seq: z.int() })
+const MarkRow = z.object({ mark: z.string(), at: z.int() })
+
+const StepRow = z.object({ n: z.int(), origin: z.string(), seq: z.int() })
+
+/** The chain at each index that something ahead of the log has here, as it is once these indexes are settled. */
+function chainsAhead(sql: Sql): Map<number, string> {
+  let chain = loadMeta(sql)?.chain ?? ''
+  const steps = sql.all(StepRow, 'SELECT n, origin, seq FROM journal WHERE n IS NOT NULL ORDER BY n')
+  return new Map(
+    steps.map(({ n, origin, seq }) => {
+      chain = chainOf(chain, origin, seq)
+      return [n, chain]
+    }),
+  )
+}
+
+const entriesAfter = (sql: Sql, n: number, limit: number, chains: ReadonlyMap<number, string>): LogEntry[] =>
+  readLog(sql, n, limit).map((entry) => ({ ...entry, chain: chains.get(entry.n) ?? entry.chain, settled: true }))
+
+/** What Redis is to hold besides the users: the data set as it is here, with what is applied ahead of the log as its end. To be called in one snapshot. */
+export function seedOf(sql: Sql, epoch: string, entries: number): { head: Head; entries: LogEntry[] } | null {
+  const meta = loadMeta(sql)
+  if (!meta) return null
+  const chains = chainsAhead(sql)
+  const n = meta.n + chains.size
+  const trimmed = Math.max(meta.trimmed, n - entries)
+  const log = entriesAfter(sql, trimmed, entries, chains)
+  const positions = new Map(
+    sql
+      .all(
+        PositionRow,
+        'SELECT origin, seq FROM positions UNION ALL SELECT origin, max(seq) FROM journal WHERE n IS NOT NULL GROUP BY origin',
+      )
+      .map(({ origin, seq }): [string, number] => [origin, seq]),
+  )
+  const head: Head = {
+    dataSetId: meta.dataSetId,
+    epoch,
+    tombstoneKey: meta.tombstoneKey.export().toString('hex'),
+    n,
+    trimmed,
+    trimmedChain: chains.get(trimmed) ?? chainAt(sql, trimmed) ?? '',
+    chain: chains.get(n) ?? meta.chain,
+    positions: Object.fromEntries(positions),
+    policies: loadPolicies(sql),
+    tombstones: marks(sql, 'tombstones'),
+    expiries: marks(sql, 'expiries'),
+    lineage: [...loadLineage(sql), { epoch, n: meta.n }],
+  }
+  return { head, entries: log }
+}
+
+const marks = (sql: Sql, table: 'tombstones' | 'expiries'): Marks =>
+  sql.all(MarkRow, `SELECT mark, at FROM ${table}`).map(({ mark, at }) => [mark, at])
+
+const PAGE = 1_000
+
+/** The seed is what Redis holds now, so what was applied ahead of the log is its end. To be called in a transaction. */
+export function settle(sql: Sql, { epoch, lineage, positions, n }: Pick<Head, 'epoch' | 'n' | 'positions' | 'lineage'>): void {
+  const chains = chainsAhead(sql)
+  for (let done = loadMeta(sql)?.n ?? 0; done < n; ) {
+    const page = entriesAfter(sql, done, Math.min(PAGE, n - done), chains)
+    for (const entry of page) writeEntry(sql, entry)
+    done = page.at(-1)?.n ?? n
+  }
+  sql.run('DELETE FROM journal WHERE n <= ?', n)
+  sql.run('UPDATE meta SET n = ?, chain = ?', n, chains.get(n) ?? loadMeta(sql)?.chain ?? '')
+  savePositions(sql, Object.entries(positions))
+  sql.run('DELETE FROM ahead WHERE origin NOT IN (SELECT origin FROM journal)')
+  setEpoch(sql, { epoch, lineage })
+  // What the log makes of them is what Redis was given.
+  sql.run('DELETE FROM pulled')
+  if (aheadOfLog(sql) === 0) sql.run('DELETE FROM dirty')
+}
+
+/** Goes on in the epoch of a Redis, which another instance may have begun. To be called in a transaction. */
+export function adoptEpoch(sql: Sql, { epoch, lineage }: Pick<Head, 'epoch' | 'lineage'>): void {
+  const known = loadMeta(sql)
+  if (known?.joined && known.epoch !== epoch) {
+    // What a user was taken over as of was an index of the log before.
+    sql.run('INSERT OR IGNORE INTO dirty (user_id) SELECT user_id FROM pulled')
+    sql.run('DELETE FROM pulled')
+    const since = lineage.slice(lineage.findIndex((fork) => fork.epoch === known.epoch) + 1)
+    if (since.some((fork) => isSeeded(fork.epoch))) takeOverAll(sql)
+  }
+  setEpoch(sql, { epoch, lineage })
+}
+
+/** From now on all users are taken over from Redis, one after the other. */
+export function takeOverAll(sql: Sql): void {
+  sql.run('INSERT OR IGNORE INTO dirty (user_id) SELECT user_id FROM users')
+  sql.run("UPDATE meta SET rebuilt_to = ''")
+}
+
+/** The data set is that of a Redis, whose log is in this epoch. */
+function setEpoch(sql: Sql, { epoch, lineage }: Pick<Head, 'epoch' | 'lineage'>): void {
+  sql.run('UPDATE meta SET epoch = ?, joined = 1', epoch)
+  sql.run('DELETE FROM lineage')
+  for (const fork of lineage) sql.run('INSERT INTO lineage (epoch, n) VALUES (?, ?)', fork.epoch, fork.n)
+}

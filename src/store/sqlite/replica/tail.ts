@@ -1,0 +1,56 @@
+import { z } from 'zod'
+import { chainOf, markOf } from '../../rules.ts'
+import type { Event, LogEntry } from '../../store.ts'
+import { judge, positionOf, savePositions } from '../apply.ts'
+import { writeEntry } from '../log.ts'
+import { voidLog } from '../removal.ts'
+import type { Sql } from '../sql.ts'
+import { loadMeta, loadPolicies, type Meta, type Step, tombstoneOf } from '../state.ts'
+import { loadAhead, markDirty } from './ahead.ts'
+import { voidInJournal } from './journal.ts'
+
+const AsOf = z.object({ asOf: z.int() })
+
+/**
+ * Takes over the next entries of the log that Redis orders. Answers how many there were before one that does not follow. To be
+ * called in a transaction.
+ */
+export function applyEntries(sql: Sql, { tombstoneKey }: Meta, entries: readonly LogEntry[]): number {
+  let { n = 0, chain = '' } = loadMeta(sql) ?? {}
+  const policies = loadPolicies(sql).filter((policy) => policy.n <= n)
+  const ahead = loadAhead(sql)
+  const positions = new Map<string, number>()
+  let taken = 0
+  for (const entry of entries) {
+    const { origin, seq, event } = entry
+    if (entry.n !== n + 1 || entry.chain !== chainOf(chain, origin, seq)) break
+    ;({ n, chain } = entry)
+    writeEntry(sql, entry)
+    positions.set(origin, Math.max(positions.get(origin) ?? positionOf(sql, origin), seq))
+    sql.run('DELETE FROM journal WHERE origin = ? AND seq <= ?', origin, seq)
+    if (event && entry.outcome === 'applied') {
+      const step: Step = { sql, n, policies, mark: markOf(tombstoneKey, event.user), told: [] }
+      takeOver(step, event, seq <= (ahead.get(origin) ?? 0))
+    }
+    taken += 1
+  }
+  savePositions(sql, positions)
+  sql.run('DELETE FROM ahead WHERE seq <= (SELECT seq FROM positions WHERE positions.origin = ahead.origin)')
+  sql.run('UPDATE meta SET n = ?, chain = ?', n, chain)
+  sql.run('DELETE FROM pulled WHERE as_of <= ?', n)
+  return taken
+}
+
+function takeOver(step: Step, event: Event, isAhead: boolean): void {
+  const { sql, n } = step
+  // Applied ahead, it had an index that was not its own.
+  if (event.kind === 'policy') sql.run('DELETE FROM policies WHERE n >= ? AND at = ?', n, event.acceptedAt)
+  const asOf = sql.get(AsOf, 'SELECT as_of AS asOf FROM pulled WHERE user_id = ?', event.user)?.asOf ?? 0
+  if (event.kind === 'policy' || (!isAhead && asOf < n)) {
+    // What Redis applied applies here too, unless the two differ already.
+    if (judge(step, event).type !== 'applied') markDirty(sql, event.user)
+  } else if (event.kind === 'erased') {
+    voidLog(sql, event.user, n)
+  }
+  if (event.kind === 'erased') voidInJournal(sql, event.user, tombstoneOf(step) ?? event.acceptedAt)
+}

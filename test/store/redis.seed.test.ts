@@ -1,0 +1,189 @@
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { DAY_MS } from '../../src/model.ts'
+import type { UserCopy } from '../../src/store/copy.ts'
+import { inspect } from '../../src/store/redis/inspect.ts'
+import { beginSeed, finishSeed, seedLog, seedUsers } from '../../src/store/redis/seed.ts'
+import { Replica } from '../../src/store/sqlite/replica/replica.ts'
+import { HOUR, NOW, Origin } from '../helpers/events.ts'
+import { tempDir } from '../helpers/temp.ts'
+import { snapshot } from './contract/harness.ts'
+import { lease, seedFrom, TwoDatabases, writeMuch } from './redis.joined.ts'
+
+/** Filling a Redis with what another store holds. */
+
+const databases = new TwoDatabases()
+databases.use()
+
+describe('what is seeded is what was copied', () => {
+  test('every copy, the head, the log and every answer are the same, and go on the same', async () => {
+    const store = await databases.open()
+    const origin = await writeMuch(store)
+    await seedFrom(store, await databases.connection(1))
+    const seeded = await databases.open(1)
+    const all = { after: '', limit: 100 }
+    const before = await store.copies(all)
+    expect(before.copies.length).toBeGreaterThan(10)
+    expect(before.damaged).toEqual([])
+    expect(await seeded.copies(all)).toEqual(before)
+    expect(await seeded.head()).toEqual(await store.head())
+    expect(await snapshot(seeded, NOW)).toEqual(await snapshot(store, NOW))
+    const next = [
+      origin.recorded({ user: 'a', acceptedAt: NOW + HOUR, occurredAt: NOW - HOUR, riskLevel: 'IMMINENT' }),
+      origin.recorded({ user: 'new', acceptedAt: NOW + HOUR }),
+      origin.cleared('x:profile', NOW + HOUR),
+      origin.erased('__proto__', NOW + HOUR),
+      origin.erased('b', NOW + HOUR),
+    ]
+    expect(await seeded.append(next)).toEqual(await store.append(next))
+    expect(await seeded.copies(all)).toEqual(await store.copies(all))
+    expect(await snapshot(seeded, NOW + HOUR)).toEqual(await snapshot(store, NOW + HOUR))
+    const [swept, expected] = [await seeded.sweep(NOW + 40 * DAY_MS), await store.sweep(NOW + 40 * DAY_MS)]
+    expect(swept).toEqual({ ...expected, expiredUsers: expect.arrayContaining([...expected.expiredUsers]) })
+  })
+
+  test('what the predecessor reads is the same, and nothing of what was there before is left', async () => {
+    const store = await databases.open()
+    await writeMuch(store)
+    await (await databases.open(1)).append([new Origin().recorded({ user: 'stranger', riskLevel: 'HIGH', topics: ['t'] })])
+    await databases.other.set('another program', 'stays')
+    const other = await databases.connection(1)
+    await seedFrom(store, other, await inspect(other))
+    const legacy = async (redis: typeof databases.redis) => {
+      const keys = (await redis.keys('user:*')).sort()
+      const dumps = keys.map(async (key) => {
+        const type = await redis.type(key)
+        if (type === 'hash') return [key, await redis.hgetall(key)]
+        return [key, type === 'list' ? await redis.lrange(key, 0, -1) : (await redis.smembers(key)).sort()]
+      })
+      return Promise.all(dumps)
+    }
+    expect(await legacy(databases.other)).toEqual(await legacy(databases.redis))
+    expect(await databases.other.keys('*stranger*')).toEqual([])
+    expect((await databases.other.keys('*')).length - (await databases.redis.keys('*')).length).toBe(1)
+  })
+
+  test('what is seeded again replaces what was seeded before, also when it is gone by then', async () => {
+    const store = await databases.open()
+    const origin = await writeMuch(store)
+    const first = await store.copies({ after: '', limit: 100 })
+    await store.append([
+      origin.recorded({ user: 'a', acceptedAt: NOW + 1, topics: ['new'], riskLevel: 'HIGH' }),
+      origin.cleared('x:profile', NOW + 1),
+      origin.erased('b', NOW + 1),
+    ])
+    const redis = await databases.connection(1)
+    const seed = lease()
+    await beginSeed(redis, seed)
+    await seedUsers(redis, seed.token, first.copies, 'Asia/Shanghai')
+    const entries = (await store.log({ epoch: store.epoch, n: 0 }, 10_000)).entries
+    await seedLog(redis, seed.token, entries)
+    await seedLog(redis, seed.token, entries)
+    const { copies } = await store.copies({ users: ['b', ...first.copies.map(({ user }) => user)] })
+    await seedUsers(redis, seed.token, copies, 'Asia/Shanghai')
+    await finishSeed(redis, seed.token, await store.head())
+    expect(await snapshot(await databases.open(1), NOW)).toEqual(await snapshot(store, NOW))
+    expect(await databases.other.keys('*:b:*')).toEqual([])
+  })
+
+  test('the replica in SQLite holds the same of everybody, and what is seeded from there answers the same', async () => {
+    const store = await databases.open()
+    const dir = tempDir()
+    onTestFinished(() => dir.remove())
+    const replica = new Replica(join(dir.path, 'xinyi.db'))
+    onTestFinished(() => replica.close())
+    await writeMuch({
+      async append(events) {
+        const appended = await store.append(events)
+        const { entries } = await store.log({ epoch: store.epoch, n: replica.facts().n }, 1_000)
+        expect(replica.applyEntries(entries)).toBe(entries.length)
+        return appended
+      },
+    })
+    const { copies } = await store.copies({ after: '', limit: 100 })
+    const states = (of: readonly UserCopy[]) => of.map(({ user, state }) => [user, state])
+    expect(states(replica.nextCopies('', 100))).toEqual(states(copies))
+
+    const redis = await databases.connection(1)
+    const seed = lease()
+    await beginSeed(redis, seed)
+    await seedUsers(redis, seed.token, replica.nextCopies('', 100), 'Asia/Shanghai')
+    const { head, entries } = replica.seed('next epoch', 1_000)
+    await seedLog(redis, seed.token, entries)
+    await finishSeed(redis, seed.token, head)
+    const seeded = await databases.open(1)
+    expect(await seeded.head()).toEqual({ ...head, dataSetId: 'set' })
+    expect(await seeded.chainAt([0, 1, 100, head.n])).toEqual(await store.chainAt([0, 1, 100, head.n]))
+    expect({ ...(await snapshot(seeded, NOW)), log: null }).toEqual({ ...(await snapshot(store, NOW)), log: null })
+  })
+
+  test('an erasure in a seeded store leaves no word of the erased in the log', async () => {
+    const store = await databases.open()
+    const origin = new Origin()
+    await store.append([origin.recorded({ id: 'a', query: 'a secret' }), origin.recorded({ user: 'v', id: 'a' })])
+    await seedFrom(store, await databases.connection(1))
+    const seeded = await databases.open(1)
+    await seeded.append([origin.recorded({ id: 'b', query: 'a secret' }), origin.erased('u')])
+    expect(JSON.stringify(await databases.other.xrange('xinyi:log', '-', '+'))).not.toContain('a secret')
+    const { entries } = await seeded.log({ epoch: seeded.epoch, n: 0 }, 10)
+    expect(entries.map(({ outcome }) => outcome)).toEqual(['erased', 'applied', 'erased', 'applied'])
+  })
+})
+
+describe('who may seed', () => {
+  test('only one at a time; until it is done nobody else can read or write', async () => {
+    const redis = await databases.connection()
+    const store = await databases.open()
+    const origin = new Origin()
+    await store.append([origin.recorded()])
+    const seed = lease(await inspect(redis))
+    expect(await beginSeed(redis, seed)).toBe(true)
+    expect(await inspect(redis)).toEqual({ state: 'seeding', dataSetId: 'set', leaseHeld: true })
+    expect(await beginSeed(redis, lease(await inspect(redis)))).toBe(false)
+    expect((await store.append([origin.recorded()])).outcomes).toEqual([{ type: 'stale' }])
+    await expect(store.read([{ kind: 'overview' }], NOW)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', cause: { code: 'STALE' } })
+    await expect(store.log({ epoch: store.epoch, n: 0 }, 1)).rejects.toMatchObject({ cause: { code: 'STALE' } })
+    expect(await store.fork('other', 0)).toBe(false)
+  })
+
+  test('whoever lost the lease writes nothing more, and another takes over what is half done', async () => {
+    const store = await databases.open()
+    await writeMuch(store)
+    const { copies } = await store.copies({ after: '', limit: 100 })
+    const redis = await databases.connection(1)
+    const slow = { ...lease(), leaseMs: 30 }
+    await beginSeed(redis, slow)
+    await seedUsers(redis, slow.token, copies.slice(0, 3), 'Asia/Shanghai')
+    await expect.poll(() => inspect(redis)).toMatchObject({ state: 'seeding', leaseHeld: false })
+    expect(await beginSeed(redis, lease()), 'it is not empty any more').toBe(false)
+    const refused = { code: 'LEASE' }
+    await expect(seedUsers(redis, slow.token, copies, 'Asia/Shanghai')).rejects.toMatchObject(refused)
+    await seedFrom(store, redis, await inspect(redis))
+    const whole = await snapshot(store, NOW)
+    expect(await snapshot(await databases.open(1), NOW)).toEqual(whole)
+    await expect(seedUsers(redis, slow.token, copies, 'Asia/Shanghai')).rejects.toMatchObject(refused)
+    await expect(finishSeed(redis, slow.token, await store.head())).rejects.toMatchObject(refused)
+    expect(await snapshot(await databases.open(1), NOW)).toEqual(whole)
+  })
+
+  test('every step prolongs the lease', async () => {
+    const redis = await databases.connection()
+    const seed = { ...lease(), leaseMs: 60_000 }
+    await beginSeed(redis, seed)
+    await databases.redis.pexpire('xinyi:lease', 5_000)
+    await seedUsers(redis, seed.token, [{ user: 'nobody', state: null, erasedAt: null, expiredAt: null }], 'UTC')
+    expect(await databases.redis.pttl('xinyi:lease')).toBeGreaterThan(50_000)
+  })
+
+  test('a seed is not begun over anything else than what was seen', async () => {
+    const redis = await databases.connection()
+    const empty = await inspect(redis)
+    const store = await databases.open()
+    const fresh = await inspect(redis)
+    await store.append([new Origin().recorded()])
+    for (const over of [empty, fresh]) expect(await beginSeed(redis, lease(over))).toBe(false)
+    expect((await store.status()).n).toBe(1)
+    expect(await redis.exists('xinyi:lease')).toBe(0)
+    expect(await beginSeed(redis, lease(await inspect(redis)))).toBe(true)
+  })
+})

@@ -1,0 +1,188 @@
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import type { UserCopy } from '../../src/store/copy.ts'
+import { Replica } from '../../src/store/sqlite/replica/replica.ts'
+import { openSqliteStore } from '../../src/store/sqlite/store.ts'
+import type { Event, Store } from '../../src/store/store.ts'
+import { NOW, Origin, type Said } from '../helpers/events.ts'
+import { tempDir } from '../helpers/temp.ts'
+
+const USERS = ['a', 'b', 'c']
+const ALL = 10_000
+
+/** A store that orders the log, as Redis does, and a replica of it. */
+class Pair {
+  readonly there: Store
+  readonly dir: string
+  here: Replica
+  readonly ours = new Origin('ours')
+  readonly theirs = new Origin('theirs')
+
+  constructor(there: Store, dir: string) {
+    this.there = there
+    this.dir = dir
+    this.here = this.open('here')
+  }
+
+  open(name: string): Replica {
+    const replica = new Replica(join(this.dir, `${name}.db`))
+    onTestFinished(() => replica.close())
+    return replica
+  }
+
+  /** Takes over what the log has more than the replica. */
+  async follow(replica = this.here): Promise<void> {
+    const { n } = replica.facts()
+    const { epoch } = await this.there.status()
+    const { entries } = await this.there.log({ epoch, n }, ALL)
+    expect(replica.applyEntries(entries)).toBe(entries.length)
+  }
+
+  /** What a replica that has seen nothing but the log makes of it. */
+  async expected(): Promise<UserCopy[]> {
+    const fresh = this.open(`fresh ${Math.random()}`)
+    fresh.adoptEpoch({ epoch: this.here.facts().epoch, lineage: [] })
+    await this.follow(fresh)
+    return fresh.copies(USERS).map(({ user, state }) => ({ user, state, erasedAt: null, expiredAt: null }))
+  }
+
+  state(): UserCopy[] {
+    return this.here.copies(USERS).map(({ user, state }) => ({ user, state, erasedAt: null, expiredAt: null }))
+  }
+
+  /** What Redis does with what is pushed. */
+  async push(): Promise<void> {
+    await this.there.append(this.here.journalAfter(Number.MIN_SAFE_INTEGER, ALL).map(({ event }) => event))
+  }
+
+  async pull(users = this.here.dirtyUsers(ALL)): Promise<boolean> {
+    const fresh = this.open(`pulled ${Math.random()}`)
+    await this.follow(fresh)
+    const { n } = fresh.facts()
+    return this.here.replaceUsers({ copies: fresh.copies(users), epoch: this.here.facts().epoch, n, positions: fresh.positions() })
+  }
+}
+
+async function pair(): Promise<Pair> {
+  const dir = tempDir()
+  const there = await openSqliteStore({ path: join(dir.path, 'there.db') })
+  onTestFinished(async () => {
+    await there.close()
+    dir.remove()
+  })
+  return new Pair(there, dir.path)
+}
+
+const risky: Said = { user: 'a', riskLevel: 'HIGH', topics: ['sleep', 'work'] }
+
+test('a replica that follows the log is what the log makes of it', async () => {
+  const p = await pair()
+  await p.there.append([p.theirs.recorded(risky), p.theirs.recorded({ user: 'b' }), p.theirs.erased('b'), p.theirs.recorded({ user: 'c' })])
+  await p.follow()
+  expect(p.here.facts()).toMatchObject({ n: 4, dirty: 0, ahead: 0 })
+  expect(p.state()).toEqual(await p.expected())
+})
+
+test('what is journaled and not applied changes nothing, and is gone from the journal once the log has it', async () => {
+  const p = await pair()
+  const event = p.ours.recorded(risky)
+  p.here.journal([event])
+  expect(p.here.facts()).toMatchObject({ journalSize: 1, ahead: 0, users: 0 })
+  await p.there.append([event])
+  await p.follow()
+  expect(p.here.facts()).toMatchObject({ journalSize: 0, ahead: 0, users: 1, dirty: 0 })
+})
+
+test('what is applied ahead of the log is there at once, and counts once when the log has it', async () => {
+  const p = await pair()
+  await p.there.append([p.theirs.recorded({ user: 'b' })])
+  await p.follow()
+  const [answered] = p.here.journalAndApply([p.ours.recorded(risky)])
+  expect(answered?.outcome).toMatchObject({ type: 'applied', n: 2, kept: true })
+  expect(p.here.log(0, ALL).map(({ n, settled }) => [n, settled])).toEqual([
+    [1, true],
+    [2, false],
+  ])
+  await p.there.append([p.theirs.recorded({ user: 'a', id: 'before ours', occurredAt: NOW - 5 })])
+  await p.push()
+  await p.follow()
+  expect(p.here.facts()).toMatchObject({ n: 3, ahead: 0, journalSize: 0, dirty: 1 })
+  expect(await p.pull()).toBe(true)
+  expect(p.here.facts().dirty).toBe(0)
+  expect(p.state()).toEqual(await p.expected())
+})
+
+test('a user is not taken over while Redis lacks what was applied ahead for anybody', async () => {
+  const p = await pair()
+  p.here.journalAndApply([p.ours.recorded(risky)])
+  expect(await p.pull()).toBe(false)
+  expect(p.here.copies(['a'])[0]?.state?.totalChats).toBe(1)
+})
+
+test('a user taken over from further on is left alone by the log until it gets there', async () => {
+  const p = await pair()
+  p.here.markDirty(['a'])
+  await p.there.append([p.theirs.recorded(risky), p.theirs.recorded(risky), p.theirs.recorded({ user: 'b' })])
+  expect(await p.pull()).toBe(true)
+  await p.follow()
+  expect(p.state()).toEqual(await p.expected())
+  await p.there.append([p.theirs.recorded(risky)])
+  await p.follow()
+  expect(p.state()).toEqual(await p.expected())
+})
+
+test('a log taken back keeps what came after in the journal, before all else there, and counts it once when it comes again', async () => {
+  const p = await pair()
+  const lost: Event[] = [p.theirs.recorded(risky), p.theirs.cleared('a'), p.theirs.recorded({ user: 'b' }), p.theirs.erased('b')]
+  await p.there.append([p.theirs.recorded({ user: 'c' })].map((event) => ({ ...event, origin: 'first', seq: 1 })))
+  await p.there.append(lost.map((event, i) => ({ ...event, seq: i + 1 })))
+  await p.follow()
+  p.here.journal([p.ours.recorded({ user: 'c' })])
+  p.here.rewind(1)
+  expect(p.here.facts()).toMatchObject({ n: 1, ahead: 4, journalSize: 5, dirty: 2 })
+  expect(p.here.journalAfter(Number.MIN_SAFE_INTEGER, ALL).map(({ event }) => [event.origin, event.kind])).toEqual([
+    ['theirs', 'recorded'],
+    ['theirs', 'cleared'],
+    ['theirs', 'void'],
+    ['theirs', 'erased'],
+    ['ours', 'recorded'],
+  ])
+  expect(p.here.positions()).toMatchObject({ first: 1, theirs: 0 })
+})
+
+test('the seed of an empty Redis has what was applied ahead as the end of its log', async () => {
+  const p = await pair()
+  await p.there.append([p.theirs.recorded({ user: 'b' })])
+  await p.follow()
+  p.here.journalAndApply([p.ours.recorded(risky), p.ours.erased('b')])
+  const { head, entries } = p.here.seed('next', ALL)
+  expect(head).toMatchObject({ n: 3, trimmed: 0, epoch: 'next', positions: { theirs: 1, ours: 2 } })
+  expect(entries.map(({ n, outcome }) => [n, outcome])).toEqual([
+    [1, 'erased'],
+    [2, 'applied'],
+    [3, 'applied'],
+  ])
+  p.here.settle(head)
+  expect(p.here.facts()).toMatchObject({ n: 3, chain: head.chain, ahead: 0, journalSize: 0, dirty: 0, joined: true, epoch: 'next' })
+  expect(p.here.log(0, ALL)).toEqual(entries)
+})
+
+test('an erasure leaves nothing of the user in the journal but the places of its events', async () => {
+  const p = await pair()
+  p.here.journalAndApply([p.ours.recorded(risky), p.ours.erased('a')])
+  expect(p.here.journalAfter(Number.MIN_SAFE_INTEGER, ALL).map(({ event }) => [event.kind, event.seq])).toEqual([
+    ['void', 1],
+    ['erased', 2],
+  ])
+})
+
+test('the journal and what was applied from it survive a restart', async () => {
+  const p = await pair()
+  p.here.journalAndApply([p.ours.recorded(risky)])
+  p.here.journal([p.ours.recorded(risky)])
+  p.here.close()
+  p.here = p.open('here')
+  expect(p.here.facts()).toMatchObject({ journalSize: 2, ahead: 1 })
+  expect(p.here.applyAhead(ALL)).toHaveLength(1)
+  expect(p.here.copies(['a'])[0]?.state?.totalChats).toBe(2)
+})

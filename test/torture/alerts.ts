@@ -1,0 +1,119 @@
+import { createHash } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createClient } from 'graphql-ws'
+import { WebSocket } from 'ws'
+import * as z from 'zod'
+import { parseGlobalId } from '../../src/graphql/ids.ts'
+import type { Instance } from './instance.ts'
+import type { Ledger } from './ledger.ts'
+
+const NEWS = /* GraphQL */ `subscription News($after: String) { riskAlerts(after: $after) { cursor event { id kind } } }`
+const Message = z.object({
+  data: z.object({ riskAlerts: z.object({ cursor: z.string(), event: z.object({ id: z.string(), kind: z.string() }) }) }).nullish(),
+  errors: z.array(z.object({ extensions: z.object({ code: z.string() }) })).optional(),
+})
+
+/** Until then after a subscription without cursor, what was recorded before it may still be acknowledged. */
+const JOINING_MS = 1_000
+
+/** The id of the event that a conversation with this key brings about where it raises, or adds to, this alert. */
+const eventId = (key: string, alertId: string, kind: 'RAISED' | 'OCCURRED'): string =>
+  createHash('sha1').update(`${key}\0${alertId}\0${kind}\0${0}`).digest('hex')
+
+/** A subscriber of one instance's alerts that comes back with its cursor whenever it was cut off. */
+export class AlertWatch {
+  readonly #instance: Instance
+  readonly #ledger: Ledger
+  readonly #seen = new Set<string>()
+  /** By conversation: the two events of which one has to be told. */
+  readonly #expected = new Map<string, readonly [string, string]>()
+  #cursor: string | null = null
+  #running: Promise<void>
+  #closed = false
+  #excusedUntil = 0
+  /** Nothing has come yet since it subscribed. */
+  #isFresh = true
+  /** How often its cursor was refused. */
+  expired = 0
+
+  constructor(instance: Instance, ledger: Ledger) {
+    this.#instance = instance
+    this.#ledger = ledger
+    this.#running = this.#follow()
+  }
+
+  get told(): number {
+    return this.#seen.size
+  }
+
+  /** A conversation with this key was acknowledged here, and belongs to this alert (a global id). */
+  expect(alertId: string, key: string): void {
+    if (performance.now() < this.#excusedUntil) return
+    const { id } = parseGlobalId(alertId, 'id')
+    this.#expected.set(key, [eventId(key, id, 'RAISED'), eventId(key, id, 'OCCURRED')])
+  }
+
+  /** The keys of conversations whose alert event has not arrived after all this time. */
+  async missing(patienceMs: number): Promise<string[]> {
+    const until = performance.now() + patienceMs
+    for (;;) {
+      const missing = [...this.#expected].filter(([, ids]) => !ids.some((id) => this.#seen.has(id))).map(([key]) => key)
+      if (missing.length === 0 || performance.now() > until) return missing
+      await sleep(50)
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#running
+  }
+
+  async #follow(): Promise<void> {
+    while (!this.#closed) {
+      const url = this.#instance.url
+      if (url) await this.#subscribe(url.replace('http', 'ws'))
+      await sleep(50)
+    }
+  }
+
+  async #subscribe(url: string): Promise<void> {
+    // Nothing of the past comes without a cursor.
+    if (this.#cursor === null) {
+      this.#expected.clear()
+      this.#excusedUntil = performance.now() + JOINING_MS
+    }
+    this.#isFresh = true
+    const client = createClient({ url, webSocketImpl: WebSocket, retryAttempts: 0, connectionAckWaitTimeout: 10_000 })
+    const ended = setInterval(() => {
+      if (this.#closed || this.#instance.url?.replace('http', 'ws') !== url) client.terminate()
+    }, 50)
+    try {
+      for await (const message of client.iterate({ query: NEWS, variables: { after: this.#cursor } })) this.#take(message)
+    } catch {
+      // The connection broke, or the instance did; it is tried again.
+    } finally {
+      clearInterval(ended)
+      client.terminate()
+    }
+  }
+
+  #take(message: unknown): void {
+    const { data, errors } = Message.parse(message)
+    if (errors?.some(({ extensions }) => extensions.code === 'CURSOR_EXPIRED')) {
+      this.expired += 1
+      if (!this.#ledger.trimmed)
+        this.#ledger.violated(
+          'cursor expired',
+          `${this.#instance.name}: ${this.#isFresh ? 'when it subscribed' : 'while it was subscribed'}`,
+        )
+      this.#cursor = null
+    }
+    if (!data) return
+    const { cursor, event } = data.riskAlerts
+    this.#cursor = cursor
+    this.#isFresh = false
+    if (this.#seen.has(event.id)) this.#ledger.violated('alert told twice', `${this.#instance.name}: event ${event.id} (${event.kind})`)
+    this.#seen.add(event.id)
+    this.#ledger.trace(`${this.#instance.name} told ${event.kind} ${event.id}`)
+  }
+}

@@ -1,0 +1,51 @@
+import { parseArgs } from 'node:util'
+import * as z from 'zod'
+import { FAULT_KINDS, type FaultKind } from './faults/kinds.ts'
+
+export interface Options {
+  /** How long there is load and there are faults; healing and checking come on top. */
+  seconds: number
+  seed: number
+  writers: number
+  clients: number
+  faults: readonly FaultKind[]
+  /** Leaves logs and data directories where they are. */
+  keep: boolean
+}
+
+export const USAGE = `npm run torture -- [--seconds N] [--seed S] [--writers W] [--clients C] [--faults kind,kind,…] [--keep]
+  kinds: ${FAULT_KINDS.join(' ')}; none for no fault at all`
+
+const count = (max: number) => z.coerce.number().pipe(z.int().min(1).max(max))
+const Given = z.object({
+  seconds: count(86_400).default(30),
+  seed: z.coerce
+    .number()
+    .pipe(
+      z
+        .int()
+        .min(0)
+        .max(2 ** 32 - 1),
+    )
+    .default(1),
+  writers: count(16).default(2),
+  clients: count(500).default(16),
+  faults: z
+    .string()
+    .transform((text) => (text === 'none' ? [] : text.split(',')))
+    .pipe(z.array(z.enum(FAULT_KINDS)))
+    .default([...FAULT_KINDS]),
+  keep: z.boolean().default(false),
+})
+
+/** What the command line asks for; throws with a sentence for what it can't be understood by. */
+export function readOptions(args: readonly string[]): Options {
+  const text = { type: 'string' } as const
+  const { values } = parseArgs({
+    args: [...args],
+    options: { seconds: text, seed: text, writers: text, clients: text, faults: text, keep: { type: 'boolean' } },
+  })
+  const parsed = Given.safeParse(values)
+  if (!parsed.success) throw new Error(z.prettifyError(parsed.error))
+  return parsed.data
+}
