@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { rmSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
@@ -34,13 +34,15 @@ export async function withBench<T>(act: (bench: Bench) => Promise<T>): Promise<T
   try {
     await server.start()
     await settled(server)
-    return await act({
+    const result = await act({
       redis,
       server,
       loopFile,
       clients: (job) => runClients({ ...job, url: server.url ?? '' }),
       emptyRedis: () => rmSync(join(redis.dir, 'appendonlydir'), { recursive: true, force: true }),
     })
+    if (server.crashes.length > 0) throw new Error(`${server.crashes.join()}: ${readFileSync(server.logFile, 'utf8').slice(-2_000)}`)
+    return result
   } finally {
     await server.stop()
     await redis.remove()

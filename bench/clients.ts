@@ -50,12 +50,11 @@ async function openLoop(seconds: number, rate: number): Promise<void> {
   const due: number[] = []
   const underWay = new Set<Promise<void>>()
   const go = () => {
-    for (let connection = free.pop(); connection; connection = free.pop()) {
-      const time = due.shift()
-      if (time === undefined) {
-        free.push(connection)
-        return
-      }
+    // In turn: a server closes a connection that was never used.
+    while (due.length > 0 && free.length > 0) {
+      const time = due.shift() ?? 0
+      const connection = free.shift()
+      if (!connection) return
       const used = connection
       const request: Promise<void> = send(used, time).then(() => {
         underWay.delete(request)

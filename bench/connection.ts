@@ -17,6 +17,7 @@ export class Connection {
   }
 
   post(body: string): Promise<string> {
+    if (this.#socket.destroyed) return Promise.reject(new Error('closed'))
     const { promise, resolve, reject } = Promise.withResolvers<string>()
     this.#answered = { resolve, reject }
     this.#socket.write(`${this.#head}${Buffer.byteLength(body)}\r\n\r\n${body}`)

@@ -20,6 +20,8 @@ export interface Joint {
   readonly clock: () => number
   /** When Redis was last in charge here, by performance.now(). */
   joinedAt: number
+  /** No more events of these origins are taken: whoever writes under one begins another. */
+  closeOrigins(origins: ReadonlySet<string>): void
   readonly seams?: Seams | undefined
   /** Nothing is written here meanwhile. */
   exclusively<T>(work: () => Promise<T>): Promise<T>

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import type { StorageMode } from '../../model.ts'
 import { connectRedis } from '../redis/connect.ts'
@@ -18,6 +19,8 @@ const FIRST_RETRY_MS = 50
 const LAST_RETRY_MS = 200
 const COMPARE_MS = 2_000
 const PULL_RETRY_MS = 250
+/** Every so many tries in vain, an operator is told why. */
+const NOTED_TRIES = 50
 const SCRUB_DELAY_MS = 500
 /** How long leaving on purpose waits for the replica to have everything. */
 const PIN_PATIENCE_MS = 2_000
@@ -152,7 +155,7 @@ export class Link {
           if (word !== this.lastError) this.#joint.logger.error(word)
         }
         this.lastError = word
-        this.#joint.logger.debug({ because: word, tries }, 'Redis can not be joined yet')
+        this.#joint.logger[tries % NOTED_TRIES === 0 ? 'warn' : 'debug']({ because: word, tries }, 'Redis can not be joined yet')
       }
       this.#firstTry.resolve()
       if (!this.#wanted()) return
@@ -191,20 +194,27 @@ export class Link {
     const { local, logger, clock } = this.#joint
     const { replica } = local
     const report: Reconciliation = { startedAt: clock(), finishedAt: null, pushed: 0, pulled: 0, repaired: 0, inAgreement: null }
-    const positions = await primary.positions()
-    this.pending = await replica.countPending(positions)
+    this.pending = await replica.countPending(await primary.positions())
     this.reconciliation = report
     const mend = async (users: readonly string[]) => {
       await catchUp(primary, replica)
       for (const copy of await replica.copies(users)) await primary.restore(copy, { force: true })
       report.repaired += users.length
     }
-    const push = new Push({ primary, replica, positions, mend })
-    const pushAll = async () => {
+    const pushAll = async (): Promise<void> => {
+      const push = new Push({ primary, replica, positions: await primary.positions(), mend })
       for (let count = await push.step(); count !== null; count = await push.step()) {
         this.pending = Math.max(0, this.pending - count)
         report.pushed += count
       }
+      if (push.stuck.size === 0) return
+      logger.warn(
+        { origins: push.stuck.size },
+        'Redis has lost events that nobody holds; those that came after them are pushed under a new origin',
+      )
+      await replica.rescue([...push.stuck], randomUUID())
+      this.#joint.closeOrigins(push.stuck)
+      await pushAll()
     }
     await local.whole()
     await pushAll()

@@ -13,6 +13,8 @@ export class Push {
   readonly #replica: RemoteReplica
   readonly #mend: (users: readonly string[]) => Promise<void>
   readonly #positions: Record<string, number>
+  /** Origins of which Redis lacks earlier events than any that are here. */
+  readonly stuck = new Set<string>()
   #place = Number.MIN_SAFE_INTEGER
 
   constructor(options: {
@@ -32,10 +34,22 @@ export class Push {
     const rows = await this.#replica.journalAfter(this.#place, MAX_EVENTS)
     const last = rows.at(-1)
     if (!last) return null
-    const lacking = rows.map(({ event }) => event).filter(({ origin, seq }) => seq > (this.#positions[origin] ?? 0))
-    for (const batch of batches(lacking)) await this.#send(batch)
+    let count = 0
+    for (const batch of batches(rows.map(({ event }) => event).filter((event) => this.#isNext(event)))) {
+      await this.#send(batch)
+      count += batch.length
+    }
     this.#place = last.place
-    return lacking.length
+    return count
+  }
+
+  /** Whether Redis lacks the event, and takes it behind those that were chosen before. */
+  #isNext({ origin, seq }: Event): boolean {
+    const position = this.#positions[origin] ?? 0
+    if (seq <= position || this.stuck.has(origin)) return false
+    if (seq > position + 1) this.stuck.add(origin)
+    else this.#positions[origin] = seq
+    return seq === position + 1
   }
 
   async #send(batch: readonly Event[], isSecond = false): Promise<void> {

@@ -16,11 +16,17 @@ export class Sequence {
     for (const { origin } of events) if (!this.#last.has(origin)) this.#last.set(origin, await this.#replica.lastSeq(origin))
     return events.map(({ origin, seq }) => {
       const position = this.#last.get(origin) ?? 0
+      if (position < 0) return { type: 'gap', position: 0 }
       if (seq <= position) return { type: 'known', position }
       if (seq > position + 1) return { type: 'gap', position }
       this.#last.set(origin, seq)
       return null
     })
+  }
+
+  /** From now on whatever comes in this origin comes behind a gap. */
+  close(origin: string): void {
+    this.#last.set(origin, -1)
   }
 
   /** It is not known whether these came into the journal. */

@@ -64,6 +64,7 @@ class FailoverStore implements Store {
       local,
       exclusively: (work) => this.#writes.exclusively(work),
       watchWrites: (touched) => this.#writes.watch(touched),
+      closeOrigins: (origins) => this.#writes.closeOrigins(origins),
     }
     this.#link = new Link(joint, { places: new Places(facts.lineage), pending: facts.journalSize })
   }

@@ -53,9 +53,11 @@ export async function verify(redis: Redis, joint: Joint): Promise<Verified> {
 
 /** How long an instance that does not have everything leaves it to others to fill Redis. */
 const OTHERS_FIRST_MS = 10_000
+/** The same for one who has users that are further on than its log. */
+const MOMENT_MS = 1_000
 
 async function fill(redis: Redis, joint: Joint, facts: ReplicaFacts, found: Found): Promise<void> {
-  if (facts.rebuiltTo !== null && performance.now() - joint.joinedAt < OTHERS_FIRST_MS)
+  if (performance.now() - joint.joinedAt < (facts.rebuiltTo === null ? (facts.pulled > 0 ? MOMENT_MS : 0) : OTHERS_FIRST_MS))
     throw new Outdated('Redis is empty, and what is here is not complete; another instance may fill it')
   await seed(redis, joint, found)
 }
@@ -93,10 +95,12 @@ async function meet(primary: RedisStore, found: Ready, facts: ReplicaFacts, redi
       { redisIndex: found.n, ourIndex: facts.n, fork: rebuild ? null : fork },
       'Redis has gone back, or another way; what it lacks is pushed again',
     )
-    // From here on whoever still speaks to Redis as it was before is told so, and looks again.
-    const epoch = randomUUID()
-    if (!(await primary.fork(epoch, Math.min(fork, found.n), lost))) throw new Outdated('Redis has changed meanwhile')
-    lineage = [...lineage, { epoch, n: Math.min(fork, found.n) }]
+    if (!rebuild) {
+      // From here on whoever still speaks to Redis as it was before is told so, and looks again.
+      const epoch = randomUUID()
+      if (!(await primary.fork(epoch, fork, lost))) throw new Outdated('Redis has changed meanwhile')
+      lineage = [...lineage, { epoch, n: fork }]
+    }
     await replica.rewind(fork)
   }
   if (!rebuild) {

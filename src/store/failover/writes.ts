@@ -37,6 +37,13 @@ export class Writes {
     return this.#mutex.run(work)
   }
 
+  closeOrigins(origins: ReadonlySet<string>): void {
+    for (const origin of origins) {
+      this.#acknowledged.delete(origin)
+      this.#sequence.close(origin)
+    }
+  }
+
   watch(touched: Set<string> | null): void {
     this.#touched = touched
   }

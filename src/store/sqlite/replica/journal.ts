@@ -51,6 +51,24 @@ export function voidInJournal(sql: Sql, user: string, erasedAt: number): void {
   )
 }
 
+/**
+ * Gives events of these origins a new one: Redis lacks earlier ones of them, that are nowhere to be had, and would not take these
+ * for ever. Their ids see to it that they count once even if what was lost turns up again. To be called in a transaction.
+ */
+export function rescue(sql: Sql, origins: readonly string[], fresh: string): void {
+  const chosen = 'SELECT value FROM json_each(?)'
+  const json = JSON.stringify(origins)
+  sql.run(`DELETE FROM journal WHERE origin IN (${chosen}) AND payload IS NULL`, json)
+  sql.run(
+    `UPDATE journal SET origin = ?, seq = ranked.seq FROM (SELECT place, row_number() OVER (ORDER BY place) AS seq FROM journal
+     WHERE origin IN (${chosen})) AS ranked WHERE journal.place = ranked.place`,
+    fresh,
+    json,
+  )
+  sql.run(`DELETE FROM ahead WHERE origin IN (${chosen})`, json)
+  sql.run('INSERT INTO ahead SELECT origin, max(seq) FROM journal WHERE origin = ? AND n IS NOT NULL GROUP BY origin', fresh)
+}
+
 /** What an expiry at index n leaves of the user's earlier events in the log as it reads here; Redis has yet to be told of them. */
 export function hideInJournal(sql: Sql, user: string, n: number): void {
   sql.run(

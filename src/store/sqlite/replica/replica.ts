@@ -17,7 +17,7 @@ import type { Sql } from '../sql.ts'
 import { loadMeta, loadPolicies, type Meta } from '../state.ts'
 import { expiredUsers, sweepLog, sweepUsers } from '../sweep.ts'
 import { type Answered, applyAhead, journaledSeq, loadAhead, markDirty, renumber } from './ahead.ts'
-import { addToJournal, type Journaled, journalAfter, journalSize } from './journal.ts'
+import { addToJournal, type Journaled, journalAfter, journalSize, rescue } from './journal.ts'
 import { beginRebuild, chainAt, rewind } from './rewind.ts'
 import { adoptEpoch, seedOf, settle } from './seed.ts'
 import { applyEntries } from './tail.ts'
@@ -38,6 +38,8 @@ export interface ReplicaFacts {
   rebuiltTo: string | null
   journalSize: number
   dirty: number
+  /** Users taken over as of an index that the log here has not reached. */
+  pulled: number
   users: number
   lineage: Fork[]
 }
@@ -74,6 +76,7 @@ export class Replica {
       ahead: aheadOfLog(sql),
       journalSize: journalSize(sql),
       dirty: count('dirty'),
+      pulled: count('pulled'),
       users: count('users'),
       lineage: loadLineage(sql),
     }
@@ -99,6 +102,13 @@ export class Replica {
 
   applyAhead(limit: number): Answered[] {
     return this.#write((sql) => applyAhead(sql, this.#meta().tombstoneKey, limit))
+  }
+
+  rescue(origins: readonly string[], fresh: string): void {
+    this.#write((sql) => {
+      rescue(sql, origins, fresh)
+      renumber(sql)
+    })
   }
 
   journalAfter(place: number, limit: number): Journaled[] {
