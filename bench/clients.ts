@@ -52,13 +52,11 @@ async function openLoop(seconds: number, rate: number): Promise<void> {
   const go = () => {
     // In turn: a server closes a connection that was never used.
     while (due.length > 0 && free.length > 0) {
-      const time = due.shift() ?? 0
-      const connection = free.shift()
-      if (!connection) return
-      const used = connection
-      const request: Promise<void> = send(used, time).then(() => {
+      const [time, connection] = [due.shift(), free.shift()]
+      if (time === undefined || !connection) return
+      const request: Promise<void> = send(connection, time).then(() => {
         underWay.delete(request)
-        free.push(used)
+        free.push(connection)
         go()
       })
       underWay.add(request)

@@ -1,12 +1,13 @@
-import { inCharge, newDataFile, openInstance, until } from '../helpers/joined.ts'
+import { inCharge, inProcess, newDataFile, openInstance, until } from '../helpers/joined.ts'
 import { emptyRedis, type OpenedStore } from '../helpers/stores.ts'
 import { describeStore } from './contract.ts'
 
+/** The thread of the replica is left out, which has nothing to do with what is promised here, and takes its time to start. */
 describeStore({
   name: 'joined, healthy',
   async open(): Promise<OpenedStore> {
     const [{ url }, path] = [await emptyRedis(), newDataFile()]
-    let store = (await openInstance({ url, path })).store
+    let store = (await openInstance({ url, path, seams: { replica: inProcess(path) } })).store
     await until(store, inCharge)
     return {
       get store() {
@@ -14,7 +15,7 @@ describeStore({
       },
       async reopen() {
         await store.close()
-        store = (await openInstance({ url, path })).store
+        store = (await openInstance({ url, path, seams: { replica: inProcess(path) } })).store
         await until(store, inCharge)
         return store
       },

@@ -9,6 +9,10 @@ export interface Seams {
   holdReplay?: Promise<void>
   /** Instead of a thread of its own. */
   replica?: RemoteReplica
+  /** What Redis and SQLite hold is never compared. */
+  withoutComparison?: boolean
+  /** Whatever log a new connection leads to counts as the one that is here. */
+  withoutVerification?: boolean
 }
 
 /** What the parts of the joining of two stores share. */

@@ -15,7 +15,8 @@ export class Push {
   readonly #positions: Record<string, number>
   /** Origins of which Redis lacks earlier events than any that are here. */
   readonly stuck = new Set<string>()
-  #place = Number.MIN_SAFE_INTEGER
+  /** The rows that come next: read while those before them are sent. */
+  #next: Promise<Awaited<ReturnType<RemoteReplica['journalAfter']>>>
 
   constructor(options: {
     primary: RedisStore
@@ -27,20 +28,28 @@ export class Push {
     this.#replica = options.replica
     this.#positions = { ...options.positions }
     this.#mend = options.mend
+    this.#next = this.#rowsAfter(Number.MIN_SAFE_INTEGER)
   }
 
   /** One step. Answers how many events Redis got by it; null when it has everything. */
   async step(): Promise<number | null> {
-    const rows = await this.#replica.journalAfter(this.#place, MAX_EVENTS)
+    const rows = await this.#next
     const last = rows.at(-1)
     if (!last) return null
+    this.#next = this.#rowsAfter(last.place)
     let count = 0
     for (const batch of batches(rows.map(({ event }) => event).filter((event) => this.#isNext(event)))) {
       await this.#send(batch)
       count += batch.length
     }
-    this.#place = last.place
     return count
+  }
+
+  #rowsAfter(place: number): ReturnType<RemoteReplica['journalAfter']> {
+    const rows = this.#replica.journalAfter(place, MAX_EVENTS)
+    // Whoever waits for them hears of it; nobody may.
+    rows.catch(() => {})
+    return rows
   }
 
   /** Whether Redis lacks the event, and takes it behind those that were chosen before. */

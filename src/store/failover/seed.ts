@@ -6,7 +6,7 @@ import { beginSeed, finishSeed, releaseSeed, seedLog, seedUsers } from '../redis
 import { Outdated, wordOf } from './faults.ts'
 import type { Joint } from './joint.ts'
 
-const LEASE_MS = 5_000
+const LEASE_MS = 2_000
 const USERS_PER_STEP = 250
 const LOG_ENTRIES = 10_000
 /** So few users are left to be copied again while nothing is written. */

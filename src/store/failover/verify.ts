@@ -84,7 +84,7 @@ async function meet(primary: RedisStore, found: Ready, facts: ReplicaFacts, redi
     // Redis has trimmed its log past where it is here, so it can't be told whether the two are one: it is, unless Redis lacks something.
     rebuild = true
     if ((await lacking(primary, joint)).length > 0) await replica.rewind(facts.trimmed)
-  } else if (there !== facts.chain) {
+  } else if (there !== facts.chain && !joint.seams?.withoutVerification) {
     let fork = facts.trimmed
     if (low <= high && (await same(low))) fork = await lastTrue(low, high, same)
     else if (found.n < facts.trimmed) {

@@ -7,6 +7,7 @@ import { Sequence } from './sequence.ts'
 
 /** How many origins' newest acknowledged events a read makes sure of: a process writes under one at a time. */
 const FENCED_ORIGINS = 4
+const ROWS_PATIENCE_MS = 300
 
 /** What is written here: into the journal first, then, while it is in charge, to Redis; one batch at a time. */
 export class Writes {
@@ -74,7 +75,14 @@ export class Writes {
     if (!outcomes) return this.#kept(events, await this.#local.answer(events), link)
     for (const { origin, seq } of events) this.#acknowledge(origin, seq)
     this.acknowledgedIndex = Math.max(this.acknowledgedIndex, ...outcomes.map((outcome) => ('n' in outcome ? outcome.n : 0)))
-    return { outcomes, durability: 'BOTH' }
+    return { outcomes: await Promise.all(outcomes.map((outcome, i) => this.#withRows(state, outcome, events[i]))), durability: 'BOTH' }
+  }
+
+  /** What an erasure removed is told of both stores. */
+  async #withRows({ tail }: Primary, outcome: Outcome, event: Event | undefined): Promise<Outcome> {
+    if (event?.kind !== 'erased' || outcome.type !== 'applied' || !outcome.removed) return outcome
+    if (!(await tail.reached(outcome.n, ROWS_PATIENCE_MS))) return outcome
+    return { ...outcome, removed: { ...outcome.removed, sqliteRows: await this.#local.replica.takeRemovedRows(outcome.n) } }
   }
 
   #kept(events: readonly Event[], outcomes: Outcome[], link: Link): Appended {

@@ -57,6 +57,8 @@ export class Replica {
   readonly #db: Database.Database
   readonly #sql: Sql
   readonly #inode: number
+  /** Of erasures that nobody has asked about yet, by their indexes. */
+  readonly #removedRows = new Map<number, number>()
 
   constructor(path: string) {
     const opened = openDatabase(path)
@@ -132,7 +134,7 @@ export class Replica {
     // What is lost of it with the power comes again from Redis; and the next event that is journaled makes it durable.
     this.#db.pragma('synchronous = NORMAL')
     try {
-      return this.#write((sql) => applyEntries(sql, this.#meta(), entries))
+      return this.#write((sql) => applyEntries(sql, this.#meta(), entries, this.#removedRows))
     } finally {
       this.#db.pragma('synchronous = FULL')
     }
@@ -161,6 +163,13 @@ export class Replica {
 
   dirtyUsers(limit: number): string[] {
     return this.#sql.all(UserRow, 'SELECT user_id AS userId FROM dirty LIMIT ?', limit).map(({ userId }) => userId)
+  }
+
+  /** How many rows went here with the erasure at index n. */
+  takeRemovedRows(n: number): number {
+    const rows = this.#removedRows.get(n) ?? 0
+    this.#removedRows.delete(n)
+    return rows
   }
 
   /** Those of them who are here. */

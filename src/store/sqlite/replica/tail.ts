@@ -5,7 +5,7 @@ import { judge, positionOf, savePositions } from '../apply.ts'
 import { writeEntry } from '../log.ts'
 import { voidLog } from '../removal.ts'
 import type { Sql } from '../sql.ts'
-import { loadMeta, loadPolicies, type Meta, type Step, tombstoneOf } from '../state.ts'
+import { type Judged, loadMeta, loadPolicies, type Meta, type Step, tombstoneOf } from '../state.ts'
 import { loadAhead, markDirty } from './ahead.ts'
 import { voidInJournal } from './journal.ts'
 
@@ -13,9 +13,9 @@ const AsOf = z.object({ asOf: z.int() })
 
 /**
  * Takes over the next entries of the log that Redis orders. Answers how many there were before one that does not follow. To be
- * called in a transaction.
+ * called in a transaction. `removedRows` gets, for each erasure, how many rows went.
  */
-export function applyEntries(sql: Sql, { tombstoneKey }: Meta, entries: readonly LogEntry[]): number {
+export function applyEntries(sql: Sql, { tombstoneKey }: Meta, entries: readonly LogEntry[], removedRows: Map<number, number>): number {
   let { n = 0, chain = '' } = loadMeta(sql) ?? {}
   const policies = loadPolicies(sql).filter((policy) => policy.n <= n)
   const ahead = loadAhead(sql)
@@ -30,9 +30,12 @@ export function applyEntries(sql: Sql, { tombstoneKey }: Meta, entries: readonly
     sql.run('DELETE FROM journal WHERE origin = ? AND seq <= ?', origin, seq)
     if (event && entry.outcome === 'applied') {
       const step: Step = { sql, n, policies, mark: markOf(tombstoneKey, event.user), told: [] }
-      takeOver(step, event, seq <= (ahead.get(origin) ?? 0))
+      const outcome = takeOver(step, event, seq <= (ahead.get(origin) ?? 0))
+      if (event.kind === 'erased' && outcome?.type === 'applied') removedRows.set(n, outcome.removed?.sqliteRows ?? 0)
     }
     taken += 1
+    // Those of other instances are never asked about.
+    for (const old of removedRows.keys()) if (removedRows.size > 100) removedRows.delete(old)
   }
   savePositions(sql, positions)
   sql.run('DELETE FROM ahead WHERE seq <= (SELECT seq FROM positions WHERE positions.origin = ahead.origin)')
@@ -41,16 +44,18 @@ export function applyEntries(sql: Sql, { tombstoneKey }: Meta, entries: readonly
   return taken
 }
 
-function takeOver(step: Step, event: Event, isAhead: boolean): void {
+/** Null where the state has it already. */
+function takeOver(step: Step, event: Event, isAhead: boolean): Judged | null {
   const { sql, n } = step
   // Applied ahead, it had an index that was not its own.
   if (event.kind === 'policy') sql.run('DELETE FROM policies WHERE n >= ? AND at = ?', n, event.acceptedAt)
   const asOf = sql.get(AsOf, 'SELECT as_of AS asOf FROM pulled WHERE user_id = ?', event.user)?.asOf ?? 0
-  if (event.kind === 'policy' || (!isAhead && asOf < n)) {
-    // What Redis applied applies here too, unless the two differ already.
-    if (judge(step, event).type !== 'applied') markDirty(sql, event.user)
-  } else if (event.kind === 'erased') {
-    voidLog(sql, event.user, n)
+  const outcome = event.kind === 'policy' || (!isAhead && asOf < n) ? judge(step, event) : null
+  // What Redis applied applies here too, unless the two differ already.
+  if (outcome && outcome.type !== 'applied') markDirty(sql, event.user)
+  if (event.kind === 'erased') {
+    if (!outcome) voidLog(sql, event.user, n)
+    voidInJournal(sql, event.user, tombstoneOf(step) ?? event.acceptedAt)
   }
-  if (event.kind === 'erased') voidInJournal(sql, event.user, tombstoneOf(step) ?? event.acceptedAt)
+  return outcome
 }
