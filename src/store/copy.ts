@@ -28,8 +28,8 @@ export interface UserState {
   emotions: readonly Omit<EmotionPoint, 'userId'>[]
   /** By the bytes of their names. */
   topics: readonly UserTopic[]
-  /** The memory of ids, by (acceptedAt, id). */
-  seen: readonly { id: string; acceptedAt: number; fingerprint: string; alertId: string | null }[]
+  /** The memory of ids, by (acceptedAt, id). `source` names the event: "seq origin". */
+  seen: readonly { id: string; acceptedAt: number; fingerprint: string; alertId: string | null; source: string }[]
   /** Oldest first. */
   alerts: readonly (Omit<RiskAlert, 'userId'> & { history: readonly AlertEvent[] })[]
 }

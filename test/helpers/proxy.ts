@@ -101,15 +101,23 @@ class Link {
   }
 
   #carry(from: Socket, to: Socket, isReply: boolean): void {
-    // Bytes that wait, in order: a later one never overtakes an earlier one, whatever the mode has become.
-    let last = 0
+    // What waits goes in order, one after the other: timers of their own would overtake each other by fractions of a millisecond.
+    const waiting: { due: number; act: () => void }[] = []
+    const next = (): void => {
+      for (let first = waiting[0]; first; first = waiting[0]) {
+        const wait = first.due - performance.now()
+        if (wait > 0) {
+          setTimeout(next, Math.ceil(wait))
+          return
+        }
+        waiting.shift()
+        first.act()
+      }
+    }
     const later = (act: () => void): void => {
       const mode = this.#mode()
-      const due = Math.max(last, performance.now() + (mode.kind === 'slow' ? mode.ms : 0))
-      last = due
-      const wait = due - performance.now()
-      if (wait <= 0) act()
-      else setTimeout(act, wait)
+      waiting.push({ due: performance.now() + (mode.kind === 'slow' ? mode.ms : 0), act })
+      if (waiting.length === 1) next()
     }
     const write = (chunk: Buffer): void => {
       if (to.destroyed || to.write(chunk)) return

@@ -69,7 +69,7 @@ export class Caller {
 
   async clear(user: UserLedger, at: Instance): Promise<void> {
     const known = user.ackedAt(at.name).size > 0
-    user.cleared = true
+    user.clearedAt.add(at.name)
     const { answer } = await this.#ask(at, 'clear', CLEAR, { userId: user.id }, known ? [] : ['NOT_FOUND'])
     if (!answer || answer.errors.length > 0) return
     this.#world.ledger.counts.cleared += 1
@@ -113,7 +113,7 @@ export class Caller {
     const told = `${user.id} at ${at.name} (${seen.served})`
     if (total < least) this.#violated('read-your-writes', at, `${told}: totalChats ${total}, but ${least} were acknowledged here`)
     this.#checkMost(user, at, total)
-    const id = key === undefined ? undefined : user.conversationId(key)
+    const id = key === undefined || !user.keepsAt(at.name) ? undefined : user.conversationId(key)
     if (id !== undefined && !seen.data.user?.context.conversations.some((each) => each.id === id))
       this.#violated('read-your-writes', at, `${told}: ${key} was acknowledged just before and is not in the context`)
   }
@@ -149,7 +149,7 @@ export class Caller {
     if (user.population !== 'shared' && shown.totalChats < least)
       this.#violated('read-your-writes', at, `${told}: answered totalChats ${shown.totalChats}, but ${least} were acknowledged here`)
     this.#checkMost(user, at, shown.totalChats)
-    if (!duplicate && !input.occurredAt && conversation?.id !== user.conversationId(key))
+    if (!duplicate && !input.occurredAt && user.keepsAt(at.name) && conversation?.id !== user.conversationId(key))
       this.#violated('wrong answer', at, `${told}: the answer holds ${conversation ? 'another' : 'no'} conversation`)
     if (!isRisky(input.riskLevel)) return
     if (!alert) this.#violated('wrong answer', at, `${told}: risky, and without alert`)

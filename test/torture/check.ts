@@ -93,7 +93,7 @@ function* checkHistory(user: UserLedger, { conversations, totalChats }: UserDump
   if (conversations.totalCount !== kept.length) yield `totalCount ${conversations.totalCount} of ${kept.length} kept conversations`
   const unknown = [...keys].filter((key) => !user.acked.has(key) && !user.maybe.has(key))
   if (unknown.length > 0) yield `keeps ${unknown.length} conversations that were not sent, or erased: ${unknown.slice(0, 3).join(' ')}`
-  if (user.cleared) return
+  if (user.clearedAt.size > 0) return
   if (kept.length !== Math.min(KEPT, totalChats)) yield `keeps ${kept.length} conversations of ${totalChats}`
   if (totalChats > KEPT || user.isLoose) return
   const missing = [...user.acked.keys()].filter((key) => !keys.has(key))

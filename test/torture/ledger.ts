@@ -26,8 +26,8 @@ export class UserLedger {
   readonly maybe = new Map<string, Risk>()
   /** The keys that each instance has acknowledged since the last acknowledged erasure, by its name. */
   readonly #ackedAt = new Map<string, Set<string>>()
-  /** Whether it was ever cleared, or may have been. */
-  cleared = false
+  /** The instances at which it was ever cleared, or may have been. What others record can fall to that when it reaches Redis later. */
+  readonly clearedAt = new Set<string>()
   /** An erasure got no answer: it may come yet. */
   unsure = false
   /** The last thing that was done to it is an acknowledged erasure. */
@@ -41,6 +41,11 @@ export class UserLedger {
   /** Only upper bounds hold. */
   get isLoose(): boolean {
     return this.unsure || this.population === 'roaming'
+  }
+
+  /** Whether what this instance records is there right afterwards. */
+  keepsAt(instance: string): boolean {
+    return [...this.clearedAt].every((name) => name === instance)
   }
 
   acknowledge(key: string, risk: Risk, instance: string): void {

@@ -43,7 +43,7 @@ export function report({ ledger, latencies, chaos, instances, watches, seconds, 
     ['conflicts asked for', counts.conflicts],
     [
       'alert events told',
-      `${watches.reduce((sum, each) => sum + each.told, 0)} (cursors expired: ${watches.reduce((sum, each) => sum + each.expired, 0)})`,
+      `${watches.reduce((sum, each) => sum + each.told, 0)} (again: ${watches.reduce((sum, each) => sum + each.toldAgain, 0)}, cursors expired: ${watches.reduce((sum, each) => sum + each.expired, 0)})`,
     ],
     [
       'starts of instances',

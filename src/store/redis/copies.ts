@@ -38,8 +38,8 @@ const all = <T>(elements: readonly string[], decode: (element: string) => T | nu
 const without = <T extends { userId: string }>({ userId: _, ...rest }: T): Omit<T, 'userId'> => rest
 
 function decodeSeen(id: string, text: string): UserState['seen'][number] | null {
-  const [, acceptedAt, fingerprint, alertId] = /^(\d+) ([0-9a-f]+) ([0-9a-f]*)$/.exec(text) ?? []
-  return fingerprint === undefined ? null : { id, acceptedAt: Number(acceptedAt), fingerprint, alertId: alertId || null }
+  const [, acceptedAt, fingerprint, alertId, source = ''] = /^(\d+) ([0-9a-f]+) ([0-9a-f]*) ?(.*)$/s.exec(text) ?? []
+  return fingerprint === undefined ? null : { id, acceptedAt: Number(acceptedAt), fingerprint, alertId: alertId || null, source }
 }
 
 function decodeAlerts(reply: readonly (string | string[])[]): UserState['alerts'] | null {

@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto'
 import { z } from 'zod'
-import { type AlertEventKind, type RiskLevel, riskRank } from '../../model.ts'
-import { countFrom, Rank, Status, Time } from './rows.ts'
+import { type AlertEvent, type AlertEventKind, type RiskLevel, riskRank } from '../../model.ts'
+import { AlertEventRow, countFrom, Rank, Status, Time } from './rows.ts'
+import type { Sql } from './sql.ts'
 import { type EventOf, expiryOf, type Step, tombstoneOf } from './state.ts'
 import type { UserRecord } from './users.ts'
 
@@ -76,10 +77,28 @@ const OpenAlert = z.object({
 })
 const NextPlace = z.object({ place: z.int() })
 
+const eventIdOf = (event: EventOf<'recorded'>, alertId: string, kind: AlertEventKind, ordinal: number): string =>
+  hash('sha1', `${event.id}\0${alertId}\0${kind}\0${ordinal}`)
+
+/** The alert events that an event brought about when it was applied. */
+export function eventsToldOf(sql: Sql, event: EventOf<'recorded'>, alertId: string): AlertEvent[] {
+  const ids = [
+    eventIdOf(event, alertId, 'RAISED', 0),
+    eventIdOf(event, alertId, 'OCCURRED', 0),
+    eventIdOf(event, alertId, 'LEVEL_RAISED', 1),
+  ]
+  return sql.all(
+    AlertEventRow,
+    'SELECT id, alert_id AS alertId, kind, at, actor, note, level FROM alert_events WHERE alert_id = ? AND id IN (?, ?, ?) ORDER BY place',
+    alertId,
+    ...ids,
+  )
+}
+
 /** Adds to the alert's history, and to what the log entry carries. */
 function tell(step: Step, event: EventOf<'recorded'>, alertId: string, kind: AlertEventKind, level: RiskLevel): void {
   const { sql, told } = step
-  const id = hash('sha1', `${event.id}\0${alertId}\0${kind}\0${told.length}`)
+  const id = eventIdOf(event, alertId, kind, told.length)
   told.push({ id, alertId, kind, at: event.acceptedAt, actor: null, note: null, level })
   const next = sql.get(
     NextPlace,

@@ -15,6 +15,7 @@ const SeenRow = z.object({
   acceptedAt: z.int(),
   fingerprint: z.string(),
   alertId: z.string().nullable(),
+  source: z.string(),
 })
 
 const OwnedTopic = UserTopicRow.extend({ userId: z.string() })
@@ -49,7 +50,7 @@ export function readCopies(sql: Sql, { tombstoneKey }: Meta, users: readonly str
   const seen = grouped(
     sql.all(
       SeenRow,
-      `SELECT user_id AS userId, id, accepted_at AS acceptedAt, fingerprint, alert_id AS alertId FROM seen WHERE ${owned}
+      `SELECT user_id AS userId, id, accepted_at AS acceptedAt, fingerprint, alert_id AS alertId, source FROM seen WHERE ${owned}
        ORDER BY accepted_at, id`,
       ids,
     ),
@@ -139,14 +140,10 @@ export function writeCopy(sql: Sql, { tombstoneKey }: Meta, { user, state, erase
     )
     sql.run('INSERT INTO topics (name, user_count) VALUES (?, 1) ON CONFLICT DO UPDATE SET user_count = user_count + 1', name)
   }
-  for (const { id, acceptedAt, fingerprint, alertId } of seen)
+  for (const { id, acceptedAt, fingerprint, alertId, source } of seen)
     sql.run(
-      'INSERT INTO seen (user_id, id, accepted_at, fingerprint, alert_id) VALUES (?, ?, ?, ?, ?)',
-      user,
-      id,
-      acceptedAt,
-      fingerprint,
-      alertId,
+      'INSERT INTO seen (user_id, id, accepted_at, fingerprint, alert_id, source) VALUES (?, ?, ?, ?, ?, ?)',
+      ...[user, id, acceptedAt, fingerprint, alertId, source],
     )
   for (const alert of alerts) writeAlert(sql, user, alert)
 }

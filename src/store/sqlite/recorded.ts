@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { DAY_MS, isRisky, riskRank } from '../../model.ts'
 import { compareKeys, keepOf } from '../rules.ts'
 import type { Key } from '../store.ts'
-import { signal } from './alerts.ts'
+import { eventsToldOf, signal } from './alerts.ts'
 import { cut, hasUnmet, keepsWithin, LISTS } from './lists.ts'
 import type { Sql } from './sql.ts'
 import { type EventOf, type Judged, newestLimits, type Step } from './state.ts'
@@ -20,6 +20,7 @@ export function recorded(step: Step, event: EventOf<'recorded'>): Judged {
   const { sql, n, policies } = step
   const { user: userId, acceptedAt, occurredAt, payload } = event
   const known = remembered(sql, event)
+  if (known?.source === sourceOf(event)) return recordedBefore(step, event, known.alertId)
   if (known) return known.fingerprint === payload.fingerprint ? { type: 'duplicate', n, alertId: known.alertId } : { type: 'conflict', n }
   const found = loadUser(sql, userId)
   if (found) meetPolicies(step, found, acceptedAt)
@@ -42,6 +43,18 @@ export function recorded(step: Step, event: EventOf<'recorded'>): Judged {
   for (const name of payload.topics) addTopic(sql, userId, name, occurredAt)
   remember(sql, event, alertId)
   return { type: 'applied', n, kept, alertId, removed: null }
+}
+
+/** Names an event for ever: the same one may come again, when a store was filled with what was made of it, or went back. */
+const sourceOf = ({ seq, origin }: EventOf<'recorded'>): string => `${seq} ${origin}`
+
+/** The very event whose effects are here already. It changes nothing, but the log needs it: others may not have it yet. */
+function recordedBefore(step: Step, event: EventOf<'recorded'>, alertId: string | null): Judged {
+  const { sql, n, told } = step
+  if (alertId !== null) told.push(...eventsToldOf(sql, event, alertId))
+  const user = loadUser(sql, event.user)
+  if (user) saveUser(sql, touched(user, n, event.acceptedAt))
+  return { type: 'applied', n, kept: true, alertId, removed: null }
 }
 
 /** What newer policies than the user has met took away is removed before they no longer tell. */
@@ -89,7 +102,12 @@ function addEmotion({ sql, n }: Step, event: EventOf<'recorded'>, cap: number, d
 }
 
 /** An id of unknown age counts as known: nothing may be recorded twice. */
-const SeenRow = z.object({ acceptedAt: z.int().catch(Number.MAX_SAFE_INTEGER), fingerprint: z.string(), alertId: z.string().nullable() })
+const SeenRow = z.object({
+  acceptedAt: z.int().catch(Number.MAX_SAFE_INTEGER),
+  fingerprint: z.string(),
+  alertId: z.string().nullable(),
+  source: z.string(),
+})
 const SeenKey = z.object({ acceptedAt: z.int(), id: z.string() })
 
 /** What is remembered of the event's id, as long as it counts as known. */
@@ -97,7 +115,7 @@ function remembered(sql: Sql, event: EventOf<'recorded'>): z.infer<typeof SeenRo
   const { user, id } = event
   const seen = sql.get(
     SeenRow,
-    'SELECT accepted_at AS acceptedAt, fingerprint, alert_id AS alertId FROM seen WHERE user_id = ? AND id = ?',
+    'SELECT accepted_at AS acceptedAt, fingerprint, alert_id AS alertId, source FROM seen WHERE user_id = ? AND id = ?',
     user,
     id,
   )
@@ -119,11 +137,12 @@ export function oldestKnown(sql: Sql, userId: string): Key | null {
 
 function remember(sql: Sql, event: EventOf<'recorded'>, alertId: string | null): void {
   sql.run(
-    'INSERT OR REPLACE INTO seen (user_id, id, accepted_at, fingerprint, alert_id) VALUES (?, ?, ?, ?, ?)',
+    'INSERT OR REPLACE INTO seen (user_id, id, accepted_at, fingerprint, alert_id, source) VALUES (?, ?, ?, ?, ?, ?)',
     event.user,
     event.id,
     event.acceptedAt,
     event.payload.fingerprint,
     alertId,
+    sourceOf(event),
   )
 }

@@ -6,10 +6,12 @@ local function rank_alert(id, status, level, raised)
   call('ZADD', alerts_key(status), int((4 - level) * 1e13 + raised), id)
 end
 
+local function alert_event_id(event, id, kind, ordinal) return redis.sha1hex(event.id .. '\0' .. id .. '\0' .. kind .. '\0' .. int(ordinal)) end
+
 -- Appends an alert event to the alert's history and to `told`, the list that goes with the log entry.
 local function tell(told, event, id, kind, level)
   local text = cjson.encode({
-    id = redis.sha1hex(event.id .. '\0' .. id .. '\0' .. kind .. '\0' .. #told),
+    id = alert_event_id(event, id, kind, #told),
     alertId = id, kind = kind, at = event.at, level = RISKS[level],
   })
   told[#told + 1] = text

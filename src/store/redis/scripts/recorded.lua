@@ -1,11 +1,14 @@
 -- A conversation: lists, points, topics, counters, alert, and the memory of its id.
 
--- What is remembered of an id, {fingerprint, alert}, while it counts as known: for 7 days by acceptedAt, and at least the newest 1,000.
+-- Names an event for ever: the same one may come again, when Redis was filled with what it made of it, or went back.
+local function source_of(event) return int(event.seq) .. ' ' .. event.origin end
+
+-- What is remembered of an id, {fingerprint, alert, source}, while it counts as known: for 7 days by acceptedAt, and at least the newest 1,000.
 local function remembered(keys, id, at)
-  local accepted, fingerprint, alert = string.match(call('HGET', keys.seen, id) or '', '^(%d+) (%x+) (%x*)$')
+  local accepted, fingerprint, alert, source = string.match(call('HGET', keys.seen, id) or '', '^(%d+) (%x+) (%x*) ?(.*)$')
   if not accepted then return nil end
   if tonumber(accepted) < at - WEEK and (call('ZREVRANK', keys.ids, id) or math.huge) >= 1000 then return nil end
-  return { fingerprint = fingerprint, alert = alert }
+  return { fingerprint = fingerprint, alert = alert, source = source }
 end
 
 local function add_point(record, event)
@@ -45,9 +48,31 @@ local function add_item(list, keys, record, event, element, is_newest)
   return before ~= nil
 end
 
+-- The very event whose effects are here already. It changes nothing, but the log needs it: others may not have it yet.
+local function recorded_before(event, n, keys, record, alert, told)
+  if alert ~= '' then
+    local ours = {}
+    for ordinal, kinds in ipairs({ { 'RAISED', 'OCCURRED' }, { 'LEVEL_RAISED' } }) do
+      for _, kind in ipairs(kinds) do ours[alert_event_id(event, alert, kind, ordinal - 1)] = true end
+    end
+    for _, text in ipairs(call('LRANGE', history_key(alert), 0, -1)) do
+      local found = parse(text)
+      if found and ours[found.id] then told[#told + 1] = text end
+    end
+  end
+  local was = record and indexed(record)
+  if record then
+    record.rev, record.accepted = n, math.max(record.accepted, event.at)
+    call('RPUSH', keys.entries, int(n))
+    save_user(event.user, keys, record, was)
+  end
+  return { 'applied', 1, alert }
+end
+
 local function recorded(event, n, keys, record, told)
   local known = remembered(keys, event.id, event.at)
   if known then
+    if known.source == source_of(event) then return recorded_before(event, n, keys, record, known.alert, told) end
     if known.fingerprint == event.fingerprint then return { 'duplicate', known.alert } end
     return { 'conflict' }
   end
@@ -73,7 +98,7 @@ local function recorded(event, n, keys, record, told)
     record.risks = record.risks + 1
     if event.at - event.occurred <= DAY then alert = signal(event, record, keys, told) end
   end
-  record.kept[4] = record.kept[4] + call('HSET', keys.seen, event.id, string.format('%d %s %s', event.at, event.fingerprint, alert))
+  record.kept[4] = record.kept[4] + call('HSET', keys.seen, event.id, string.format('%d %s %s %s', event.at, event.fingerprint, alert, source_of(event)))
   call('ZADD', keys.ids, int(event.at), event.id)
   call('RPUSH', keys.entries, int(n))
   local profile = { 'total_chats', int(record.chats), 'total_risk_alerts', int(record.risks) }

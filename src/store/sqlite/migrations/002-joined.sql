@@ -7,6 +7,9 @@ ALTER TABLE meta ADD COLUMN rebuilt_to TEXT; -- while all users are being taken 
 
 ALTER TABLE log ADD COLUMN chain TEXT NOT NULL DEFAULT '';
 
+-- Which event is remembered: "seq origin". The very same one may come again (recorded.ts).
+ALTER TABLE seen ADD COLUMN source TEXT NOT NULL DEFAULT '';
+
 -- An index of the log says nothing of the order of insertion any more.
 ALTER TABLE conversations RENAME COLUMN n TO number;
 

@@ -65,6 +65,12 @@ export function rescue(sql: Sql, origins: readonly string[], fresh: string): voi
     fresh,
     json,
   )
+  // Whatever comes again under the new origin is the same as what was applied under the old one.
+  sql.run(
+    `UPDATE seen SET source = journal.seq || ' ' || journal.origin FROM journal
+     WHERE journal.origin = ? AND seen.user_id = journal.user_id AND seen.id = journal.id AND journal.outcome = 'applied'`,
+    fresh,
+  )
   sql.run(`DELETE FROM ahead WHERE origin IN (${chosen})`, json)
   sql.run('INSERT INTO ahead SELECT origin, max(seq) FROM journal WHERE origin = ? AND n IS NOT NULL GROUP BY origin', fresh)
 }
