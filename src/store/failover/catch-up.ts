@@ -1,7 +1,7 @@
 import { XinyiError } from '../../errors.ts'
 import type { RedisStore } from '../redis/store.ts'
 import type { RemoteReplica } from '../sqlite/replica/remote.ts'
-import { Outdated } from './faults.ts'
+import { Interrupted } from './faults.ts'
 
 const PAGE = 200
 
@@ -12,7 +12,7 @@ export async function catchUp(primary: RedisStore, replica: RemoteReplica): Prom
       const { n } = await replica.facts()
       const { entries } = await primary.log({ epoch: primary.epoch, n }, PAGE)
       if (entries.length === 0) break
-      if ((await replica.applyEntries(entries)) < entries.length) throw new Outdated('the log of Redis does not go on from what is here')
+      if ((await replica.applyEntries(entries)) < entries.length) throw new Interrupted()
     }
   } catch (error) {
     // A log that does not reach back so far can't help.

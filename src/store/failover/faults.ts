@@ -10,6 +10,13 @@ export class Outdated extends Error {
   override readonly name = 'Outdated'
 }
 
+/** The log of Redis does not go on from what is here: entries in between are missing there. */
+export class Interrupted extends Outdated {
+  constructor() {
+    super('the log of Redis does not go on from what is here')
+  }
+}
+
 /** In a word or two; an error of a store never holds more than that. */
 export function wordOf(error: unknown): string {
   const cause = error instanceof XinyiError && error.cause ? error.cause : error

@@ -24,6 +24,8 @@ export interface Joint {
   readonly clock: () => number
   /** When Redis was last in charge here, by performance.now(). */
   joinedAt: number
+  /** The log of Redis was seen not to go on from what is here, although both agree up to there. */
+  isInterrupted: boolean
   /** No more events of these origins are taken: whoever writes under one begins another. */
   closeOrigins(origins: ReadonlySet<string>): void
   readonly seams?: Seams | undefined

@@ -7,7 +7,7 @@ import type { RedisStore } from '../redis/store.ts'
 import type { Pin, Reconciliation } from '../store.ts'
 import { catchUp } from './catch-up.ts'
 import { Changes } from './changes.ts'
-import { Refused, wordOf } from './faults.ts'
+import { Interrupted, Refused, wordOf } from './faults.ts'
 import type { Joint } from './joint.ts'
 import type { Places } from './places.ts'
 import { Push } from './push.ts'
@@ -223,6 +223,7 @@ export class Link {
       await pushAll()
       if (this.#state !== replaying) return
       if (rebuild) await replica.beginRebuild(await primary.head())
+      this.#joint.isInterrupted = false
       const now = await replica.facts()
       if (this.#state !== replaying) return
       const tail = new Tail({
@@ -231,7 +232,10 @@ export class Link {
         n: now.n,
         onTrouble: (error) => logger.warn({ because: wordOf(error) }, 'SQLite does not take over what Redis has; it is tried again'),
         onErasure: () => this.#scrubSoon(),
-        onLost: (error) => this.leave(this.#ofPrimary(primary), wordOf(error)),
+        onLost: (error) => {
+          this.#joint.isInterrupted = error instanceof Interrupted
+          this.leave(this.#ofPrimary(primary), wordOf(error))
+        },
       })
       const tidy = new Tidy({ primary, tail, joint: this.#joint, report })
       this.pending = 0

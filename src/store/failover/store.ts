@@ -61,6 +61,7 @@ class FailoverStore implements Store {
     const joint: Joint = {
       ...options,
       joinedAt: performance.now(),
+      isInterrupted: false,
       local,
       exclusively: (work) => this.#writes.exclusively(work),
       watchWrites: (touched) => this.#writes.watch(touched),

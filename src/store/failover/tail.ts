@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { RedisStore } from '../redis/store.ts'
 import type { RemoteReplica } from '../sqlite/replica/remote.ts'
 import { Changes } from './changes.ts'
-import { Outdated } from './faults.ts'
+import { Interrupted, Outdated } from './faults.ts'
 
 const PAGE = 200
 /** So many entries are taken over at a time, so that nothing waits long for the thread that does it. */
@@ -97,7 +97,7 @@ export class Tail {
         const taken = await this.#replica.applyEntries(entries)
         this.#taken = entries[taken - 1]?.n ?? this.#taken
         this.#changes.announce()
-        if (taken < entries.length) throw new Outdated('the log of Redis does not go on from what is here')
+        if (taken < entries.length) throw new Interrupted()
         if (entries.some(({ event }) => event?.kind === 'erased' || event?.kind === 'expired')) this.#erased()
         return
       } catch (error) {

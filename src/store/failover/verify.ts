@@ -80,7 +80,7 @@ async function meet(primary: RedisStore, found: Ready, facts: ReplicaFacts, redi
   const lost = facts.lineage.filter(({ epoch }) => !found.lineage.some((fork) => fork.epoch === epoch))
   let lineage = [...facts.lineage, ...found.lineage.filter(({ epoch }) => !known.has(epoch))]
   const [there] = await primary.chainAt([facts.n])
-  if (there === null && facts.n <= found.n) {
+  if (facts.n <= found.n && (there === null || (there === facts.chain && joint.isInterrupted))) {
     // Redis has trimmed its log past where it is here, so it can't be told whether the two are one: it is, unless Redis lacks something.
     rebuild = true
     if ((await lacking(primary, joint)).length > 0) await replica.rewind(facts.trimmed)
