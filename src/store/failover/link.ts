@@ -169,9 +169,7 @@ export class Link {
     const redis = await connectRedis(target, this.#closing.signal)
     try {
       const verified = await verify(redis, this.#joint)
-      for (const sentence of await warningsOf(redis, clock))
-        if (!this.#warned.has(sentence)) logger.warn(sentence)
-        else this.#warned.add(sentence)
+      for (const sentence of await warningsOf(redis, clock)) this.#warnOnce(sentence)
       const { primary } = verified
       const replaying: State = { mode: 'REPLAYING', since: clock(), primary }
       if (!this.#wanted()) return redis.disconnect()
@@ -184,6 +182,11 @@ export class Link {
       redis.disconnect()
       throw error
     }
+  }
+
+  #warnOnce(sentence: string): void {
+    if (!this.#warned.has(sentence)) this.#joint.logger.warn(sentence)
+    this.#warned.add(sentence)
   }
 
   /** The present state if it works with this store, else one that nothing can leave. */

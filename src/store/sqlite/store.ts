@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { statSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
 import Database from 'better-sqlite3'
-import { badInput, storeUnavailable } from '../../errors.ts'
+import { badInput, StartError, storeUnavailable } from '../../errors.ts'
 import type { RetentionLimits } from '../../model.ts'
 import type { Answers, Appended, Event, LogPage, Pin, Place, Reading, ReadRequest, Store, StoreStatus, SweepReport } from '../store.ts'
 import { applyAll } from './apply.ts'
@@ -10,6 +10,7 @@ import { Growth } from './growth.ts'
 import { indexOf, loadLineage, readLog } from './log.ts'
 import { type Opened, openDatabase } from './open.ts'
 import { answerAll } from './reads/answer.ts'
+import { journalSize } from './replica/journal.ts'
 import { scrub } from './scrub.ts'
 import type { Sql } from './sql.ts'
 import { loadMeta, loadPolicies, type Meta } from './state.ts'
@@ -22,7 +23,14 @@ const SCRUB_DELAY_MS = 500
 
 /** Opens the store in this file, which is made where there is none. Rejects with a StartError that says why it can't be used. */
 export async function openSqliteStore({ path }: { path: string }): Promise<Store> {
-  return new SqliteStore(openDatabase(path))
+  const opened = openDatabase(path)
+  const pending = journalSize(opened.sql)
+  if (pending === 0) return new SqliteStore(opened)
+  opened.db.close()
+  throw new StartError(
+    `The data file ${opened.path} holds ${pending} writes that its Redis does not have yet. Start with MEMORY_STORAGE_BACKEND=redis, ` +
+      'and change to sqlite when npx xinyi status tells of no pending writes.',
+  )
 }
 
 class SqliteStore implements Store {

@@ -7,17 +7,17 @@ import type { Fork, Head, UserCopy } from '../../copy.ts'
 import type { Policy } from '../../rules.ts'
 import type { Event, LogEntry, ReadRequest, Reads, SweepReport } from '../../store.ts'
 import { positionOf } from '../apply.ts'
-import { nextUsers, readCopies, writeCopy } from '../copies.ts'
+import { nextUsers, readCopies } from '../copies.ts'
 import { aheadOfLog, loadLineage, readLog } from '../log.ts'
 import { openDatabase } from '../open.ts'
 import { answerAll } from '../reads/answer.ts'
-import { voidLog } from '../removal.ts'
 import { scrub } from '../scrub.ts'
 import type { Sql } from '../sql.ts'
 import { loadMeta, loadPolicies, type Meta } from '../state.ts'
 import { expiredUsers, sweepLog, sweepUsers } from '../sweep.ts'
-import { type Answered, applyAhead, journaledSeq, loadAhead, markDirty, renumber } from './ahead.ts'
+import { type Answered, applyAhead, journaledSeq, renumber } from './ahead.ts'
 import { addToJournal, type Journaled, journalAfter, journalSize, rescue } from './journal.ts'
+import { type Pulled, replaceUsers } from './pull.ts'
 import { beginRebuild, chainAt, rewind } from './rewind.ts'
 import { adoptEpoch, seedOf, settle } from './seed.ts'
 import { applyEntries } from './tail.ts'
@@ -189,35 +189,9 @@ export class Replica {
     })
   }
 
-  /**
-   * Puts users here as Redis had them at index n, with these positions of its origins. Refused (false) while anything is
-   * applied ahead here that is not in them, or the log is in another epoch than it was then. `rebuiltTo`: how far a rebuild has come by that; null when it is done.
-   */
-  replaceUsers(from: {
-    copies: readonly UserCopy[]
-    epoch: string
-    n: number
-    positions: Readonly<Record<string, number>>
-    rebuiltTo?: string | null
-  }): boolean {
-    return this.#write((sql) => {
-      for (const [origin, seq] of loadAhead(sql)) if (seq > (from.positions[origin] ?? 0)) return false
-      const meta = this.#meta()
-      if (from.epoch !== meta.epoch) return false
-      for (const copy of from.copies) {
-        // The log here has gone on beyond the copy meanwhile, and says something newer of the user.
-        if (sql.exists('SELECT 1 FROM log WHERE user_id = ? AND n > ? LIMIT 1', copy.user, from.n)) {
-          markDirty(sql, copy.user)
-          continue
-        }
-        if (!copy.state) voidLog(sql, copy.user, from.n + 1)
-        writeCopy(sql, meta, copy)
-        sql.run('DELETE FROM dirty WHERE user_id = ?', copy.user)
-        if (from.n > meta.n) sql.run('INSERT OR REPLACE INTO pulled (user_id, as_of) VALUES (?, ?)', copy.user, from.n)
-      }
-      if (from.rebuiltTo !== undefined) sql.run('UPDATE meta SET rebuilt_to = ?', from.rebuiltTo)
-      return true
-    })
+  /** Puts users here as Redis had them; false when that is refused (pull.ts). */
+  replaceUsers(from: Pulled): boolean {
+    return this.#write((sql) => replaceUsers(sql, this.#meta(), from))
   }
 
   copies(users: readonly string[]): UserCopy[] {

@@ -1,0 +1,38 @@
+import type { UserCopy } from '../../copy.ts'
+import { writeCopy } from '../copies.ts'
+import { voidLog } from '../removal.ts'
+import type { Sql } from '../sql.ts'
+import type { Meta } from '../state.ts'
+import { loadAhead, markDirty } from './ahead.ts'
+
+/** Users as Redis had them at index n of the log, with its positions at that moment. */
+export interface Pulled {
+  copies: readonly UserCopy[]
+  epoch: string
+  n: number
+  positions: Readonly<Record<string, number>>
+  /** How far a rebuild has come by that; null when it is done. */
+  rebuiltTo?: string | null
+}
+
+/**
+ * Puts users here as Redis had them. Refused (false) while anything is applied ahead here that is not in them, or when the log is
+ * in another epoch than it was then. To be called in a transaction.
+ */
+export function replaceUsers(sql: Sql, meta: Meta, { copies, epoch, n, positions, rebuiltTo }: Pulled): boolean {
+  if (epoch !== meta.epoch) return false
+  for (const [origin, seq] of loadAhead(sql)) if (seq > (positions[origin] ?? 0)) return false
+  for (const copy of copies) {
+    // The log here has gone on beyond the copy meanwhile, and says something newer of the user.
+    if (sql.exists('SELECT 1 FROM log WHERE user_id = ? AND n > ? LIMIT 1', copy.user, n)) {
+      markDirty(sql, copy.user)
+      continue
+    }
+    if (!copy.state) voidLog(sql, copy.user, n + 1)
+    writeCopy(sql, meta, copy)
+    sql.run('DELETE FROM dirty WHERE user_id = ?', copy.user)
+    if (n > meta.n) sql.run('INSERT OR REPLACE INTO pulled (user_id, as_of) VALUES (?, ?)', copy.user, n)
+  }
+  if (rebuiltTo !== undefined) sql.run('UPDATE meta SET rebuilt_to = ?', rebuiltTo)
+  return true
+}
