@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
+import { XinyiError } from '../../errors.ts'
 import type { StorageMode } from '../../model.ts'
 import { connectRedis } from '../redis/connect.ts'
 import { warningsOf } from '../redis/inspect.ts'
@@ -165,7 +166,7 @@ export class Link {
   }
 
   async #join(): Promise<void> {
-    const { target, logger, clock } = this.#joint
+    const { target, clock } = this.#joint
     const redis = await connectRedis(target, this.#closing.signal)
     try {
       const verified = await verify(redis, this.#joint)
@@ -236,7 +237,7 @@ export class Link {
         onTrouble: (error) => logger.warn({ because: wordOf(error) }, 'SQLite does not take over what Redis has; it is tried again'),
         onErasure: () => this.#scrubSoon(),
         onLost: (error) => {
-          this.#joint.isInterrupted = error instanceof Interrupted
+          this.#joint.isInterrupted = error instanceof Interrupted || (error instanceof XinyiError && error.code === 'CURSOR_EXPIRED')
           this.leave(this.#ofPrimary(primary), wordOf(error))
         },
       })

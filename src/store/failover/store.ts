@@ -105,7 +105,7 @@ class FailoverStore implements Store {
     try {
       const reading = await state.primary.read(requests, now, this.#writes.fence)
       if (isSecond) return reading
-      const lost = await this.#lostIn(requests, reading.answers)
+      const lost = await this.#lostIn(state, requests, reading.answers)
       if (lost.length === 0) return reading
       await state.tidy.mend(lost)
       return this.#readThere(state, requests, now, true)
@@ -123,9 +123,11 @@ class FailoverStore implements Store {
   }
 
   /** Users that Redis does not know although they are known here. */
-  async #lostIn(requests: readonly ReadRequest[], answers: readonly unknown[]): Promise<string[]> {
+  async #lostIn({ tail }: Primary, requests: readonly ReadRequest[], answers: readonly unknown[]): Promise<string[]> {
     const missing = requests.flatMap((request, i) => (request.kind === 'user' && answers[i] === null ? [request.userId] : []))
     if (missing.length === 0) return []
+    // What was acknowledged here is known here.
+    await tail.reached(this.#writes.acknowledgedIndex, PING_PATIENCE_MS)
     const { replica } = this.#local
     const [here, dirty] = await Promise.all([replica.known(missing), replica.dirtyAmong(missing)])
     return here.filter((user) => !dirty.includes(user))

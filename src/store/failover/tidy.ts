@@ -61,13 +61,13 @@ export class Tidy {
     logger.warn({ users: users.length, restored }, 'keys of users were missing in Redis; they are put back from SQLite')
   }
 
-  /** Compares the next users in order. Answers whether all were the same. */
-  async compare(): Promise<boolean> {
+  /** Compares the next users in order. Answers whether all were the same; null when that can't be told yet. */
+  async compare(): Promise<boolean | null> {
     const { local, clock, logger, seams } = this.#joint
     if (seams?.withoutComparison) return true
     const { replica } = local
     const there = await this.#primary.copies({ after: this.#compared, limit: USERS_PER_STEP })
-    if (!(await this.#tail.reached(there.n, PATIENCE_MS))) return true
+    if (!(await this.#tail.reached(there.n, PATIENCE_MS))) return null
     const nearby = await replica.nextCopies(this.#compared, USERS_PER_STEP)
     const end = [there.last, nearby.length < USERS_PER_STEP ? null : nearby.at(-1)?.user].reduce<string | null>(
       (least, id) => (id != null && (least === null || compareBytes(id, least) < 0) ? id : least),
@@ -80,7 +80,7 @@ export class Tidy {
     const absent = users.filter((user) => !found.has(user))
     const asked = absent.length > 0 ? await this.#primary.copies({ users: absent }) : { copies: [], damaged: [], n: there.n }
     for (const copy of asked.copies) found.set(copy.user, copy)
-    if (!(await this.#tail.reached(asked.n, PATIENCE_MS))) return true
+    if (!(await this.#tail.reached(asked.n, PATIENCE_MS))) return null
     const at = { n: there.n, policies: await replica.policies(), now: clock() }
     const dirty = new Set(await replica.dirtyAmong(users))
     const verdicts = (await replica.copies(users))

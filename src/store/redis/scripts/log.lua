@@ -27,8 +27,12 @@ if #entries < to - from then
   local found = {}
   for _, entry in ipairs(entries) do found[entry[1]] = true end
   for n = from + 1, to do
-    local hole = not found[string.format('%d-0', n)] and get(false, 'HGET', HOLES, string.format('%d', n))
-    if hole then holes[#holes + 1], holes[#holes + 2] = n, hole end
+    if not found[string.format('%d-0', n)] then
+      local hole = get(false, 'HGET', HOLES, string.format('%d', n))
+      -- Somebody else has trimmed the log.
+      if not hole then return { 'expired' } end
+      holes[#holes + 1], holes[#holes + 2] = n, hole
+    end
   end
 end
 return { 'ok', from, to, entries, holes }

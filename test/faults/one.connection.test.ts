@@ -1,0 +1,124 @@
+import { describe, expect, test } from 'vitest'
+import { inFallback } from '../helpers/joined.ts'
+import { eventually, LATEST_MS, timed, type World, world } from './one.ts'
+
+/** A write that Redis has been sent and holds back. */
+async function inFlight(w: World): Promise<ReturnType<World['record']>[]> {
+  await w.admin((redis) => redis.call('CLIENT', 'PAUSE', '450', 'WRITE'))
+  const answer = w.record('warm')
+  await w.admin((redis) => eventually(async () => /flags=b.* cmd=evalsha/.test(String(await redis.client('LIST')))))
+  return [answer]
+}
+
+describe('the way to Redis breaks', () => {
+  test('Redis is killed with a write under way: it is acknowledged all the same, and counted once', async () => {
+    const w = await world({ persistence: 'aof', args: ['--appendfsync', 'always'] })
+    const [answer] = await inFlight(w)
+    await w.server.kill()
+    expect(await answer).toMatchObject({ durability: 'JOURNAL' })
+    await w.server.restart()
+    await w.expectHealed()
+  })
+
+  test('Redis is killed while nobody asks it anything: the next write is acknowledged in no time', async () => {
+    const w = await world({ persistence: 'aof', args: ['--appendfsync', 'always'] })
+    await w.server.kill()
+    const { ms, value } = await timed(() => w.record('warm'))
+    expect(value.durability).toBe('JOURNAL')
+    expect(ms).toBeLessThan(250)
+    await w.server.restart()
+    await w.expectHealed()
+  })
+
+  test('Redis stands still (SIGSTOP): a write is acknowledged after the time-out, and counted once though Redis gets to it later', async () => {
+    const w = await world()
+    w.server.freeze()
+    const { ms, value } = await timed(() => w.record('warm'))
+    expect(value.durability).toBe('JOURNAL')
+    expect(ms).toBeLessThan(LATEST_MS)
+    await w.record('warm', 3)
+    w.server.thaw()
+    await w.expectHealed()
+  })
+
+  test('the network swallows everything: a read is answered after the time-out, all others at once', async () => {
+    const w = await world({ proxied: true })
+    w.proxy.hang()
+    const first = await timed(() => w.total('warm'))
+    expect(first.value).toEqual({ total: 2, served: 'SQLITE' })
+    expect(first.ms).toBeLessThan(LATEST_MS)
+    const second = await timed(() => w.total('warm'))
+    expect(second.ms).toBeLessThan(250)
+    await w.record('warm', 3)
+    w.proxy.heal()
+    await w.expectHealed()
+  })
+
+  test('a write that arrives late, when the network heals, is counted once', async () => {
+    const w = await world({ proxied: true })
+    w.proxy.hang()
+    expect(await w.record('warm')).toMatchObject({ durability: 'JOURNAL' })
+    w.proxy.heal()
+    await w.expectHealed()
+  })
+
+  test('the reply is lost after Redis has applied a write: it is counted once', async () => {
+    const w = await world({ proxied: true })
+    w.proxy.dropReplies()
+    expect(await w.record('warm')).toMatchObject({ durability: 'JOURNAL' })
+    const position = await w.admin((redis) => redis.hget('xinyi:positions', w.origin.name))
+    expect(Number(position), 'Redis has applied it').toBe(w.origin.seq)
+    w.proxy.heal()
+    await w.expectHealed()
+  })
+
+  test('every connection is reset, again and again, between writes: nothing is lost', async () => {
+    const w = await world({ proxied: true })
+    for (let i = 0; i < 10; i += 1) {
+      await w.record('warm', 2)
+      const write = w.record(`user ${i}`)
+      w.proxy.cut()
+      await write
+      w.proxy.heal()
+    }
+    await w.expectHealed()
+  })
+
+  test('a link dies that only waits for news: that is noticed, although nobody asks anything', async () => {
+    const w = await world({ proxied: true })
+    w.proxy.hang()
+    await eventually(() => w.store.backend === 'SQLITE')
+    w.proxy.heal()
+    await w.expectHealed()
+  })
+
+  test('a slow network (100 ms each way) is no reason to leave Redis', async () => {
+    const w = await world({ proxied: true })
+    w.proxy.slow(100)
+    expect(await w.record('warm')).toMatchObject({ durability: 'BOTH' })
+    expect(await w.total('warm')).toEqual({ total: 3, served: 'REDIS' })
+    w.proxy.heal()
+    await w.expectHealed()
+  })
+
+  test('connections closed by an operator (CLIENT KILL) come back by themselves', async () => {
+    const w = await world()
+    await w.admin((redis) => redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes'))
+    await w.record('warm')
+    await w.expectHealed()
+  })
+
+  test('an operator can tell from the status what is wrong, and what waits', async () => {
+    const w = await world()
+    await w.server.kill()
+    await w.until(inFallback)
+    await w.record('warm', 3)
+    expect(await w.store.status()).toMatchObject({
+      backend: 'SQLITE',
+      mode: 'FALLBACK',
+      pendingWrites: 3,
+      redis: { reachable: false, lastError: expect.stringMatching(/^[\w ]+$/) },
+    })
+    expect(w.lines.map(({ msg }) => msg)).toContain('Redis can not be used: SQLite serves from now on')
+  })
+})

@@ -1,0 +1,218 @@
+import { copyFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { inCharge, inFallback } from '../helpers/joined.ts'
+import type { FaultProxy } from '../helpers/proxy.ts'
+import { type World, world } from './one.ts'
+
+/** The copy that Redis would have been backed up as. */
+async function backUp(w: World, name: string): Promise<void> {
+  await w.admin((redis) => redis.save())
+  copyFileSync(join(w.server.dir, 'dump.rdb'), join(w.server.dir, name))
+}
+
+async function restartFrom(w: World, name: string): Promise<void> {
+  await w.server.kill()
+  copyFileSync(join(w.server.dir, name), join(w.server.dir, 'dump.rdb'))
+  await w.server.restart()
+}
+
+describe('Redis forgets', () => {
+  test('everything, by a restart: it is filled again', async () => {
+    const w = await world({ light: true })
+    await w.server.kill()
+    await w.record('warm')
+    await w.server.restart()
+    await w.record('warm')
+    await w.expectHealed()
+  })
+
+  test('everything, while nobody is there: the next start fills it again', async () => {
+    const w = await world({ light: true })
+    await w.settled()
+    await w.store.close()
+    await w.server.kill()
+    await w.server.restart()
+    await w.open()
+    await w.record('warm')
+    await w.expectHealed()
+  })
+
+  test('the last minute, by a restart from an older copy: it gets that back', async () => {
+    const w = await world({ persistence: 'rdb', light: true })
+    await backUp(w, 'older.rdb')
+    await w.record('warm', 3)
+    await w.record('later', 2)
+    await restartFrom(w, 'older.rdb')
+    await w.record('warm')
+    await w.expectHealed()
+  })
+
+  test('the same minute twice, and what was put right in between: it gets that back', async () => {
+    const w = await world({ persistence: 'rdb', light: true })
+    await backUp(w, 'older.rdb')
+    for (let i = 0; i < 2; i += 1) {
+      await w.record('warm', 2)
+      await restartFrom(w, 'older.rdb')
+      await w.record(`user ${i}`)
+      await w.settled()
+    }
+    await w.expectHealed()
+  })
+
+  test('the last minute, while nobody is there: the next start gives it back', async () => {
+    const w = await world({ persistence: 'rdb', light: true })
+    await backUp(w, 'older.rdb')
+    await w.record('warm', 3)
+    await w.settled()
+    await w.store.close()
+    await restartFrom(w, 'older.rdb')
+    await w.open()
+    await w.record('warm')
+    await w.expectHealed()
+  })
+
+  test('everything, without a disconnection (FLUSHALL): no read shows less, and it is filled again', async () => {
+    const w = await world({ light: true })
+    await w.admin((redis) => redis.flushall())
+    expect(await w.total('cold')).toEqual({ total: 2, served: 'SQLITE' })
+    await w.record('warm')
+    await w.expectHealed()
+  })
+
+  test('everything, and the next thing it is asked is a write (FLUSHALL): that is acknowledged, and it is filled again', async () => {
+    const w = await world({ light: true })
+    await w.admin((redis) => redis.flushall())
+    expect(await w.record('warm')).toMatchObject({ durability: 'JOURNAL' })
+    await w.expectHealed()
+  })
+
+  test('the change stream (XTRIM): nothing is pushed or filled for that, and recording goes on', async () => {
+    const w = await world({ light: true })
+    await w.settled()
+    await w.admin((redis) => redis.xtrim('xinyi:log', 'MAXLEN', 0))
+    await w.record('warm', 3)
+    await w.expectHealed({ log: false })
+  })
+
+  test('the change stream (XTRIM): whoever follows the log is led on from the log in SQLite, and nothing is left out', async () => {
+    const w = await world({ light: true })
+    await w.settled()
+    const { epoch } = await w.store.status()
+    await w.admin((redis) => redis.xtrim('xinyi:log', 'MAXLEN', 1))
+    const { entries } = await w.store.log({ epoch, n: 1 }, 10)
+    expect(entries.map(({ event }) => event?.id)).toEqual([2, 3, 4].map((seq) => `${w.origin.name} ${seq}`))
+  })
+
+  /** The tail, which needs two more round trips, has not got it when it is gone. */
+  const sayAndTrim = async (w: Awaited<ReturnType<typeof world>> & { proxy: FaultProxy }) => {
+    w.proxy.slow(100)
+    await w.record('warm', 3)
+    await w.admin((redis) => redis.xtrim('xinyi:log', 'MAXLEN', 0))
+    w.proxy.heal()
+    await w.record('warm')
+    await w.settled()
+  }
+
+  test('the change stream, before SQLite has taken over anything of it: everyone is taken over anew', async () => {
+    const w = await world({ proxied: true, light: true, silent: true })
+    await sayAndTrim(w)
+    await w.expectHealed({ log: false })
+  })
+
+  test('the change stream, beyond what SQLite has taken over of it: everyone is taken over anew', async () => {
+    const w = await world({ proxied: true, light: true })
+    await w.settled()
+    await sayAndTrim(w)
+    await w.expectHealed({ log: false })
+  })
+
+  test('the change stream, while SQLite serves: what waited is pushed, and everyone is taken over anew', async () => {
+    const w = await world({ proxied: true, light: true })
+    await w.settled()
+    w.proxy.cut()
+    await w.until(inFallback)
+    await w.record('warm', 3)
+    await w.admin((redis) => redis.xtrim('xinyi:log', 'MAXLEN', 0))
+    w.proxy.heal()
+    await w.expectHealed({ log: false })
+  })
+})
+
+describe('single keys are deleted', () => {
+  const lists = ['conversations', 'emotions', 'topics', 'profile'].map((name) => `user:cold:${name}`)
+
+  test('a user whose lists are gone is put back by the read that meets that', async () => {
+    const w = await world({ light: true })
+    await w.settled()
+    await w.admin((redis) => redis.del(lists))
+    expect(await w.total('cold')).toMatchObject({ total: 2 })
+    await w.expectHealed()
+  })
+
+  test('a user whose lists are gone is put back by the write that meets that, and it counts on', async () => {
+    const w = await world({ light: true })
+    await w.settled()
+    await w.admin((redis) => redis.del(lists))
+    await w.record('cold', 2)
+    await w.expectHealed()
+  })
+
+  test('a user whose lists are gone is put back although nobody asks for them', async () => {
+    const w = await world({ light: true })
+    await w.settled()
+    await w.admin((redis) => redis.del(lists))
+    await w.until((status) => (status.reconciliation?.repaired ?? 0) > 0)
+    await w.expectHealed()
+  })
+
+  test('a user of whom nothing at all is left is put back by the read that meets that', async () => {
+    const w = await world({ light: true })
+    await w.settled()
+    await w.admin(async (redis) => {
+      await redis.del(lists)
+      await redis.hdel('xinyi:users', 'cold')
+      const others = await redis.keys('xinyi:user:cold:*')
+      if (others.length > 0) await redis.del(others)
+    })
+    expect(await w.total('cold')).toMatchObject({ total: 2 })
+    await w.expectHealed()
+  })
+
+  test('xinyi:positions is deleted: nothing is counted twice, and recording goes on', async () => {
+    const w = await world({ light: true })
+    await w.admin((redis) => redis.del('xinyi:positions'))
+    await w.record('warm', 2)
+    await w.record('warm', 2)
+    await w.expectHealed()
+  })
+
+  test('xinyi:lineage is deleted: recording goes on', async () => {
+    const w = await world({ proxied: true, light: true })
+    await w.admin((redis) => redis.del('xinyi:lineage'))
+    w.proxy.cut()
+    await w.record('warm', 2)
+    w.proxy.heal()
+    await w.expectHealed()
+  })
+
+  test('xinyi:meta is deleted: Redis is left alone and the operator told, and once it is emptied it is filled', async () => {
+    const w = await world({ light: true })
+    await w.admin((redis) => redis.del('xinyi:meta'))
+    await w.record('warm', 2)
+    await w.until((status) => /has lost xinyi:meta/.test(status.redis?.lastError ?? ''))
+    expect(await w.total('warm')).toEqual({ total: 4, served: 'SQLITE' })
+    await w.admin((redis) => redis.flushall())
+    await w.until(inCharge)
+    await w.expectHealed()
+  })
+
+  test('the dump is gone at a restart: Redis is filled again', async () => {
+    const w = await world({ persistence: 'rdb', light: true })
+    await w.settled()
+    await w.server.stop()
+    rmSync(join(w.server.dir, 'dump.rdb'))
+    await w.server.restart()
+    await w.expectHealed()
+  })
+})

@@ -1,0 +1,196 @@
+import { Redis } from 'ioredis'
+import { expect, onTestFinished } from 'vitest'
+import type { UserCopy } from '../../src/store/copy.ts'
+import { visibleOf } from '../../src/store/failover/compare.ts'
+import { connectRedis } from '../../src/store/redis/connect.ts'
+import { inspect } from '../../src/store/redis/inspect.ts'
+import { RedisStore } from '../../src/store/redis/store.ts'
+import { Replica } from '../../src/store/sqlite/replica/replica.ts'
+import type { Appended, Event, Store, StoreStatus } from '../../src/store/store.ts'
+import { MINUTE, NOW, Origin, type Said } from '../helpers/events.ts'
+import {
+  type Instance,
+  type InstanceOptions,
+  inAgreement,
+  inCharge,
+  inProcess,
+  newDataFile,
+  openInstance,
+  until,
+} from '../helpers/joined.ts'
+import { type FaultProxy, startProxy } from '../helpers/proxy.ts'
+import { type RedisOptions, type RedisServer, startRedis } from '../helpers/redis.ts'
+import { snapshot } from '../store/contract/harness.ts'
+
+/** What a write may take when Redis does not answer: the time-out of a command (500 ms), and what a busy machine takes besides. */
+export const LATEST_MS = 1_000
+
+/** One instance, a Redis of its own, and what the one was told and has acknowledged. */
+export class World {
+  readonly server: RedisServer
+  readonly path: string
+  readonly url: string
+  origin = new Origin()
+  /** user -> conversations acknowledged. */
+  readonly told = new Map<string, number>()
+  readonly #light: boolean
+  #instance!: Instance
+
+  constructor({ server, path, url, light = false }: { server: RedisServer; path: string; url: string; light?: boolean | undefined }) {
+    this.server = server
+    this.path = path
+    this.url = url
+    this.#light = light
+  }
+
+  get store(): Store {
+    return this.#instance.store
+  }
+
+  get lines(): Instance['lines'] {
+    return this.#instance.lines
+  }
+
+  /** Opens the instance (again): another process, as far as the stores can tell. */
+  async open(options: Partial<InstanceOptions> = {}): Promise<void> {
+    this.origin = new Origin()
+    const seams = this.#light && { seams: { replica: inProcess(this.path) } }
+    this.#instance = await openInstance({ url: this.url, path: this.path, ...seams, ...options })
+  }
+
+  said(user: string, said: Said = {}): Event {
+    return this.origin.recorded({ user, acceptedAt: NOW - MINUTE + this.origin.seq, topics: ['sleep'], emotionScore: 0.1, ...said })
+  }
+
+  /** Records conversations of a user; each has to be applied. */
+  async record(user: string, count = 1, said: Said = {}): Promise<Appended> {
+    const answer = await this.store.append(Array.from({ length: count }, () => this.said(user, said)))
+    expect(answer.outcomes.filter(({ type }) => type !== 'applied')).toEqual([])
+    this.told.set(user, (this.told.get(user) ?? 0) + count)
+    return answer
+  }
+
+  /** How often a user has spoken, as the instance tells it, and which store said so. */
+  async total(userId: string): Promise<{ total: number; served: string }> {
+    const { answers, served } = await this.store.read([{ kind: 'user', userId }], NOW)
+    return { total: answers[0]?.totalChats ?? 0, served }
+  }
+
+  until(holds: (status: StoreStatus) => boolean): Promise<StoreStatus> {
+    return until(this.store, holds)
+  }
+
+  /** Asks the server itself, on a connection of its own. */
+  admin<T>(work: (redis: Redis) => Promise<T>): Promise<T> {
+    return withRedis(this.server.socket, work)
+  }
+
+  /** Waits until both stores have everything. (That they agreed at some time says nothing of what came since.) */
+  async settled(): Promise<void> {
+    await this.store.pin('sqlite')
+    await this.store.pin('auto')
+    await this.until(inAgreement)
+  }
+
+  /** Waits until both stores have everything; then nothing told is missing or counted twice, and they hold the same (but for the log, where Redis was made to lose that). */
+  async expectHealed({ log = true }: { log?: boolean } = {}): Promise<void> {
+    await this.until((status) => inAgreement(status) && status.pendingWrites === 0)
+    const look = () => snapshot(log ? this.store : withoutLog(this.store), NOW)
+    const there = await look()
+    expect(this.store.backend).toBe('REDIS')
+    const told = Object.fromEntries(this.told)
+    expect(Object.fromEntries(there.eachUser.map(({ user }) => [user?.userId, user?.totalChats]))).toEqual(told)
+    expect(Object.fromEntries(there.eachUser.map(({ user, conversations }) => [user?.userId, conversations.items.length]))).toEqual(told)
+    await this.store.pin('sqlite')
+    expect(await look(), 'SQLite answers what Redis does').toEqual(there)
+    await this.store.close()
+    await expectEqual(this.server.socket, this.path)
+  }
+}
+
+export type WorldOptions = RedisOptions & {
+  /** Redis is reached through something that can misbehave. */
+  proxied?: boolean
+  /** The replica has no thread of its own, which takes its time to start. */
+  light?: boolean
+  /** Nobody has spoken yet. */
+  silent?: boolean
+  instance?: Partial<InstanceOptions>
+}
+
+/** An instance that Redis is in charge of, with a user `warm` who has spoken twice and a user `cold` who is not touched again. */
+export async function world(options: WorldOptions & { proxied: true }): Promise<World & { proxy: FaultProxy }>
+export async function world(options?: WorldOptions): Promise<World>
+export async function world({ proxied, light, silent, instance, ...redis }: WorldOptions = {}): Promise<World & { proxy?: FaultProxy }> {
+  const server = await startRedis({ keepDir: true, ...redis })
+  onTestFinished(() => server.remove())
+  const proxy = proxied ? await startProxy({ path: server.socket }) : undefined
+  if (proxy) onTestFinished(() => proxy.close())
+  const made = new World({ server, path: newDataFile(), url: proxy?.url ?? server.url, light })
+  await made.open(instance)
+  await made.until(inCharge)
+  if (!silent) {
+    await made.record('cold', 2, { riskLevel: 'HIGH' })
+    await made.record('warm', 2, { riskLevel: 'MEDIUM' })
+  }
+  return Object.assign(made, proxy && { proxy })
+}
+
+export async function withRedis<T>(url: string, work: (redis: Redis) => Promise<T>): Promise<T> {
+  const redis = new Redis(url, { retryStrategy: () => null, enableReadyCheck: false, replyMapping: 'legacy' })
+  redis.on('error', () => {})
+  try {
+    return await work(redis)
+  } finally {
+    redis.disconnect()
+  }
+}
+
+/** Waits until something is so. */
+export async function eventually(holds: () => boolean | Promise<boolean>, patienceMs = 8_000): Promise<void> {
+  const end = performance.now() + patienceMs
+  while (!(await holds())) {
+    if (performance.now() > end) throw new Error('It has not come to be so')
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+
+const withoutLog = (store: Store): Pick<Store, 'read' | 'policy' | 'status' | 'log'> => ({
+  read: (requests, now) => store.read(requests, now),
+  policy: () => store.policy(),
+  status: () => store.status(),
+  log: async ({ epoch }) => ({ epoch, entries: [] }),
+})
+
+/** Milliseconds that it took, and what came of it. */
+export async function timed<T>(work: () => Promise<T>): Promise<{ ms: number; value: T }> {
+  const started = performance.now()
+  const value = await work()
+  return { ms: performance.now() - started, value }
+}
+
+/** The data file of an instance that is closed holds what Redis holds: every user with everything, and the place in the log. */
+async function expectEqual(url: string, path: string): Promise<void> {
+  const redis = await connectRedis({ url })
+  const found = await inspect(redis)
+  if (found.state !== 'ready') throw new Error(found.state)
+  const store = new RedisStore(redis, found.identity, { localTimeZone: 'Asia/Shanghai', target: { url } })
+  const replica = new Replica(path)
+  try {
+    const { n, epoch, chain, positions, policies, tombstones } = await store.head()
+    const facts = replica.facts()
+    const here = replica.seed('', 0).head
+    expect({ ...facts, positions: replica.positions() }).toMatchObject({ n, epoch, chain, positions, ahead: 0, journalSize: 0, dirty: 0 })
+    expect({ policies: here.policies, tombstones: sorted(here.tombstones) }).toEqual({ policies, tombstones: sorted(tombstones) })
+    const visible = (copies: readonly UserCopy[]) =>
+      copies.map((copy) => ({ ...copy, state: copy.state && visibleOf(copy.state, policies, NOW) }))
+    const { copies, damaged } = await store.copies({ after: '', limit: 1_000 })
+    expect(damaged).toEqual([])
+    expect(visible(replica.nextCopies('', 1_000))).toEqual(visible(copies))
+  } finally {
+    replica.close()
+    await store.close()
+  }
+}
+
+const sorted = (marks: readonly (readonly [mark: string, at: number])[]) => [...marks].sort(([a], [b]) => (a < b ? -1 : 1))

@@ -1,0 +1,124 @@
+import { copyFile } from 'node:fs/promises'
+import { expect, test } from 'vitest'
+import { NOW } from '../helpers/events.ts'
+import { inCharge, inFallback, newDataFile, until } from '../helpers/joined.ts'
+import { behindTheirBacks, chatsOf, expectAllEqual, healed, heldReplica, ownRedis, proxyTo, type Site, site, totalOf } from './several.ts'
+
+/** A and B hold the same, each alone: Redis is dead. */
+async function apart() {
+  const server = await ownRedis()
+  const [proxyA, proxyB] = [await proxyTo(server), await proxyTo(server)]
+  const held = heldReplica()
+  const a = await site({ url: proxyA.url, path: held.path, seams: { replica: held.replica } })
+  const b = await site({ url: proxyB.url })
+  await healed(server, [a, b])
+  await a.record('ann', ['a1', 'a2'], { riskLevel: 'HIGH', topics: ['exams'] })
+  await b.record('bob', ['b1'])
+  await healed(server, [a, b])
+  for (const { store } of [a, b]) await store.pin('sqlite')
+  await server.kill()
+  return { server, proxyA, proxyB, held, a, b }
+}
+
+const seeding = (server: Awaited<ReturnType<typeof ownRedis>>) =>
+  behindTheirBacks(server, (redis) => redis.hexists('xinyi:meta', 'seeding'))
+
+test('when the instance that fills Redis dies half-way, another one takes over, and nothing is lost', async () => {
+  const { server, proxyA, proxyB, held, a, b } = await apart()
+  proxyB.cut()
+  await a.record('ann', ['a3'])
+  await b.record('bob', ['b2'])
+  await server.restart()
+  const reached = held.before('seed')
+  await a.store.pin('auto')
+  await reached
+  expect(await seeding(server)).toBe(1)
+  proxyA.cut()
+  proxyB.heal()
+  await b.store.pin('auto')
+  await until(b.store, inCharge)
+  held.goOn()
+  proxyA.heal()
+  await healed(server, [a, b])
+  expect(await chatsOf(b.store, 'ann')).toEqual(['a1', 'a2', 'a3'])
+  expect(await chatsOf(a.store, 'bob')).toEqual(['b1', 'b2'])
+  await expectAllEqual(server, [a, b])
+})
+
+test('an instance that stands still while it fills Redis, and wakes when another has done so, does no harm', async () => {
+  const { server, held, a, b } = await apart()
+  await server.restart()
+  const reached = held.before('seed')
+  await a.store.pin('auto')
+  await reached
+  await b.store.pin('auto')
+  await until(b.store, inCharge)
+  await b.record('bob', ['b2', 'b3'])
+  await b.record('new', ['b4'])
+  held.goOn()
+  await healed(server, [a, b])
+  expect(await chatsOf(a.store, 'bob')).toEqual(['b1', 'b2', 'b3'])
+  expect(await chatsOf(a.store, 'new')).toEqual(['b4'])
+  await expectAllEqual(server, [a, b])
+})
+
+test('an instance that comes later and holds more than the one that filled Redis loses nothing of it', async () => {
+  const { server, a, b } = await apart()
+  const old = newDataFile()
+  await a.store.close()
+  await copyFile(a.instance.path, old)
+  await server.restart()
+  await b.store.pin('auto')
+  await until(b.store, inCharge)
+  await b.record('ann', ['b2'], { riskLevel: 'HIGH' })
+  await b.record('new', ['b3'])
+  await healed(server, [b])
+  await b.store.pin('sqlite')
+  await server.kill()
+  await server.restart()
+  const late = await site({ url: server.url, path: old })
+  await until(late.store, inCharge)
+  await late.record('ann', ['late'])
+  await b.store.pin('auto')
+  await healed(server, [late, b])
+  expect(await chatsOf(late.store, 'ann')).toEqual(['a1', 'a2', 'b2', 'late'])
+  expect(await totalOf(b.store, 'ann')).toBe(4)
+  expect(await chatsOf(late.store, 'new')).toEqual(['b3'])
+  await expectAllEqual(server, [late, b])
+})
+
+test('whoever was erased stays erased when Redis is filled from a file that is older than the erasure', async () => {
+  const { server, a, b } = await apart()
+  const old = newDataFile()
+  await a.store.close()
+  await copyFile(a.instance.path, old)
+  await b.tell(b.origin.erased('ann', NOW + 1))
+  await server.restart()
+  const late = await site({ url: server.url, path: old })
+  await until(late.store, inCharge)
+  await b.store.pin('auto')
+  await healed(server, [late, b])
+  for (const { store } of [late, b]) expect(await chatsOf(store, 'ann')).toEqual([])
+  await expectAllEqual(server, [late, b])
+})
+
+test('a data directory copied with what was pending, and started beside the original, counts that once', async () => {
+  const server = await ownRedis()
+  const proxy = await proxyTo(server)
+  const first: Site = await site({ url: proxy.url })
+  await healed(server, [first])
+  await first.record('ann', ['a1'])
+  proxy.cut()
+  await until(first.store, inFallback)
+  await first.record('ann', ['a2', 'a3'], { riskLevel: 'HIGH', topics: ['exams'] })
+  await first.store.close()
+  const path = newDataFile()
+  await copyFile(first.instance.path, path)
+  proxy.heal()
+  const [original, copy] = await Promise.all([first.reopen({ url: proxy.url }), site({ url: server.url, path })])
+  await Promise.all([original.record('ann', ['o1']), copy.record('ann', ['c1'])])
+  await healed(server, [original, copy])
+  expect(await chatsOf(original.store, 'ann')).toEqual(['a1', 'a2', 'a3', 'c1', 'o1'])
+  expect(await totalOf(copy.store, 'ann')).toBe(5)
+  await expectAllEqual(server, [original, copy])
+})
