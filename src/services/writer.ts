@@ -25,16 +25,20 @@ interface Waiting {
   reject(error: Error): void
 }
 
+/** A store works on one batch while it makes the one before it durable. */
+const BATCHES_UNDER_WAY = 2
+
 /**
- * Numbers the events of this process and appends them, one batch at a time: what comes in the same turn of the event loop,
- * or while a batch is under way, travels together in the next.
+ * Numbers the events of this process and appends them in batches: what comes in the same turn of the event loop, or while as many
+ * batches as may be are under way, travels together in the next.
  */
 export class LogWriter {
   readonly #store: Store
   #origin = randomUUID()
   #seq = 0
   readonly #queue: Waiting[] = []
-  #writing: Promise<void> | undefined
+  readonly #underWay = new Set<Promise<void>>()
+  #isDue = false
   #closed = false
 
   constructor(store: Store) {
@@ -46,20 +50,30 @@ export class LogWriter {
     if (this.#closed) return Promise.reject(storeUnavailable(new Error('the writer is closed')))
     const { promise, resolve, reject } = Promise.withResolvers<Written>()
     this.#queue.push({ draft, resolve, reject })
-    this.#writing ??= this.#write()
+    this.#next()
     return promise
   }
 
   /** Waits for what was submitted; takes no more. */
   async close(): Promise<void> {
     this.#closed = true
-    await this.#writing
+    while (this.#queue.length > 0 || this.#underWay.size > 0)
+      await (this.#underWay.size > 0 ? Promise.race(this.#underWay) : setImmediate())
   }
 
-  async #write(): Promise<void> {
+  /** What else comes in this turn of the event loop goes along. */
+  async #next(): Promise<void> {
+    if (this.#isDue) return
+    this.#isDue = true
     await setImmediate()
-    while (this.#queue.length > 0) await this.#append(this.#queue.splice(0, this.#nextBatch()))
-    this.#writing = undefined
+    this.#isDue = false
+    while (this.#queue.length > 0 && this.#underWay.size < BATCHES_UNDER_WAY) {
+      const batch: Promise<void> = this.#append(this.#queue.splice(0, this.#nextBatch())).finally(() => {
+        this.#underWay.delete(batch)
+        if (this.#queue.length > 0) this.#next()
+      })
+      this.#underWay.add(batch)
+    }
   }
 
   /** How many of those that wait go together: always one, whatever its size. */

@@ -9,8 +9,10 @@ const STEP = 200
 export class Local {
   readonly replica: RemoteReplica
   /** While away from Redis: done when all of the journal is applied. */
-  #whole: Promise<Map<string, Outcome>> | undefined
+  #whole: Promise<void> | undefined
   #renumbered = false
+  /** What became of events, since then, that were in the journal before they could be applied. */
+  #outcomes = new Map<string, Outcome>()
 
   constructor(replica: RemoteReplica) {
     this.replica = replica
@@ -20,11 +22,12 @@ export class Local {
   leave(): void {
     this.#whole = undefined
     this.#renumbered = false
+    this.#outcomes = new Map()
     this.whole().catch(() => {})
   }
 
-  /** Everything acknowledged here is in the replica; answers what became of what had to be applied for that. Fails while the disk does. */
-  whole(): Promise<Map<string, Outcome>> {
+  /** Everything acknowledged here is in the replica. Fails while the disk does. */
+  whole(): Promise<void> {
     this.#whole ??= this.#complete().catch((error: unknown) => {
       this.#whole = undefined
       throw error
@@ -35,33 +38,35 @@ export class Local {
   /** Keeps the events and applies them, away from Redis. */
   async append(events: readonly Event[]): Promise<Outcome[]> {
     await this.whole()
-    return outcomesOf(events, mapOf(await this.replica.journalAndApply(events)))
+    return this.#outcomesOf(events, await this.replica.journalAndApply(events))
   }
 
   /** What became of events that are in the journal already. */
   async answer(events: readonly Event[]): Promise<Outcome[]> {
-    const before = await this.whole()
-    const now = mapOf(await this.replica.applyAhead(Number.MAX_SAFE_INTEGER))
-    return outcomesOf(events, new Map([...before, ...now]))
+    await this.whole()
+    return this.#outcomesOf(events, await this.replica.applyAhead(Number.MAX_SAFE_INTEGER))
   }
 
-  async #complete(): Promise<Map<string, Outcome>> {
+  async #complete(): Promise<void> {
     if (!this.#renumbered) await this.replica.renumber()
     this.#renumbered = true
-    const all = new Map<string, Outcome>()
-    for (let step = await this.replica.applyAhead(STEP); step.length > 0; step = await this.replica.applyAhead(STEP))
-      for (const [key, outcome] of mapOf(step)) all.set(key, outcome)
-    return all
+    for (let step = await this.replica.applyAhead(STEP); step.length > 0; step = await this.replica.applyAhead(STEP)) this.#remember(step)
+  }
+
+  #remember(answered: readonly Answered[]): void {
+    for (const each of answered) this.#outcomes.set(keyOf(each), each.outcome)
+  }
+
+  /** Those of others, which were applied with them, are asked for in their turn. */
+  #outcomesOf(events: readonly Event[], answered: readonly Answered[]): Outcome[] {
+    this.#remember(answered)
+    return events.map((event) => {
+      const outcome = this.#outcomes.get(keyOf(event))
+      if (!outcome) throw storeUnavailable(Object.assign(new Error('no outcome'), { code: 'NO_OUTCOME' }))
+      this.#outcomes.delete(keyOf(event))
+      return outcome
+    })
   }
 }
 
 const keyOf = ({ origin, seq }: { origin: string; seq: number }): string => `${seq} ${origin}`
-const mapOf = (answered: readonly Answered[]): Map<string, Outcome> => new Map(answered.map((each) => [keyOf(each), each.outcome]))
-
-function outcomesOf(events: readonly Event[], answered: ReadonlyMap<string, Outcome>): Outcome[] {
-  return events.map((event) => {
-    const outcome = answered.get(keyOf(event))
-    if (!outcome) throw storeUnavailable(Object.assign(new Error('no outcome'), { code: 'NO_OUTCOME' }))
-    return outcome
-  })
-}

@@ -6,7 +6,7 @@ import { Interrupted, Outdated } from './faults.ts'
 
 const PAGE = 200
 /** So many entries are taken over at a time, so that nothing waits long for the thread that does it. */
-const STEP = 32
+const STEP = 100
 const RETRY_MS = 500
 const GATHER_MS = 15
 

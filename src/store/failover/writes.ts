@@ -9,12 +9,16 @@ import { Sequence } from './sequence.ts'
 const FENCED_ORIGINS = 4
 const ROWS_PATIENCE_MS = 300
 
-/** What is written here: into the journal first, then, while it is in charge, to Redis; one batch at a time. */
+/**
+ * What is written here, one batch after the other: into the journal first, then, while it is in charge, to Redis. While Redis takes
+ * one batch, the journal takes the next.
+ */
 export class Writes {
   /** Index of the newest event that Redis has answered for. */
   acknowledgedIndex = 0
   readonly #local: Local
-  readonly #mutex = new Mutex()
+  readonly #journaling = new Mutex()
+  readonly #ordering = new Mutex()
   readonly #sequence: Sequence
   /** origin -> its newest event that Redis has answered for; the newest origin last. */
   readonly #acknowledged = new Map<string, number>()
@@ -30,12 +34,8 @@ export class Writes {
     return [...this.#acknowledged].map(([origin, seq]) => ({ origin, seq }))
   }
 
-  append(events: readonly Event[], link: Link): Promise<Appended> {
-    return this.#mutex.run(() => this.#append(events, link))
-  }
-
   exclusively<T>(work: () => Promise<T>): Promise<T> {
-    return this.#mutex.run(work)
+    return this.#journaling.run(() => this.#ordering.run(work))
   }
 
   closeOrigins(origins: ReadonlySet<string>): void {
@@ -49,33 +49,48 @@ export class Writes {
     this.#touched = touched
   }
 
-  async #append(events: readonly Event[], link: Link): Promise<Appended> {
+  async append(events: readonly Event[], link: Link): Promise<Appended> {
+    const { numbered, written } = await this.#journaling.run(() => this.#journal(events, link))
+    const { outcomes, durability } = await written
+    const answers = outcomes.values()
+    return { outcomes: numbered.flatMap((outcome) => outcome ?? answers.next().value ?? []), durability }
+  }
+
+  /** Keeps what comes next in its origin, and has its turn to be ordered taken before another batch can take one. */
+  async #journal(events: readonly Event[], link: Link): Promise<{ numbered: (Outcome | null)[]; written: Promise<Appended> }> {
     const numbered = await this.#sequence.take(events)
     const fresh = events.filter((_, i) => numbered[i] === null)
-    if (fresh.length === 0) return { outcomes: numbered.flatMap((outcome) => outcome ?? []), durability: 'JOURNAL' }
-    try {
-      const { outcomes, durability } = await this.#write(fresh, link)
-      const answers = outcomes.values()
-      return { outcomes: numbered.flatMap((outcome) => outcome ?? answers.next().value ?? []), durability }
-    } catch (error) {
+    const { state } = link
+    const failed = (error: unknown): never => {
       this.#sequence.forget(fresh)
       throw error
     }
+    if (fresh.length === 0) return { numbered, written: Promise.resolve({ outcomes: [], durability: 'JOURNAL' }) }
+    if (state.mode === 'PRIMARY') {
+      await this.#local.replica.journal(fresh).catch(failed)
+      return { numbered, written: this.#ordering.run(() => this.#order(state, fresh, link)).catch(failed) }
+    }
+    // Kept and applied in one step: what comes next can't be numbered before it is known to have succeeded.
+    const appended = await this.#ordering.run(() => this.#append(fresh, link)).catch(failed)
+    return { numbered, written: Promise.resolve(appended) }
   }
 
-  async #write(events: readonly Event[], link: Link): Promise<Appended> {
-    for (const { user } of events) this.#touched?.add(user)
-    const { state } = link
-    if (state.mode !== 'PRIMARY') {
-      const outcomes = await this.#local.append(events)
-      return this.#kept(events, outcomes, link)
-    }
-    await this.#local.replica.journal(events)
-    const outcomes = await this.#order(state, events, link)
+  async #append(events: readonly Event[], link: Link): Promise<Appended> {
+    this.#touch(events)
+    return this.#kept(events, await this.#local.append(events), link)
+  }
+
+  async #order(state: Primary, events: readonly Event[], link: Link): Promise<Appended> {
+    this.#touch(events)
+    const outcomes = await this.#send(state, events, link)
     if (!outcomes) return this.#kept(events, await this.#local.answer(events), link)
     for (const { origin, seq } of events) this.#acknowledge(origin, seq)
     this.acknowledgedIndex = Math.max(this.acknowledgedIndex, ...outcomes.map((outcome) => ('n' in outcome ? outcome.n : 0)))
     return { outcomes: await Promise.all(outcomes.map((outcome, i) => this.#withRows(state, outcome, events[i]))), durability: 'BOTH' }
+  }
+
+  #touch(events: readonly Event[]): void {
+    for (const { user } of events) this.#touched?.add(user)
   }
 
   /** What an erasure removed is told of both stores. */
@@ -92,7 +107,7 @@ export class Writes {
   }
 
   /** Has Redis give these events their places; null when it did not, for all that is known. */
-  async #order(state: Primary, events: readonly Event[], link: Link, isSecond = false): Promise<Outcome[] | null> {
+  async #send(state: Primary, events: readonly Event[], link: Link, isSecond = false): Promise<Outcome[] | null> {
     if (link.state !== state) return null
     try {
       const { outcomes } = await state.primary.append(events)
@@ -102,7 +117,7 @@ export class Writes {
       const rest = events.slice(at)
       if (refused.type === 'damaged' && !isSecond && rest[0]) {
         await state.tidy.mend([rest[0].user])
-        const after = await this.#order(state, rest, link, at === 0)
+        const after = await this.#send(state, rest, link, at === 0)
         return after && [...outcomes.slice(0, at), ...after]
       }
       link.leave(state, `Redis answers ${refused.type} to a write`)

@@ -14,7 +14,7 @@ import {
   recordSchema,
   time,
 } from './decode.ts'
-import { markOf } from './encode.ts'
+import type { Marks } from './encode.ts'
 import { fenced } from './faults.ts'
 import { decodePositions } from './head.ts'
 
@@ -116,11 +116,11 @@ export interface Copied {
 const Found = z.tuple([z.number(), z.unknown(), z.string(), z.unknown()])
 
 /** Everything that is kept of some users, at one moment; null where the order of users is lost. */
-export async function readCopies(run: (argument: object) => Promise<unknown>, tombstoneKey: string, of: Asked): Promise<Copied | null> {
+export async function readCopies(run: (argument: object) => Promise<unknown>, known: Marks, of: Asked): Promise<Copied | null> {
   const marks = new Map<string, string>()
   let users = 'users' in of ? of.users : []
   while (true) {
-    for (const user of users) marks.set(user, marks.get(user) ?? markOf(tombstoneKey, user))
+    for (const user of users) marks.set(user, known.of(user))
     const [state, ...rest] = z.array(z.unknown()).parse(await run({ ...of, marks: [...marks] }))
     if (state === 'unindexed') return null
     if (state !== 'unnamed') {

@@ -1,13 +1,32 @@
+import { createSecretKey, type KeyObject } from 'node:crypto'
 import { naiveTime } from '../../local-time.ts'
 import { type Conversation, type EmotionPoint, type RiskLevel, riskRank } from '../../model.ts'
-import { markOf as markUnder } from '../rules.ts'
+import { markOf } from '../rules.ts'
 import type { Event, ReadRequest } from '../store.ts'
 
 /** The predecessor knows three levels; its readers see IMMINENT as high and UNKNOWN as unknown. */
 const legacyRisk = (level: RiskLevel): string => (level === 'IMMINENT' ? 'high' : level.toLowerCase())
 
-/** The mark of a user under a key as Redis keeps it: hex. */
-export const markOf = (tombstoneKey: string, userId: string): string => markUnder(Buffer.from(tombstoneKey, 'hex'), userId)
+const REMEMBERED_MARKS = 10_000
+
+/** The marks of users (rules.ts) under a key as Redis keeps it: hex. They are wanted again and again, and cost more than the rest of an event. */
+export class Marks {
+  readonly #key: KeyObject
+  readonly #known = new Map<string, string>()
+
+  constructor(tombstoneKey: string) {
+    this.#key = createSecretKey(tombstoneKey, 'hex')
+  }
+
+  of(userId: string): string {
+    const known = this.#known.get(userId)
+    if (known !== undefined) return known
+    if (this.#known.size >= REMEMBERED_MARKS) this.#known.clear()
+    const mark = markOf(this.#key, userId)
+    this.#known.set(userId, mark)
+    return mark
+  }
+}
 
 /**
  * An element of a list of conversations: our fields around the predecessor's, and first of all those by which the scripts find its
@@ -42,7 +61,7 @@ export function bodyOf(event: Event, localTime?: string): string {
 }
 
 /** An event as append.lua takes it, and the two texts that go beside it; what the predecessor reads has its times in `timeZone`. */
-export function encodeEvent(event: Event, tombstoneKey: string, timeZone: string): { event: object; texts: [body: string, point: string] } {
+export function encodeEvent(event: Event, marks: Marks, timeZone: string): { event: object; texts: [body: string, point: string] } {
   const common = {
     id: event.id,
     user: event.user,
@@ -51,7 +70,7 @@ export function encodeEvent(event: Event, tombstoneKey: string, timeZone: string
     occurred: event.occurredAt,
     origin: event.origin,
     seq: event.seq,
-    mark: markOf(tombstoneKey, event.user),
+    mark: marks.of(event.user),
   }
   if (event.kind !== 'recorded') return { event: common, texts: [bodyOf(event), ''] }
   const localTime = naiveTime(event.occurredAt, timeZone)

@@ -21,7 +21,7 @@ import type {
 import { MAX_CANDIDATES } from '../store.ts'
 import { answersWithin, connectToStart, placeOf, type RedisTarget } from './connect.ts'
 import { type Asked, type Copied, readCopies } from './copies.ts'
-import { encodeEvent, encodeRequest, markOf } from './encode.ts'
+import { encodeEvent, encodeRequest, Marks } from './encode.ts'
 import { DamagedUsers, Fault, fenced, unavailable, withoutText, wordOf } from './faults.ts'
 import { Growth } from './growth.ts'
 import { decodeHead, decodePolicy, decodePositions } from './head.ts'
@@ -74,6 +74,7 @@ export class RedisStore implements Store {
   readonly #timeZone: string
   readonly #target: RedisTarget
   readonly #growth: Growth
+  readonly #marks: Marks
   readonly #since = Date.now()
   #identity: Identity
   #lastError: string | null = null
@@ -85,6 +86,7 @@ export class RedisStore implements Store {
     this.#timeZone = localTimeZone
     this.#target = target
     this.#growth = new Growth(target)
+    this.#marks = new Marks(identity.tombstoneKey)
     redis.on('error', (error: unknown) => {
       this.#lastError = wordOf(error)
     })
@@ -102,7 +104,7 @@ export class RedisStore implements Store {
 
   async append(events: readonly Event[]): Promise<Appended> {
     if (events.length === 0) return { outcomes: [], durability: 'JOURNAL' }
-    const encoded = events.map((event) => encodeEvent(event, this.#identity.tombstoneKey, this.#timeZone))
+    const encoded = events.map((event) => encodeEvent(event, this.#marks, this.#timeZone))
     const texts = encoded.flatMap((each) => each.texts)
     const replies = z.array(z.unknown()).parse(await this.#run('append', { events: encoded.map(({ event }) => event) }, texts))
     // Redis alone may lose what it has not written to its disk yet.
@@ -243,9 +245,7 @@ export class RedisStore implements Store {
 
   /** Everything that is kept of some users, at one moment: these, or the next ones after an id, by the bytes of their ids. */
   copies(of: Asked): Promise<Copied> {
-    return this.#indexed((mended) =>
-      readCopies((argument) => this.#run('copies', { ...argument, mended }), this.#identity.tombstoneKey, of),
-    )
+    return this.#indexed((mended) => readCopies((argument) => this.#run('copies', { ...argument, mended }), this.#marks, of))
   }
 
   /**
@@ -254,7 +254,7 @@ export class RedisStore implements Store {
    */
   async restore({ user, state, erasedAt, expiredAt }: UserCopy, { force = false }: { force?: boolean } = {}): Promise<boolean> {
     if (!state) return false
-    const mark = markOf(this.#identity.tombstoneKey, user)
+    const mark = this.#marks.of(user)
     const request = { user, mark, erasedAt: erasedAt ?? -1, expiredAt: expiredAt ?? -1, rev: state.rev, force }
     const answer = await this.#run('restore', request, putTexts(user, state, this.#timeZone))
     if (answer === 'refused') return false

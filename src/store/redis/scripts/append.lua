@@ -37,8 +37,19 @@ local function position_of(origin)
   return positions[origin]
 end
 
+-- mark -> the time of an erasure, where that is known already
+local tombstones = {}
+
+-- What is known of all the users: one question instead of one for each event.
+local function look_up(events)
+  local users, marks = {}, {}
+  for i, event in ipairs(events) do users[i], marks[i] = event.user, event.mark end
+  local texts, times = get({}, 'HMGET', USERS, unpack(users)), call('HMGET', TOMBSTONES, unpack(marks))
+  for i, user in ipairs(users) do records[user], tombstones[marks[i]] = texts[i], times[i] end
+end
+
 local function tombstone_of(event)
-  return NEEDS_USER[event.kind] and number_at(TOMBSTONES, event.mark) or -1
+  return NEEDS_USER[event.kind] and tonumber(tombstones[event.mark] or nil) or -1
 end
 
 local function is_dead(event, tombstone) return event.at <= tombstone or event.occurred <= tombstone end
@@ -59,7 +70,9 @@ local function applied(event, keys, record, tombstone, told)
     return { 'applied' }
   end
   if is_dead(event, tombstone) then return { 'dead', tombstone } end
-  return APPLY[event.kind](event, n, keys, record, told)
+  local outcome = APPLY[event.kind](event, n, keys, record, told)
+  if event.kind == 'erased' then tombstones[event.mark] = call('HGET', TOMBSTONES, event.mark) end
+  return outcome
 end
 
 local function append(event)
@@ -89,6 +102,7 @@ if call('HGET', META, 'epoch') ~= batch.epoch then
   return outcomes
 end
 load_head()
+look_up(batch.events)
 local ok, failure = pcall(function()
   for i, event in ipairs(batch.events) do
     event.body, event.point = ARGV[2 * i], ARGV[2 * i + 1]
@@ -97,6 +111,7 @@ local ok, failure = pcall(function()
 end)
 -- An event that failed half-way keeps its place in the order, and its log entry is a hole.
 if not ok and taking then dig_hole(n, taking.origin, taking.seq, chain) end
+write_pending()
 save_head()
 if not ok then error(failure) end
 return outcomes

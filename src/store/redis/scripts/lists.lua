@@ -97,10 +97,12 @@ local function now_here()
   return server_time
 end
 
--- Lets a list expire a day after its newest item, of time `newest`, is past the retention, and answers when that is: 0 for never. A
--- deadline that is already past by this server's clock is left to the sweep: the writer's clock decides what is kept, not ours.
+-- Lets a list expire within the day after its newest item, of time `newest`, is past the retention, and answers when that is: 0 for
+-- never. `present`: when it does so far. A deadline that is already past by this server's clock is left to the sweep: the writer's clock
+-- decides what is kept, not ours.
 local function expire_after(key, newest, days, present)
   local deadline = newest + (days + 1) * DAY
+  if days > 0 and present <= deadline and present >= deadline - DAY / 2 then return present end
   if days > 0 and deadline > now_here() then
     call('PEXPIREAT', key, deadline)
     return deadline

@@ -28,25 +28,15 @@ local function put_alert(keys)
   call('ZADD', alerts_key(status), sort, id)
 end
 
--- What many users have in common is written once for all of them.
-local pending, topics = {}, {}
-local function later(command, key, first, second)
-  local arguments = pending[key]
-  if not arguments then
-    arguments = { command, key }
-    pending[key] = arguments
-  end
-  local count = #arguments
-  arguments[count + 1], arguments[count + 2] = first, second
-end
+local topics = {}
 
-local function write_pending()
-  for _, arguments in pairs(pending) do call(unpack(arguments)) end
+local function write_all()
+  write_pending()
   for name, members in pairs(topics) do
     local added = call('ZADD', topic_key(name), unpack(members))
     if added > 0 then call('ZINCRBY', VOCABULARY, -added, name) end
   end
-  pending, topics = {}, {}
+  topics = {}
 end
 
 -- Sets the expiry of a list as an event would. Answers its deadline.
@@ -80,6 +70,7 @@ local function put_user(user, keys)
     record.deadlines = deadlines
     text = text_of(record)
   end
+  records[user] = text
   later('HSET', USERS, user, text)
   later('ZADD', BY_NAME, '0', user)
   later('ZADD', BY_CREATED, created, user)

@@ -39,12 +39,17 @@ end
 
 local LISTS = { conversations = 1, emotions = 2 }
 
+-- What is remembered of the event's id.
+local function memory_of(event, alert)
+  return string.format('%d %s %s %s', event.at, event.fingerprint, alert, source_of(event))
+end
+
 local function add_item(list, keys, record, event, element, is_newest)
   local days, cap, i = limits()[list .. 'Days'], limits()[list], LISTS[list]
   if days > 0 and event.occurred < event.at - days * DAY then return false end
   local before, length = insert(keys[list], record.kept[i], event.occurred, event.id, element, cap, is_newest)
   record.kept[i] = length
-  if before == 0 then record.deadlines[i] = expire_after(keys[list], event.occurred, days, record.deadlines[i]) end
+  if before == 0 then record.deadlines[i] = expire_after(keys[list], event.occurred, days, length > 1 and record.deadlines[i] or 0) end
   return before ~= nil
 end
 
@@ -70,7 +75,9 @@ local function recorded_before(event, n, keys, record, alert, told)
 end
 
 local function recorded(event, n, keys, record, told)
-  local known = remembered(keys, event.id, event.at)
+  -- Mostly the id is new, and there is no alert that would go with it.
+  local is_new = event.risk < 2 and call('HSETNX', keys.seen, event.id, memory_of(event, '')) == 1
+  local known = not is_new and remembered(keys, event.id, event.at)
   if known then
     if known.source == source_of(event) then return recorded_before(event, n, keys, record, known.alert, told) end
     if known.fingerprint == event.fingerprint then return { 'duplicate', known.alert } end
@@ -98,7 +105,7 @@ local function recorded(event, n, keys, record, told)
     record.risks = record.risks + 1
     if event.at - event.occurred <= DAY then alert = signal(event, record, keys, told) end
   end
-  record.kept[4] = record.kept[4] + call('HSET', keys.seen, event.id, string.format('%d %s %s %s', event.at, event.fingerprint, alert, source_of(event)))
+  record.kept[4] = record.kept[4] + (is_new and 1 or call('HSET', keys.seen, event.id, memory_of(event, alert)))
   call('ZADD', keys.ids, int(event.at), event.id)
   call('RPUSH', keys.entries, int(n))
   local profile = { 'total_chats', int(record.chats), 'total_risk_alerts', int(record.risks) }

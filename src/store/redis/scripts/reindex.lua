@@ -13,4 +13,5 @@ for i = 1, #page[2], 2 do
     for _, key in ipairs({ BY_NAME, BY_ACTIVE, BY_CREATED, BY_RISK }) do call('ZADD', key, 'NX', '0', user) end
   end
 end
+write_pending()
 return page[1]

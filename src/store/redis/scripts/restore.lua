@@ -10,7 +10,7 @@ local keys = keys_of(request.user)
 drop_user(request.user, keys)
 cursor = 1
 put_user(request.user, keys)
-write_pending()
+write_all()
 if request.force then
   local record = load_user(request.user, keys)
   meet_policies(keys, record, now_here())

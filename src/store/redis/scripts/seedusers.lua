@@ -18,5 +18,5 @@ for i, user in ipairs(request.users) do
     call('DEL', keys.entries)
   end
 end
-write_pending()
+write_all()
 return 'ok'

@@ -50,4 +50,5 @@ for i = 1, #page[2], 2 do
     answer[#answer + 1], answer[#answer + 2] = user, string.format('%d', deadline)
   end
 end
+write_pending()
 return answer

@@ -121,9 +121,30 @@ local function measure(record, keys)
   record.deadlines = { deadline_of(keys.conversations), deadline_of(keys.emotions) }
 end
 
+-- What many users have in common is written once for all of them: nothing of it may be read before.
+local pending = {}
+local function later(command, key, first, second)
+  local arguments = pending[key]
+  if not arguments then
+    arguments = { command, key }
+    pending[key] = arguments
+  end
+  local count = #arguments
+  arguments[count + 1], arguments[count + 2] = first, second
+end
+
+local function write_pending()
+  for _, arguments in pairs(pending) do call(unpack(arguments)) end
+  pending = {}
+end
+
+-- user -> the text of the record, where it is known already; false for an unknown user
+local records = {}
+
 -- The record and its text; nil for an unknown user. Third: whether something is wrong with it: it can't be read, or is missing while the user's keys are there.
 local function load_user(user, keys)
-  local text = get(false, 'HGET', USERS, user)
+  local text = records[user]
+  if text == nil then text = get(false, 'HGET', USERS, user) end
   if not text then return nil, nil, is_there(keys) end
   local record = parse(text)
   if record and record.kept == nil then measure(record, keys) end
@@ -162,15 +183,16 @@ local function text_of(record)
   return text .. ',"last":[' .. table.concat(points, ',') .. ']}'
 end
 
--- Writes the record, and of its index entries those that changed since `was`.
+-- Writes the record, and of its index entries those that changed since `was`; what is pending of that has to be written in the end.
 local function save_user(user, keys, record, was)
   was = was or {}
   local now = indexed(record)
-  call('HSET', USERS, user, text_of(record))
-  if not was.created then call('ZADD', BY_NAME, '0', user) end
-  if now.created ~= was.created then call('ZADD', BY_CREATED, int(now.created), user) end
-  if now.active ~= was.active then call('ZADD', BY_ACTIVE, int(now.active or 0), user) end
-  if now.active ~= was.active or now.risk ~= was.risk then call('ZADD', BY_RISK, int(now.risk * 1e13 + (now.active or 0)), user) end
+  records[user] = text_of(record)
+  later('HSET', USERS, user, records[user])
+  if not was.created then later('ZADD', BY_NAME, '0', user) end
+  if now.created ~= was.created then later('ZADD', BY_CREATED, int(now.created), user) end
+  if now.active ~= was.active then later('ZADD', BY_ACTIVE, int(now.active or 0), user) end
+  if now.active ~= was.active or now.risk ~= was.risk then later('ZADD', BY_RISK, int(now.risk * 1e13 + (now.active or 0)), user) end
   if now.attention ~= was.attention then
     for _, level in ipairs({ 'WATCH', 'NEEDS_ATTENTION' }) do call(level == now.attention and 'SADD' or 'SREM', attention_key(level), user) end
   end
@@ -200,6 +222,8 @@ local function drop_topics(user, keys)
 end
 
 local function unindex(user)
+  write_pending()
+  records[user] = false
   call('HDEL', USERS, user)
   for _, key in ipairs({ BY_ACTIVE, BY_CREATED, BY_RISK, BY_NAME }) do call('ZREM', key, user) end
   for _, key in ipairs({ attention_key('WATCH'), attention_key('NEEDS_ATTENTION'), ALERTED }) do call('SREM', key, user) end
