@@ -8,7 +8,7 @@ import { type RedisServer, startRedis } from '../test/helpers/redis.ts'
 import { tempDir } from '../test/helpers/temp.ts'
 import { Instance } from '../test/torture/instance.ts'
 import { healed } from '../test/torture/world.ts'
-import { type Job, Measured } from './job.ts'
+import { type JobInput, Measured } from './job.ts'
 
 const CLIENTS = fileURLToPath(new URL('clients.ts', import.meta.url))
 const LOOP = new URL('loop.ts', import.meta.url).href
@@ -19,7 +19,7 @@ export interface Bench {
   server: Instance
   /** Where the server writes its event-loop delay. */
   loopFile: string
-  clients(job: Omit<Job, 'url'>): Promise<Measured>
+  clients(job: Omit<JobInput, 'url'>): Promise<Measured>
   /** What Redis is to start with next is nothing. Only when it does not run. */
   emptyRedis(): void
 }
@@ -29,7 +29,11 @@ export async function withBench<T>(act: (bench: Bench) => Promise<T>): Promise<T
   const dir = tempDir()
   const redis = await startRedis({ port: 'free', persistence: 'aof', keepDir: true })
   const loopFile = join(dir.path, 'loop.json')
-  const env = { BENCH_LOOP_FILE: loopFile, LOG_LEVEL: 'warn' }
+  const env = {
+    BENCH_LOOP_FILE: loopFile,
+    LOG_LEVEL: process.env.BLL ?? 'warn',
+    ...(process.env.BPROF ? { NODE_OPTIONS: '--cpu-prof --cpu-prof-dir=/tmp/prof/p' } : {}),
+  }
   const server = new Instance({ name: 'w', redisUrl: redis.url, dir: dir.path, env, nodeArgs: ['--import', LOOP] })
   try {
     await server.start()
@@ -50,7 +54,7 @@ export async function withBench<T>(act: (bench: Bench) => Promise<T>): Promise<T
   }
 }
 
-async function runClients(job: Job): Promise<Measured> {
+async function runClients(job: JobInput): Promise<Measured> {
   const child = spawnTied(process.execPath, [CLIENTS, JSON.stringify(job)], { stdio: ['ignore', 'pipe', 'inherit'] })
   if (!child.stdout) throw new Error('no standard output')
   const [said, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')])
@@ -68,7 +72,7 @@ export async function settled(server: Instance, limitMs = 60_000): Promise<numbe
 /** Records 5 conversations for each of so many users, in batches. */
 export async function fill({ clients }: Bench, users: number): Promise<void> {
   for (let done = 0; done < users * 5; ) {
-    const { requests } = await clients({ send: 'batch', connections: 4, rate: null, seconds: 2, users })
+    const { requests } = await clients({ send: 'batch', connections: 4, rate: null, seconds: 2, users, first: done })
     done += requests.filter(([, , ok]) => ok).length * 100
     if (requests.length === 0) throw new Error('nothing is recorded')
   }

@@ -136,7 +136,7 @@ async function reseed(): Promise<Figure[]> {
   return withBench(async (bench: Bench) => {
     await fill(bench, SEEDED_USERS)
     // Until everything is in the replica, and nobody is busy with it any more.
-    await sleep(3_000)
+    await sleep(10_000)
     await bench.redis.stop()
     await sleep(1_000)
     bench.emptyRedis()

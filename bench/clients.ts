@@ -18,7 +18,7 @@ function body(): string {
   const i = sent++
   if (job.send === 'record') return recordOne(i % job.users)
   if (job.send === 'context') return askContext((i * 7919) % job.users)
-  return recordMany(Array.from({ length: BATCH }, (_, k) => (i * BATCH + k) % job.users))
+  return recordMany(Array.from({ length: BATCH }, (_, k) => (job.first + i * BATCH + k) % job.users))
 }
 
 async function send(connection: Connection, due: number): Promise<void> {

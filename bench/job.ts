@@ -9,8 +9,11 @@ export const Job = z.object({
   rate: z.number().nullable(),
   seconds: z.number(),
   users: z.int(),
+  /** The user of the first recording; the others follow in turn. */
+  first: z.int().default(0),
 })
 export type Job = z.infer<typeof Job>
+export type JobInput = z.input<typeof Job>
 
 /** What came of it. */
 export const Measured = z.object({

@@ -4,10 +4,12 @@ import { eventually, LATEST_MS, timed, type World, world } from './one.ts'
 
 /** A write that Redis has been sent and holds back. */
 async function inFlight(w: World): Promise<ReturnType<World['record']>[]> {
-  await w.admin((redis) => redis.call('CLIENT', 'PAUSE', '450', 'WRITE'))
-  const answer = w.record('warm')
-  await w.admin((redis) => eventually(async () => /flags=b.* cmd=evalsha/.test(String(await redis.client('LIST')))))
-  return [answer]
+  return w.admin(async (redis) => {
+    await redis.call('CLIENT', 'PAUSE', '5000', 'WRITE')
+    const answer = w.record('warm')
+    await eventually(async () => /flags=b.* cmd=evalsha/.test(String(await redis.client('LIST'))))
+    return [answer]
+  })
 }
 
 describe('the way to Redis breaks', () => {

@@ -75,7 +75,7 @@ describe('what was acknowledged is in the journal', () => {
   test('a replay is interrupted by the next fault, again and again: it goes on where it was, and counts once', async () => {
     const w = await world({ proxied: true })
     w.proxy.cut()
-    for (let i = 0; i < 20; i += 1) await w.record(`user ${i % 7}`, 50)
+    for (let i = 0; i < 20; i += 1) await w.record(`user ${i % 7}`, 100)
     const position = () => w.admin(async (redis) => Number(await redis.hget('xinyi:positions', w.origin.name)))
     for (let round = 0; round < 6; round += 1) {
       const before = await position()

@@ -17,6 +17,8 @@ export class Push {
   readonly stuck = new Set<string>()
   /** The rows that come next: read while those before them are sent. */
   #next: Promise<Awaited<ReturnType<RemoteReplica['journalAfter']>>>
+  /** The batch that was sent last, until it is known to be in Redis. */
+  #sent: Promise<void> = Promise.resolve()
 
   constructor(options: {
     primary: RedisStore
@@ -31,16 +33,23 @@ export class Push {
     this.#next = this.#rowsAfter(Number.MIN_SAFE_INTEGER)
   }
 
-  /** One step. Answers how many events Redis got by it; null when it has everything. */
+  /** One step. Answers how many events Redis is sent by it; null when it has everything. */
   async step(): Promise<number | null> {
     const rows = await this.#next
     const last = rows.at(-1)
-    if (!last) return null
+    if (!last) {
+      await this.#sent
+      return null
+    }
     this.#next = this.#rowsAfter(last.place)
     let count = 0
     for (const batch of batches(rows.map(({ event }) => event).filter((event) => this.#isNext(event)))) {
-      await this.#send(batch)
+      const before = this.#sent
+      this.#sent = this.#send(batch, before)
+      this.#sent.catch(() => {})
       count += batch.length
+      // Redis works on this batch while the next is made ready.
+      await before
     }
     return count
   }
@@ -61,15 +70,20 @@ export class Push {
     return seq === position + 1
   }
 
-  async #send(batch: readonly Event[], isSecond = false): Promise<void> {
-    const { outcomes } = await this.#primary.append(batch)
+  async #send(batch: readonly Event[], before: Promise<void>, isSecond = false): Promise<void> {
+    const answer = this.#primary.append(batch)
+    answer.catch(() => {})
+    await before
+    const { outcomes } = await answer
     const done = outcomes.findIndex((outcome) => !('n' in outcome) && outcome.type !== 'known')
     const failed = outcomes[done]
     if (!failed) return
     const rest = batch.slice(done)
-    if (failed.type !== 'damaged' || isSecond || !rest[0]) throw new Outdated(`Redis answers ${failed.type} to what is pushed`)
-    await this.#mend([rest[0].user])
-    await this.#send(rest, done === 0)
+    // Beyond a gap is what was sent before Redis had got what comes before it.
+    const isMendable = failed.type === 'damaged' || failed.type === 'gap'
+    if (!isMendable || isSecond || !rest[0]) throw new Outdated(`Redis answers ${failed.type} to what is pushed`)
+    if (failed.type === 'damaged') await this.#mend([rest[0].user])
+    await this.#send(rest, Promise.resolve(), done === 0)
   }
 }
 

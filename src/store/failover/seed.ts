@@ -2,11 +2,13 @@ import { randomUUID } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import { seededEpoch } from '../copy.ts'
 import type { Found } from '../redis/inspect.ts'
-import { beginSeed, finishSeed, releaseSeed, seedLog, seedUsers } from '../redis/seed.ts'
+import { beginSeed, finishSeed, prolongSeed, releaseSeed, seedLog, seedUsers } from '../redis/seed.ts'
 import { Outdated, wordOf } from './faults.ts'
 import type { Joint } from './joint.ts'
 
 const LEASE_MS = 2_000
+/** Whoever makes no progress for so long leaves it to others. */
+const PATIENCE_MS = 5_000
 const USERS_PER_STEP = 250
 const LOG_ENTRIES = 10_000
 /** So few users are left to be copied again while nothing is written. */
@@ -20,12 +22,19 @@ export async function seed(redis: Redis, joint: Joint, over: Found): Promise<voi
   const { local, logger, localTimeZone } = joint
   const { replica } = local
   const { dataSetId, users } = await replica.facts()
+  // Everything that is in the journal already is applied before anybody waits for this.
+  await local.whole()
   const token = randomUUID()
   if (!(await beginSeed(redis, { dataSetId, token, leaseMs: LEASE_MS, over })))
     throw new Outdated('Redis is being filled by another instance')
   logger.warn({ users }, 'Redis is empty, and is filled from SQLite')
   const started = performance.now()
   const touched = new Set<string>()
+  let lastStep = started
+  // SQLite may take longer over a step than the lease lasts; whoever is frozen or cut off still loses it at once.
+  const holding = setInterval(() => {
+    if (performance.now() - lastStep < PATIENCE_MS) prolongSeed(redis, token).catch(() => {})
+  }, LEASE_MS / 4)
   const again = async (): Promise<void> => {
     const some = [...touched].slice(0, USERS_PER_STEP)
     for (const user of some) touched.delete(user)
@@ -35,11 +44,11 @@ export async function seed(redis: Redis, joint: Joint, over: Found): Promise<voi
     joint.watchWrites(touched)
     // What is being written already is not watched.
     await joint.exclusively(async () => {})
-    await local.whole()
     let done: Promise<void> = Promise.resolve()
     for (let after: string | undefined = ''; after !== undefined; ) {
       const copies = await replica.nextCopies(after, USERS_PER_STEP)
       await done
+      lastStep = performance.now()
       // The next users are read while these are written.
       done = seedUsers(redis, token, copies, localTimeZone)
       done.catch(() => {})
@@ -48,6 +57,7 @@ export async function seed(redis: Redis, joint: Joint, over: Found): Promise<voi
     await done
     while (touched.size > LAST_USERS) await again()
     await joint.exclusively(async () => {
+      lastStep = performance.now()
       while (touched.size > 0) await again()
       const { head, entries } = await replica.seed(seededEpoch(), LOG_ENTRIES)
       await seedLog(redis, token, entries)
@@ -59,6 +69,7 @@ export async function seed(redis: Redis, joint: Joint, over: Found): Promise<voi
     await releaseSeed(redis, token).catch(() => {})
     throw error
   } finally {
+    clearInterval(holding)
     joint.watchWrites(null)
   }
   logger.info({ users, milliseconds: Math.round(performance.now() - started) }, 'Redis is filled')

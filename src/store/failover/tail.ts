@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import type { RedisStore } from '../redis/store.ts'
 import type { RemoteReplica } from '../sqlite/replica/remote.ts'
+import type { LogEntry } from '../store.ts'
 import { Changes } from './changes.ts'
 import { Interrupted, Outdated } from './faults.ts'
 
@@ -75,23 +76,39 @@ export class Tail {
 
   async #follow(): Promise<void> {
     const { signal } = this.#stopped
+    let next = this.#read(this.#taken, false)
     while (!signal.aborted) {
-      const place = { epoch: this.#primary.epoch, n: this.#taken }
-      await this.#primary.logGrown(place, signal)
-      if (signal.aborted) return
-      this.#known = Math.max(this.#known, place.n + 1)
-      this.#changes.announce()
-      // Nobody waits for the replica, and a hundred entries cost little more than one.
-      await setTimeout(GATHER_MS, undefined, { signal }).catch(() => {})
-      const { epoch, entries } = await this.#primary.log(place, PAGE)
-      if (epoch !== place.epoch) throw new Outdated('the log of Redis has forked')
-      this.#known = Math.max(this.#known, entries.at(-1)?.n ?? 0)
-      this.#changes.announce()
+      const entries = await next
+      // The next entries come while these are taken over.
+      next = this.#read(entries.at(-1)?.n ?? this.#taken, entries.length === PAGE)
+      next.catch(() => {})
       for (let i = 0; i < entries.length && !signal.aborted; i += STEP) await this.#take(entries.slice(i, i + STEP))
     }
   }
 
-  async #take(entries: Awaited<ReturnType<RedisStore['log']>>['entries']): Promise<void> {
+  /** Entries after index n: at once if there are more, else when there are some. */
+  async #read(n: number, areMore: boolean): Promise<readonly LogEntry[]> {
+    const { signal } = this.#stopped
+    const place = { epoch: this.#primary.epoch, n }
+    if (!areMore) {
+      await this.#primary.logGrown(place, signal)
+      if (signal.aborted) return []
+      this.#hasUpTo(n + 1)
+      // Nobody waits for the replica, and a hundred entries cost little more than one.
+      await setTimeout(GATHER_MS, undefined, { signal }).catch(() => {})
+    }
+    const { epoch, entries } = await this.#primary.log(place, PAGE)
+    if (epoch !== place.epoch) throw new Outdated('the log of Redis has forked')
+    this.#hasUpTo(entries.at(-1)?.n ?? n)
+    return entries
+  }
+
+  #hasUpTo(n: number): void {
+    this.#known = Math.max(this.#known, n)
+    this.#changes.announce()
+  }
+
+  async #take(entries: readonly LogEntry[]): Promise<void> {
     for (let tries = 0; !this.#stopped.signal.aborted; tries += 1) {
       try {
         const taken = await this.#replica.applyEntries(entries)

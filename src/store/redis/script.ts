@@ -18,6 +18,7 @@ const PARTS = {
   copies: ['keys', 'lists', 'users', 'copies'],
   restore: ['keys', 'heal', 'lists', 'users', 'removal', 'put', 'restore'],
   release: ['keys', 'release'],
+  prolong: ['keys', 'lease', 'prolong'],
   begin: ['keys', 'begin'],
   wipe: ['keys', 'lease', 'wipe'],
   seedusers: ['keys', 'heal', 'lists', 'users', 'removal', 'put', 'lease', 'seedusers'],

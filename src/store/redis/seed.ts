@@ -42,6 +42,11 @@ export function beginSeed(redis: Redis, seed: Seed): Promise<boolean> {
   })
 }
 
+/** Keeps the lease while what comes next is made ready. */
+export async function prolongSeed(redis: Redis, token: string): Promise<void> {
+  await step(redis, 'prolong', { token }, [])
+}
+
 /** Lets go of a lease that is still ours: the next try need not wait until it runs out. */
 export async function releaseSeed(redis: Redis, token: string): Promise<void> {
   await withoutText(() => runScript(redis, 'release', { token }))
