@@ -29,11 +29,7 @@ export async function withBench<T>(act: (bench: Bench) => Promise<T>): Promise<T
   const dir = tempDir()
   const redis = await startRedis({ port: 'free', persistence: 'aof', keepDir: true })
   const loopFile = join(dir.path, 'loop.json')
-  const env = {
-    BENCH_LOOP_FILE: loopFile,
-    LOG_LEVEL: process.env.BLL ?? 'warn',
-    ...(process.env.BPROF ? { NODE_OPTIONS: '--cpu-prof --cpu-prof-dir=/tmp/prof/p' } : {}),
-  }
+  const env = { BENCH_LOOP_FILE: loopFile, LOG_LEVEL: 'warn' }
   const server = new Instance({ name: 'w', redisUrl: redis.url, dir: dir.path, env, nodeArgs: ['--import', LOOP] })
   try {
     await server.start()
