@@ -15,14 +15,15 @@ export function storageSentences({ mode, since, pinned, pendingWrites, redis, re
       : `SQLite serves (FALLBACK), since ${at(since)}, because Redis does not. ${pending}`,
     REPLAYING: `SQLite serves (REPLAYING), since ${at(since)}, while Redis gets what it missed. ${pending}`,
   }
-  return [sentences[mode], redis && redisSentence(redis), reconciliation && reconciliationSentence(reconciliation)].filter(
+  // Nobody asks Redis while it is pinned.
+  return [sentences[mode], pinned ? null : redis && redisSentence(redis), reconciliation && reconciliationSentence(reconciliation)].filter(
     (sentence) => sentence !== null,
   )
 }
 
 function redisSentence(redis: NonNullable<StorageFactsFragment['redis']>): string {
   const facts = [
-    `Redis ${redis.version ?? ''} ${redis.reachable ? 'answers' : 'does not answer'}`.replace('  ', ' '),
+    `Redis ${redis.version ?? ''} ${redis.reachable ? 'answers' : 'can not be used'}`.replace('  ', ' '),
     redis.latencyMs === null ? '' : `in ${redis.latencyMs.toFixed(1)} ms`,
     redis.usedMemoryBytes === null ? '' : `and uses ${Math.ceil(redis.usedMemoryBytes / 1024 / 1024)} MiB`,
     redis.lastError ? `(last error: ${redis.lastError})` : '',

@@ -70,6 +70,13 @@ export interface Head extends Identity {
   lineage: readonly Fork[]
 }
 
+/** How much there is of what concerns no present user alone. */
+export interface Counts {
+  tombstones: number
+  expiries: number
+  policies: number
+}
+
 /**
  * An epoch that began with a Redis filled from one instance. What the users were made of there may go beyond the log that came
  * with them, so every other instance takes all users over.

@@ -1,9 +1,10 @@
 import { copyFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { MINUTE, NOW, Origin } from '../helpers/events.ts'
 import { inCharge, inFallback } from '../helpers/joined.ts'
 import type { FaultProxy } from '../helpers/proxy.ts'
-import { type World, world } from './one.ts'
+import { eventually, type World, world } from './one.ts'
 
 /** The copy that Redis would have been backed up as. */
 async function backUp(w: World, name: string): Promise<void> {
@@ -84,6 +85,18 @@ describe('Redis forgets', () => {
     const w = await world({ light: true })
     await w.admin((redis) => redis.flushall())
     expect(await w.record('warm')).toMatchObject({ durability: 'JOURNAL' })
+    await w.expectHealed()
+  })
+
+  test('who was erased, and how long things are kept: it is put back, and the erased stay erased', async () => {
+    const w = await world({ light: true })
+    const late = new Origin()
+    const before = late.recorded({ user: 'gone', acceptedAt: NOW - 2 * MINUTE })
+    await w.store.append([w.said('gone'), w.origin.erased('gone', NOW - MINUTE / 2), w.origin.policy({ conversations: 3 }, NOW)])
+    await w.settled()
+    await w.admin((redis) => redis.del('xinyi:tombstones', 'xinyi:policies'))
+    await eventually(() => w.admin(async (redis) => (await redis.exists('xinyi:tombstones', 'xinyi:policies')) === 2))
+    expect((await w.store.append([before])).outcomes).toMatchObject([{ type: 'dead' }])
     await w.expectHealed()
   })
 

@@ -68,7 +68,7 @@ describe('positions', () => {
     expect(await store.positions()).toEqual({ a: 2, b: 1 })
     await databases.redis.hset('xinyi:positions', 'b', 4)
     await databases.redis.hdel('xinyi:positions', 'a')
-    await store.raisePositions({ a: 2, b: 1 })
+    await store.raise({ positions: { a: 2, b: 1 } })
     expect(await store.positions()).toEqual({ a: 2, b: 4 })
     expect((await store.append([a.recorded()])).outcomes).toMatchObject([{ type: 'applied', n: 4 }])
   })
@@ -89,7 +89,7 @@ describe('epochs', () => {
     await expect(other.read([{ kind: 'overview' }], NOW)).rejects.toMatchObject(stale)
     await expect(other.chainAt([1])).rejects.toMatchObject(stale)
     await expect(other.copies({ users: [] })).rejects.toMatchObject(stale)
-    await expect(other.raisePositions({ a: 1 })).rejects.toMatchObject(stale)
+    await expect(other.raise({ positions: { a: 1 } })).rejects.toMatchObject(stale)
     expect((await one.append([origin.recorded()])).outcomes).toMatchObject([{ type: 'gap', position: 2 }])
     expect((await one.head()).lineage).toEqual([
       { epoch: first, n: 0 },

@@ -25,6 +25,8 @@ const NOTED_TRIES = 50
 const SCRUB_DELAY_MS = 500
 /** How long leaving on purpose waits for the replica to have everything. */
 const PIN_PATIENCE_MS = 2_000
+/** How long coming back on request waits for what comes of it. */
+const UNPIN_PATIENCE_MS = 2_000
 
 export type State =
   | { mode: 'FALLBACK'; since: number }
@@ -85,17 +87,19 @@ export class Link {
     )
   }
 
-  /** Gives a connection up, unless that was done before. */
-  leave(from: State, reason: string): void {
+  /** Gives a connection up, unless that was done before. `because`: null where that was asked for. */
+  leave(from: State, because: string | null): void {
     if (this.#state !== from || from.mode === 'FALLBACK') return
-    this.lastError = reason
+    this.lastError = because
     from.primary.close().catch(() => {})
     if (from.mode === 'PRIMARY') {
       from.tail.stop()
       this.#joint.joinedAt = performance.now()
       this.places.leave(from.tail.taken)
       this.#joint.local.leave()
-      this.#joint.logger.warn({ because: reason, pendingWrites: this.pending }, 'Redis can not be used: SQLite serves from now on')
+      const { logger } = this.#joint
+      if (because === null) logger.info('Redis is left on request: SQLite serves from now on')
+      else logger.warn({ because, pendingWrites: this.pending }, 'Redis can not be used: SQLite serves from now on')
     }
     this.#enter({ mode: 'FALLBACK', since: from.mode === 'PRIMARY' ? this.#joint.clock() : from.since })
     this.#rejoin()
@@ -107,11 +111,19 @@ export class Link {
     if (this.pinned && state.mode !== 'FALLBACK') {
       await this.#joint.exclusively(async () => {
         if (state.mode === 'PRIMARY') await state.tail.reached((await state.primary.status()).n, PIN_PATIENCE_MS)
-        this.leave(state, 'moved off Redis on request')
+        this.leave(state, null)
       })
     }
+    if (state.mode === 'FALLBACK') this.lastError = null
     this.#announce()
     this.#rejoin()
+    if (!this.pinned) await this.#tried()
+  }
+
+  /** Waits until Redis is in charge, or it is known why not, but not for long. */
+  async #tried(): Promise<void> {
+    const late = AbortSignal.any([AbortSignal.timeout(UNPIN_PATIENCE_MS), this.#closing.signal])
+    while (this.#state.mode !== 'PRIMARY' && this.lastError === null && !late.aborted) await this.statusChanges.next(late)
   }
 
   async close(): Promise<void> {
@@ -155,7 +167,10 @@ export class Link {
           this.#firstTry.reject(error)
           if (word !== this.lastError) this.#joint.logger.error(word)
         }
-        this.lastError = word
+        if (word !== this.lastError) {
+          this.lastError = word
+          this.statusChanges.announce()
+        }
         this.#joint.logger[tries % NOTED_TRIES === 0 ? 'warn' : 'debug']({ because: word, tries }, 'Redis can not be joined yet')
       }
       this.#firstTry.resolve()
@@ -269,8 +284,7 @@ export class Link {
         if (this.#state === state) logger.debug({ because: wordOf(error) }, 'users could not be taken over; it is tried again')
       }
       const wait = isWhole && report.inAgreement ? COMPARE_MS : PULL_RETRY_MS
-      const ended = AbortSignal.any([this.#closing.signal])
-      if (this.#state === state) await setTimeout(wait, undefined, { signal: ended, ref: false }).catch(() => {})
+      if (this.#state === state) await setTimeout(wait, undefined, { signal: this.#closing.signal, ref: false }).catch(() => {})
     }
   }
 

@@ -6,6 +6,11 @@ import { beginSeed, finishSeed, prolongSeed, releaseSeed, seedLog, seedUsers } f
 import { Outdated, wordOf } from './faults.ts'
 import type { Joint } from './joint.ts'
 
+const BEFORE = {
+  empty: 'is empty',
+  seeding: 'was left half-filled',
+  ready: 'has gone back further than the log here reaches',
+}
 const LEASE_MS = 2_000
 /** Whoever makes no progress for so long leaves it to others. */
 const PATIENCE_MS = 5_000
@@ -18,7 +23,7 @@ const LAST_USERS = 50
  * Fills a Redis that has lost (or never had) the data set with what is here, what is applied ahead of the log included: that
  * becomes the end of the log. One instance does so at a time, under a lease; writing goes on meanwhile.
  */
-export async function seed(redis: Redis, joint: Joint, over: Found): Promise<void> {
+export async function seed(redis: Redis, joint: Joint, over: Exclude<Found, { state: 'foreign' }>): Promise<void> {
   const { local, logger, localTimeZone } = joint
   const { replica } = local
   const { dataSetId, users } = await replica.facts()
@@ -27,7 +32,7 @@ export async function seed(redis: Redis, joint: Joint, over: Found): Promise<voi
   const token = randomUUID()
   if (!(await beginSeed(redis, { dataSetId, token, leaseMs: LEASE_MS, over })))
     throw new Outdated('Redis is being filled by another instance')
-  logger.warn({ users }, 'Redis is empty, and is filled from SQLite')
+  logger.warn({ users }, `Redis ${BEFORE[over.state]}, and is filled from SQLite`)
   const started = performance.now()
   const touched = new Set<string>()
   let lastStep = started

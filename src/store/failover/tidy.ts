@@ -61,11 +61,28 @@ export class Tidy {
     logger.warn({ users: users.length, restored }, 'keys of users were missing in Redis; they are put back from SQLite')
   }
 
+  /** What was erased, what has expired and what is kept stays known in Redis. */
+  async #compareCounts(): Promise<void> {
+    const { replica } = this.#joint.local
+    // In this order: Redis may have more by now, but never less.
+    const here = await replica.counts()
+    const there = await this.#primary.counts()
+    if (here.tombstones <= there.tombstones && here.expiries <= there.expiries && here.policies <= there.policies) return
+    const { tombstones, expiries, policies } = (await replica.seed('', 0)).head
+    await this.#primary.raise({ tombstones, expiries, policies })
+    this.#joint.logger.warn(
+      { inSqlite: here, inRedis: there },
+      'Redis had lost marks of the erased or expired, or a retention policy; they are put back',
+    )
+    this.#report.repaired += 1
+  }
+
   /** Compares the next users in order. Answers whether all were the same; null when that can't be told yet. */
   async compare(): Promise<boolean | null> {
     const { local, clock, logger, seams } = this.#joint
     if (seams?.withoutComparison) return true
     const { replica } = local
+    await this.#compareCounts()
     const there = await this.#primary.copies({ after: this.#compared, limit: USERS_PER_STEP })
     if (!(await this.#tail.reached(there.n, PATIENCE_MS))) return null
     const nearby = await replica.nextCopies(this.#compared, USERS_PER_STEP)

@@ -56,7 +56,7 @@ const OTHERS_FIRST_MS = 10_000
 /** The same for one who has users that are further on than its log. */
 const MOMENT_MS = 1_000
 
-async function fill(redis: Redis, joint: Joint, facts: ReplicaFacts, found: Found): Promise<void> {
+async function fill(redis: Redis, joint: Joint, facts: ReplicaFacts, found: Exclude<Found, { state: 'foreign' }>): Promise<void> {
   if (performance.now() - joint.joinedAt < (facts.rebuiltTo === null ? (facts.pulled > 0 ? MOMENT_MS : 0) : OTHERS_FIRST_MS))
     throw new Outdated('Redis is empty, and what is here is not complete; another instance may fill it')
   await seed(redis, joint, found)
@@ -106,7 +106,7 @@ async function meet(primary: RedisStore, found: Ready, facts: ReplicaFacts, redi
   if (!rebuild) {
     // The log there has everything up to where it is here; if its positions say less, they were damaged.
     const lower = await lacking(primary, joint)
-    if (lower.length > 0) await primary.raisePositions(Object.fromEntries(lower))
+    if (lower.length > 0) await primary.raise({ positions: Object.fromEntries(lower) })
   }
   await replica.adoptEpoch({ epoch: primary.epoch, lineage })
   return { primary, lineage, rebuild }

@@ -13,6 +13,7 @@ const PARTS = {
   head: ['keys', 'head'],
   policy: ['keys', 'policy'],
   positions: ['keys', 'positions'],
+  counts: ['keys', 'counts'],
   fork: ['keys', 'fork'],
   raise: ['keys', 'heal', 'raise'],
   copies: ['keys', 'lists', 'users', 'copies'],

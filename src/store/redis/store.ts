@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis'
 import { z } from 'zod'
 import { badInput, cursorExpired, StartError } from '../../errors.ts'
 import type { RetentionLimits } from '../../model.ts'
-import type { Fork, Head, Identity, UserCopy } from '../copy.ts'
+import type { Counts, Fork, Head, Identity, UserCopy } from '../copy.ts'
 import type {
   Answers,
   Appended,
@@ -222,9 +222,21 @@ export class RedisStore implements Store {
     return decodePositions(reply)
   }
 
-  /** Makes good positions that were lost; none is lowered. */
-  async raisePositions(positions: Readonly<Record<string, number>>): Promise<void> {
-    fenced(await this.#run('raise', { positions: Object.entries(positions) }))
+  async counts(): Promise<Counts> {
+    const [state, ...counts] = z
+      .tuple([z.string()])
+      .rest(z.number())
+      .parse(await this.#run('counts', {}))
+    fenced(state)
+    const [tombstones = 0, expiries = 0, policies = 0] = counts
+    return { tombstones, expiries, policies }
+  }
+
+  /** Makes good what was lost of these; nothing is lowered. */
+  async raise({ positions, policies, ...marks }: Partial<Pick<Head, 'positions' | 'policies' | 'tombstones' | 'expiries'>>): Promise<void> {
+    const pairs = positions && Object.entries(positions)
+    const texts = policies?.map((policy) => JSON.stringify(policy))
+    fenced(await this.#run('raise', { ...marks, positions: pairs, policies: texts }))
   }
 
   /**

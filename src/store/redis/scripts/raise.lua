@@ -1,7 +1,23 @@
--- raise: makes good positions that were lost. ARGV[1] JSON {epoch, positions: [[origin, seq]]}. Answers 'stale' or 'ok'.
+-- raise: makes good what was lost of what surrounds the users; nothing is lowered. ARGV[1] JSON {epoch, and any of positions: [[origin, seq]], tombstones and
+-- expiries: [[mark, ms]], policies: [text]}. Answers 'stale' or 'ok'.
 local request = cjson.decode(ARGV[1])
 if call('HGET', META, 'epoch') ~= request.epoch then return 'stale' end
-for _, position in ipairs(request.positions) do
-  if (number_at(POSITIONS, position[1]) or 0) < position[2] then call('HSET', POSITIONS, position[1], position[2]) end
+for name, key in pairs({ positions = POSITIONS, tombstones = TOMBSTONES, expiries = EXPIRIES }) do
+  for _, pair in ipairs(request[name] or {}) do
+    if (number_at(key, pair[1]) or -1) < pair[2] then call('HSET', key, pair[1], int(pair[2])) end
+  end
+end
+if request.policies then
+  local by_index, order = {}, {}
+  for _, texts in ipairs({ request.policies, get({}, 'LRANGE', POLICIES, 0, -1) }) do
+    for _, text in ipairs(texts) do
+      local policy = parse(text)
+      if policy then by_index[policy.n] = text end
+    end
+  end
+  for n in pairs(by_index) do order[#order + 1] = n end
+  table.sort(order)
+  call('DEL', POLICIES)
+  for _, n in ipairs(order) do call('RPUSH', POLICIES, by_index[n]) end
 end
 return 'ok'

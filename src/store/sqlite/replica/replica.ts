@@ -3,7 +3,7 @@ import type Database from 'better-sqlite3'
 import { z } from 'zod'
 import { storeUnavailable } from '../../../errors.ts'
 import type { RetentionLimits } from '../../../model.ts'
-import type { Fork, Head, UserCopy } from '../../copy.ts'
+import type { Counts, Fork, Head, UserCopy } from '../../copy.ts'
 import type { Policy } from '../../rules.ts'
 import type { Event, LogEntry, ReadRequest, Reads, SweepReport } from '../../store.ts'
 import { positionOf } from '../apply.ts'
@@ -214,6 +214,11 @@ export class Replica {
 
   read(requests: readonly ReadRequest[], now: number): Reads[keyof Reads]['answer'][] {
     return this.#use((sql) => sql.snapshot(() => answerAll(sql, requests, now)))
+  }
+
+  counts(): Counts {
+    const count = (table: keyof Counts) => this.#sql.get(Count, `SELECT count(*) AS count FROM ${table}`)?.count ?? 0
+    return { tombstones: count('tombstones'), expiries: count('expiries'), policies: count('policies') }
   }
 
   policies(): Policy[] {
