@@ -4,6 +4,8 @@ import type { RemoteReplica } from '../sqlite/replica/remote.ts'
 import type { Event, Outcome } from '../store.ts'
 
 const STEP = 200
+/** Many times what is under way at once. */
+const REMEMBERED_OUTCOMES = 10_000
 
 /** What this instance can do alone: the journal, and the state with everything in it that the instance has acknowledged. */
 export class Local {
@@ -55,6 +57,11 @@ export class Local {
 
   #remember(answered: readonly Answered[]): void {
     for (const each of answered) this.#outcomes.set(keyOf(each), each.outcome)
+    // Most of a journal that was found at a start is nobody's business any more.
+    for (const key of this.#outcomes.keys()) {
+      if (this.#outcomes.size <= REMEMBERED_OUTCOMES) break
+      this.#outcomes.delete(key)
+    }
   }
 
   /** Those of others, which were applied with them, are asked for in their turn. */
