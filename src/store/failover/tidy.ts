@@ -28,6 +28,7 @@ export class Tidy {
   /** Takes over everybody who is due. Answers whether the replica is whole now. */
   async pull(): Promise<boolean> {
     const { replica } = this.#joint.local
+    await this.#primary.forget()
     for (let { rebuiltTo } = await replica.facts(); rebuiltTo !== null; ) {
       const page = await this.#primary.copies({ after: rebuiltTo, limit: USERS_PER_STEP })
       await this.mend(page.damaged)

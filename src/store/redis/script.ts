@@ -27,6 +27,7 @@ const PARTS = {
   seedhead: ['keys', 'lease', 'seedhead'],
   finish: ['keys', 'lease', 'finish'],
   trim: ['keys', 'trim'],
+  forget: ['keys', 'heal', 'lists', 'users', 'removal', 'forget'],
   sweep: ['keys', 'heal', 'lists', 'users', 'index', 'sweep'],
   reindex: ['keys', 'heal', 'lists', 'users', 'index', 'reindex'],
 } as const

@@ -60,6 +60,9 @@ export async function openRedisStore({
 }
 
 const USERS_PER_STEP = 100
+/** A few milliseconds of Redis each. */
+const ENTRIES_PER_STEP = 250
+const FORGETTING_STEPS = 10
 
 /** What must hold for an answer of reads to count: the position of an origin is at least so. */
 export type Fence = readonly { origin: string; seq: number }[]
@@ -107,6 +110,7 @@ export class RedisStore implements Store {
     const encoded = events.map((event) => encodeEvent(event, this.#marks, this.#timeZone))
     const texts = encoded.flatMap((each) => each.texts)
     const replies = z.array(z.unknown()).parse(await this.#run('append', { events: encoded.map(({ event }) => event) }, texts))
+    if (events.some(({ kind }) => kind === 'erased' || kind === 'expired')) await this.forget()
     // Redis alone may lose what it has not written to its disk yet.
     return { outcomes: events.map((event, i) => decodeOutcome(event.kind, replies[i])), durability: 'JOURNAL' }
   }
@@ -153,6 +157,19 @@ export class RedisStore implements Store {
     const second = await ask(true)
     if (second === null) throw unavailable(new Fault('DAMAGED'))
     return second
+  }
+
+  /** Looks for what the log may still have of users who are gone, but not for long. Answers whether all of it has gone. */
+  async forget(): Promise<boolean> {
+    for (let step = 0; step < FORGETTING_STEPS; step += 1) {
+      const [state, left] = z
+        .tuple([z.string()])
+        .rest(z.number())
+        .parse(await this.#run('forget', { count: ENTRIES_PER_STEP }))
+      fenced(state)
+      if (left === 0) return true
+    }
+    return false
   }
 
   async policy(): Promise<RetentionLimits | null> {

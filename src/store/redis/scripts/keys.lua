@@ -9,6 +9,7 @@ local POSITIONS = 'xinyi:positions' -- hash: origin -> seq
 local POLICIES = 'xinyi:policies' -- list, oldest first: JSON {n, at, limits}
 local TOMBSTONES = 'xinyi:tombstones' -- hash: mark of an erased user -> ms
 local EXPIRIES = 'xinyi:expiries' -- hash: mark of an expired user -> ms
+local FORGETTING = 'xinyi:forgetting' -- hash: user who is gone, and of whom the log may still have entries -> "next last": the indexes to be searched (forget.lua)
 local LOG = 'xinyi:log' -- stream, entry n-0: origin seq chain id user kind at occurred fingerprint body outcome alerts
 local USERS = 'xinyi:users' -- hash: user id -> JSON record (users.lua)
 local BY_ACTIVE = 'xinyi:order:active' -- zset: user id, lastActiveAt

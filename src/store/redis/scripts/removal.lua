@@ -14,22 +14,12 @@ local function forget_entry(n)
   call('XDEL', LOG, entry[1])
 end
 
--- Where the list of the user's entries is lost, or begins after it was, the log itself is asked.
-local function entries_of(user, keys)
-  local found = call('LRANGE', keys.entries, 0, -1)
-  if found[1] == 'all' then
-    table.remove(found, 1)
-    return found
-  end
-  local next_id = '-'
-  while next_id do
-    local entries = call('XRANGE', LOG, next_id, '+', 'COUNT', 1000)
-    for _, entry in ipairs(entries) do
-      if fields_of(entry).user == user then found[#found + 1] = string.match(entry[1], '^%d+') end
-    end
-    next_id = #entries == 1000 and '(' .. entries[1000][1]
-  end
-  return found
+-- The payloads of the user's entries go. Where their list is lost, or begins after it was, the log itself has to be searched, which takes
+-- too long for one script.
+local function forget_entries(user, n, keys)
+  local entries = call('LRANGE', keys.entries, 0, -1)
+  if entries[1] == 'all' then table.remove(entries, 1) else call('HSET', FORGETTING, user, '0 ' .. int(n)) end
+  for _, each in ipairs(entries) do forget_entry(each) end
 end
 
 local function drop_alert(id)
@@ -65,12 +55,12 @@ local function drop_user(user, keys)
 end
 
 -- Everything of the user goes, the payloads of their entries in the log too.
-local function remove_user(event, keys, record)
-  local rev = record and record.rev or 0
+local function remove_user(event, n, keys, record)
+  local rev, was_there = record and record.rev or 0, record or is_there(keys)
   local conversations, emotions = visible('conversations', keys.conversations, rev, event.at), visible('emotions', keys.emotions, rev, event.at)
   local topics, listed = get(0, 'HLEN', keys.tally), redis.call('EXISTS', keys.tally, keys.words)
   local alerts, removed = drop_user(event.user, keys)
-  for _, n in ipairs(entries_of(event.user, keys)) do forget_entry(n) end
+  if was_there then forget_entries(event.user, n, keys) end
   removed = removed + listed + call('DEL', keys.entries)
   call('DEL', aside_key(keys.entries))
   return { 'applied', conversations, emotions, topics, alerts, removed }
@@ -97,10 +87,10 @@ local function cleared(event, n, keys, record)
   return answer
 end
 
-local function erased(event, _, keys)
+local function erased(event, n, keys)
   local record = load_user(event.user, keys)
   local time = math.max(event.at, record and record.accepted or 0, number_at(TOMBSTONES, event.mark) or 0)
-  local answer = remove_user(event, keys, record)
+  local answer = remove_user(event, n, keys, record)
   call('HSET', TOMBSTONES, event.mark, time)
   return answer
 end
@@ -111,7 +101,7 @@ local function expired(event, n, keys, record)
     return { 'conflict' }
   end
   if record.kept[5] == 0 then
-    local answer = remove_user(event, keys, record)
+    local answer = remove_user(event, n, keys, record)
     call('HSET', EXPIRIES, event.mark, event.at)
     return answer
   end
