@@ -16,7 +16,7 @@ import { Recorder } from './services/recorder.ts'
 import { LogWriter } from './services/writer.ts'
 import { openFailoverStore } from './store/failover/store.ts'
 import { redisHoldsData } from './store/redis/connect.ts'
-import { openRedisStore } from './store/redis/store.ts'
+import { openRedisStore } from './store/redis/open.ts'
 import { openSqliteStore } from './store/sqlite/store.ts'
 import type { Store } from './store/store.ts'
 

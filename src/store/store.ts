@@ -36,7 +36,7 @@ export interface Store {
   /** The retention limits in force; null before the first policy event. */
   policy(): Promise<RetentionLimits | null>
   /**
-   * The entries after a place, oldest first, at most `limit`. A place in an earlier epoch is first taken back to where the log
+   * The entries after a place, oldest first, at most `limit`, fewer where they are long; none only at the end. A place in an earlier epoch is first taken back to where the log
    * forked from it. CURSOR_EXPIRED if the log does not reach there: it was trimmed, has gone back (a store restored from an
    * earlier time), or the epoch is not known.
    */

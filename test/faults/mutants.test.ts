@@ -147,7 +147,7 @@ scene.notices('without the token of the lease, an instance that wakes late destr
     const [before, origin] = [await scene.store(), new Origin()]
     await before.append([origin.recorded({ id: '1' })])
     const begin = await seeds(before)
-    const frozen = await begin('frozen', 1)
+    const frozen = await begin('frozen', 100)
     await vi.waitUntil(async () => (await scene.redis.exists('xinyi:lease')) === 0, { interval: 5 })
     const other = await begin('other', 5_000)
     await other.finish()

@@ -75,11 +75,11 @@ describe('what was acknowledged is in the journal', () => {
   test('a replay is interrupted by the next fault, again and again: it goes on where it was, and counts once', async () => {
     const w = await world({ proxied: true })
     w.proxy.cut()
-    for (let i = 0; i < 20; i += 1) await w.record(`user ${i % 7}`, 100)
+    for (let i = 0; i < 30; i += 1) await w.record(`user ${i % 7}`, 100)
     const position = () => w.admin(async (redis) => Number(await redis.hget('xinyi:positions', w.origin.name)))
     for (let round = 0; round < 6; round += 1) {
       const before = await position()
-      w.proxy.slow(20)
+      w.proxy.slow(50)
       await eventually(async () => (await position()) > before)
       if (round % 2 === 0) w.proxy.cut()
       else w.proxy.dropReplies(5)

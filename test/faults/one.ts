@@ -3,6 +3,7 @@ import { expect, onTestFinished } from 'vitest'
 import type { UserCopy } from '../../src/store/copy.ts'
 import { visibleOf } from '../../src/store/failover/compare.ts'
 import { connectRedis } from '../../src/store/redis/connect.ts'
+import type { Copied } from '../../src/store/redis/copies.ts'
 import { inspect } from '../../src/store/redis/inspect.ts'
 import { RedisStore } from '../../src/store/redis/store.ts'
 import { Replica } from '../../src/store/sqlite/replica/replica.ts'
@@ -184,8 +185,13 @@ async function expectEqual(url: string, path: string): Promise<void> {
     expect({ policies: here.policies, tombstones: sorted(here.tombstones) }).toEqual({ policies, tombstones: sorted(tombstones) })
     const visible = (copies: readonly UserCopy[]) =>
       copies.map((copy) => ({ ...copy, state: copy.state && visibleOf(copy.state, policies, NOW) }))
-    const { copies, damaged } = await store.copies({ after: '', limit: 1_000 })
-    expect(damaged).toEqual([])
+    const copies: UserCopy[] = []
+    for (let after: string | null = ''; after !== null; ) {
+      const page: Copied = await store.copies({ after, limit: 1_000 })
+      expect(page.damaged).toEqual([])
+      copies.push(...page.copies)
+      after = page.last
+    }
     expect(visible(replica.nextCopies('', 1_000))).toEqual(visible(copies))
   } finally {
     replica.close()

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { expect, onTestFinished } from 'vitest'
 import { XinyiError } from '../../src/errors.ts'
-import { openRedisStore } from '../../src/store/redis/store.ts'
+import { openRedisStore } from '../../src/store/redis/open.ts'
 import type { Event, LogEntry, Outcome, Store } from '../../src/store/store.ts'
 import { NOW, Origin, type Said } from '../helpers/events.ts'
 import {
@@ -18,7 +18,7 @@ import {
 } from '../helpers/joined.ts'
 import { type FaultProxy, startProxy } from '../helpers/proxy.ts'
 import { type RedisOptions, type RedisServer, startRedis } from '../helpers/redis.ts'
-import { ALL, idsOf, snapshot } from '../store/contract/harness.ts'
+import { ALL, idsOf, snapshot, wholeLog } from '../store/contract/harness.ts'
 
 /** A redis-server of the test's own, which can be killed and started again. */
 export async function ownRedis(options: RedisOptions = {}): Promise<RedisServer> {
@@ -124,7 +124,7 @@ function stateOf(store: Store) {
 async function logOf(store: Store): Promise<LogEntry[] | null> {
   const { epoch } = await store.status()
   try {
-    return (await store.log({ epoch, n: 0 }, 10_000)).entries
+    return await wholeLog(store, epoch)
   } catch (error) {
     if (error instanceof XinyiError && error.code === 'CURSOR_EXPIRED') return null
     throw error

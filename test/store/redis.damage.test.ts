@@ -1,7 +1,8 @@
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { UserCopy } from '../../src/store/copy.ts'
-import { openRedisStore, type RedisStore } from '../../src/store/redis/store.ts'
+import { openRedisStore } from '../../src/store/redis/open.ts'
+import type { RedisStore } from '../../src/store/redis/store.ts'
 import type { ReadRequest } from '../../src/store/store.ts'
 import { HOUR, limits, MINUTE, NOW, Origin } from '../helpers/events.ts'
 import { type RedisServer, startRedis } from '../helpers/redis.ts'
@@ -216,6 +217,9 @@ describe('what is missing of a user is noticed, and put back', () => {
     expect(await Promise.all(['a', 'b', 'c', 'd', 'nobody'].map((user) => restore(user)))).toEqual([false, false, false, true, false])
     expect(await restore('a', { force: true })).toBe(false)
     expect(await restore('b', { force: true })).toBe(false)
+    expect(await restore('c', { force: true })).toBe(true)
+    expect(await copyOf(store, 'c'), 'nothing is missing of them').toMatchObject({ state: { totalChats: 2 } })
+    await redis.del('user:c:conversations')
     expect(await restore('c', { force: true })).toBe(true)
     const { n } = await store.status()
     expect(await copyOf(store, 'c'), 'as of now').toEqual({ ...copies.c, state: { ...copies.c?.state, rev: n } })

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { connectRedis } from '../../src/store/redis/connect.ts'
-import { openRedisStore } from '../../src/store/redis/store.ts'
+import { openRedisStore } from '../../src/store/redis/open.ts'
 import { spawnTied } from '../helpers/children.ts'
 import { NOW, Origin } from '../helpers/events.ts'
 import { findRedisServer } from '../helpers/programs.ts'
@@ -130,7 +130,7 @@ test.skipIf(!hasTls)('rediss:// is TLS: a certificate that is trusted (NODE_EXTR
   await expect(connectRedis({ url })).rejects.toThrow(/^[\w ]+$/)
   const source = (path: string) => JSON.stringify(new URL(`../../src/store/redis/${path}`, import.meta.url).href)
   const script = `
-    import { openRedisStore } from ${source('store.ts')}
+    import { openRedisStore } from ${source('open.ts')}
     const store = await openRedisStore({ url: ${JSON.stringify(url)} })
     const waiting = store.logGrown((await store.status()).settled, new AbortController().signal)
     await store.append([{ id: 'a', user: 'u', kind: 'cleared', acceptedAt: 1, occurredAt: 1, payload: {}, origin: 'o', seq: 1 }])

@@ -59,7 +59,7 @@ class Pair {
     const fresh = this.open(`pulled ${Math.random()}`)
     await this.follow(fresh)
     const { n } = fresh.facts()
-    return this.here.replaceUsers({ copies: fresh.copies(users), epoch: this.here.facts().epoch, n, positions: fresh.positions() })
+    return this.here.replaceUsers({ copies: fresh.copies(users), epoch: this.here.facts().epoch, n, positions: fresh.positions() }) !== null
   }
 }
 

@@ -1,20 +1,24 @@
 /** Wakes whoever waits for something to have changed. */
 export class Changes {
-  #next = Promise.withResolvers<void>()
+  readonly #waiting = new Set<() => void>()
 
   announce(): void {
-    const now = this.#next
-    this.#next = Promise.withResolvers<void>()
-    now.resolve()
+    const waiting = [...this.#waiting]
+    this.#waiting.clear()
+    for (const wake of waiting) wake()
   }
 
-  /** The next change; resolves early when the signal aborts. */
+  /** The next change; resolves early when the signal aborts. Nothing is left of it then. */
   async next(signal?: AbortSignal): Promise<void> {
     if (signal?.aborted) return
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const wake = () => resolve()
-    signal?.addEventListener('abort', wake, { once: true })
-    await Promise.race([this.#next.promise, promise])
-    signal?.removeEventListener('abort', wake)
+    await new Promise<void>((resolve) => {
+      const wake = () => {
+        this.#waiting.delete(wake)
+        signal?.removeEventListener('abort', wake)
+        resolve()
+      }
+      this.#waiting.add(wake)
+      signal?.addEventListener('abort', wake, { once: true })
+    })
   }
 }

@@ -16,12 +16,18 @@ export function judge(there: UserCopy | null, here: UserCopy, of: { n: number; p
   const [theirs, ours] = [there.state?.rev ?? 0, here.state?.rev ?? 0]
   // What came after Redis was asked is no difference.
   if (ours > of.n) return 'equal'
-  if (there.erasedAt !== here.erasedAt || there.expiredAt !== here.expiredAt) return 'pull'
+  if (isLater(there.erasedAt, here.erasedAt) || isLater(there.expiredAt, here.expiredAt)) return 'pull'
   if (ours > theirs) return 'restore'
   if (ours < theirs) return 'pull'
   const seen = (copy: UserCopy) => copy.state && visibleOf(copy.state, of.policies, of.now)
   return isDeepStrictEqual(seen(there), seen(here)) ? 'equal' : 'pull'
 }
+
+const isLater = (one: number | null, other: number | null): boolean => (one ?? -1) > (other ?? -1)
+
+/** Whether an erasure, or expiry, of the user is known here that Redis does not know (any more). */
+export const knowsMore = (here: UserCopy, there: UserCopy | null | undefined): boolean =>
+  there != null && (isLater(here.erasedAt, there.erasedAt) || isLater(here.expiredAt, there.expiredAt))
 
 /** How long an id is remembered at the least. */
 const SEEN_MS = 7 * DAY_MS

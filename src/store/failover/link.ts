@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
+import type { Redis } from 'ioredis'
 import { XinyiError } from '../../errors.ts'
 import type { StorageMode } from '../../model.ts'
 import { connectRedis } from '../redis/connect.ts'
@@ -22,7 +23,6 @@ const COMPARE_MS = 2_000
 const PULL_RETRY_MS = 250
 /** Every so many tries in vain, an operator is told why. */
 const NOTED_TRIES = 50
-const SCRUB_DELAY_MS = 500
 /** How long leaving on purpose waits for the replica to have everything. */
 const PIN_PATIENCE_MS = 2_000
 /** How long coming back on request waits for what comes of it. */
@@ -56,7 +56,7 @@ export class Link {
   #state: State
   #rejoining: Promise<void> | undefined
   #tidying: Promise<void> = Promise.resolve()
-  #scrubbing: NodeJS.Timeout | undefined
+  #joining: Redis | undefined
   #firstTry = Promise.withResolvers<void>()
 
   constructor(joint: Joint, { places, pending }: { places: Places; pending: number }) {
@@ -107,14 +107,17 @@ export class Link {
 
   async pin(to: Pin): Promise<void> {
     this.pinned = to === 'sqlite'
-    const { state } = this
-    if (this.pinned && state.mode !== 'FALLBACK') {
+    const wasAway = this.#state.mode === 'FALLBACK'
+    if (this.pinned) {
+      // A filling of Redis may take its time.
+      this.#joining?.disconnect()
       await this.#joint.exclusively(async () => {
+        const { state } = this
         if (state.mode === 'PRIMARY') await state.tail.reached((await state.primary.status()).n, PIN_PATIENCE_MS)
         this.leave(state, null)
       })
     }
-    if (state.mode === 'FALLBACK') this.lastError = null
+    if (wasAway) this.lastError = null
     this.#announce()
     this.#rejoin()
     if (!this.pinned) await this.#tried()
@@ -128,7 +131,7 @@ export class Link {
 
   async close(): Promise<void> {
     this.#closing.abort()
-    clearTimeout(this.#scrubbing)
+    this.#joining?.disconnect()
     const { state } = this
     if (state.mode === 'PRIMARY') await state.tail.stop()
     if (state.mode !== 'FALLBACK') await state.primary.close()
@@ -183,6 +186,7 @@ export class Link {
   async #join(): Promise<void> {
     const { target, clock } = this.#joint
     const redis = await connectRedis(target, this.#closing.signal)
+    this.#joining = redis
     try {
       const verified = await verify(redis, this.#joint)
       for (const sentence of await warningsOf(redis, clock)) this.#warnOnce(sentence)
@@ -194,9 +198,12 @@ export class Link {
       primary.lost.then((word) => this.leave(this.#ofPrimary(primary), word))
       await this.#replay(verified, replaying)
     } catch (error) {
+      this.#joint.isInterrupted ||= error instanceof Interrupted
       this.leave(this.#state, wordOf(error))
       redis.disconnect()
       throw error
+    } finally {
+      this.#joining = undefined
     }
   }
 
@@ -217,6 +224,8 @@ export class Link {
     this.reconciliation = report
     const mend = async (users: readonly string[]) => {
       await catchUp(primary, replica)
+      // What is applied ahead has other indexes now.
+      this.places.leave((await replica.facts()).n)
       for (const copy of await replica.copies(users)) await primary.restore(copy, { force: true })
       report.repaired += users.length
     }
@@ -250,7 +259,7 @@ export class Link {
         replica,
         n: now.n,
         onTrouble: (error) => logger.warn({ because: wordOf(error) }, 'SQLite does not take over what Redis has; it is tried again'),
-        onErasure: () => this.#scrubSoon(),
+        onErasure: () => local.scrubSoon(),
         onLost: (error) => {
           this.#joint.isInterrupted = error instanceof Interrupted || (error instanceof XinyiError && error.code === 'CURSOR_EXPIRED')
           this.leave(this.#ofPrimary(primary), wordOf(error))
@@ -286,15 +295,5 @@ export class Link {
       const wait = isWhole && report.inAgreement ? COMPARE_MS : PULL_RETRY_MS
       if (this.#state === state) await setTimeout(wait, undefined, { signal: this.#closing.signal, ref: false }).catch(() => {})
     }
-  }
-
-  #scrubSoon(): void {
-    this.#scrubbing ??= globalThis
-      .setTimeout(() => {
-        this.#scrubbing = undefined
-        // What was applied is applied; the database remembers that this is due.
-        this.#joint.local.replica.scrub().catch(() => {})
-      }, SCRUB_DELAY_MS)
-      .unref()
   }
 }

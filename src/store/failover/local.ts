@@ -6,6 +6,7 @@ import type { Event, Outcome } from '../store.ts'
 const STEP = 200
 /** Many times what is under way at once. */
 const REMEMBERED_OUTCOMES = 10_000
+const SCRUB_DELAY_MS = 500
 
 /** What this instance can do alone: the journal, and the state with everything in it that the instance has acknowledged. */
 export class Local {
@@ -15,6 +16,7 @@ export class Local {
   #renumbered = false
   /** What became of events, since then, that were in the journal before they could be applied. */
   #outcomes = new Map<string, Outcome>()
+  #scrubbing: NodeJS.Timeout | undefined
 
   constructor(replica: RemoteReplica) {
     this.replica = replica
@@ -47,6 +49,26 @@ export class Local {
   async answer(events: readonly Event[]): Promise<Outcome[]> {
     await this.whole()
     return this.#outcomesOf(events, await this.replica.applyAhead(Number.MAX_SAFE_INTEGER))
+  }
+
+  /** More may have come into the journal than what was written here. */
+  async complete(): Promise<void> {
+    this.#whole = undefined
+    await this.whole()
+  }
+
+  /** Takes what was erased out of the bytes of the file, when others have had their turn. */
+  scrubSoon(): void {
+    this.#scrubbing ??= setTimeout(() => {
+      this.#scrubbing = undefined
+      // What was applied is applied; the database remembers that this is due.
+      this.replica.scrub('later').catch(() => {})
+    }, SCRUB_DELAY_MS).unref()
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#scrubbing)
+    await this.replica.close().catch(() => {})
   }
 
   async #complete(): Promise<void> {

@@ -179,13 +179,17 @@ class FailoverStore implements Store {
     places.indexOf(after)
     while (!signal.aborted && after.epoch === places.epoch) {
       const { state } = this.#link
-      const change = changes.next(signal)
-      const { entries } = await this.log(after, 1)
-      if (entries.length > 0) return
+      // In quiet times nothing changes for days: whoever waits no more must not be waited for.
       const stop = new AbortController()
-      const grown = state.mode === 'PRIMARY' ? state.tail.grown(after.n, AbortSignal.any([signal, stop.signal])) : change
-      await Promise.race([grown, change])
-      stop.abort()
+      try {
+        const turn = AbortSignal.any([signal, stop.signal])
+        const change = changes.next(turn)
+        const { entries } = await this.log(after, 1)
+        if (entries.length > 0) return
+        await Promise.race([state.mode === 'PRIMARY' ? state.tail.grown(after.n, turn) : change, change])
+      } finally {
+        stop.abort()
+      }
     }
   }
 
@@ -241,6 +245,6 @@ class FailoverStore implements Store {
   async close(): Promise<void> {
     await this.#link.close()
     await this.#writes.exclusively(async () => {})
-    await this.#local.replica.close().catch(() => {})
+    await this.#local.close()
   }
 }

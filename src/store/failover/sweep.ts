@@ -14,6 +14,6 @@ export async function sweepReplica(replica: RemoteReplica, now: number): Promise
     after = swept.last
   }
   for (let removed = ENTRIES; removed === ENTRIES; report.removedLogEntries += removed) removed = await replica.sweepLog(ENTRIES, now)
-  await replica.scrub()
+  await replica.scrub('now')
   return report
 }

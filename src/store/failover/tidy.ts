@@ -1,12 +1,15 @@
 import type { UserCopy } from '../copy.ts'
 import type { RedisStore } from '../redis/store.ts'
 import { compareBytes } from '../rules.ts'
+import type { RemoteReplica } from '../sqlite/replica/remote.ts'
 import type { Reconciliation } from '../store.ts'
-import { judge } from './compare.ts'
+import { judge, knowsMore } from './compare.ts'
 import type { Joint } from './joint.ts'
 import type { Tail } from './tail.ts'
 
 const USERS_PER_STEP = 50
+/** Each of them is held in memory twice. */
+const COMPARED_PER_STEP = 25
 const PATIENCE_MS = 2_000
 
 /** While Redis orders the log: takes over from it whoever is not known to be the same here, and compares the others by and by. */
@@ -15,6 +18,8 @@ export class Tidy {
   readonly #tail: Tail
   readonly #joint: Joint
   readonly #report: Reconciliation
+  /** Users whose keys nobody here can put back. */
+  readonly #unmendable = new Set<string>()
   /** Where the comparison has come to, by user ids. */
   #compared = ''
 
@@ -32,27 +37,40 @@ export class Tidy {
     for (let { rebuiltTo } = await replica.facts(); rebuiltTo !== null; ) {
       const page = await this.#primary.copies({ after: rebuiltTo, limit: USERS_PER_STEP })
       await this.mend(page.damaged)
-      if (!(await replica.replaceUsers({ ...page, epoch: this.#primary.epoch, rebuiltTo: page.last }))) return false
-      this.#report.pulled += page.copies.length
+      if (!(await this.#take({ ...page, rebuiltTo: page.last }))) return false
       rebuiltTo = page.last
     }
-    for (let users = await replica.dirtyUsers(USERS_PER_STEP); users.length > 0; users = await replica.dirtyUsers(USERS_PER_STEP)) {
-      const { damaged, ...from } = await this.#primary.copies({ users })
-      if (damaged.length > 0) await this.mend(damaged)
-      const whole = damaged.length > 0 ? await this.#primary.copies({ users }) : { ...from, damaged }
-      // Keys that nobody can put back are as Redis says they are.
-      if (whole.copies.length === 0 || !(await replica.replaceUsers({ ...whole, epoch: this.#primary.epoch }))) return false
-      this.#report.pulled += whole.copies.length
+    for (let users = await this.#dirtyUsers(); users.length > 0; users = await this.#dirtyUsers()) {
+      const page = await this.#primary.copies({ users })
+      await this.mend(page.damaged)
+      const { copies, damaged, ...from } = page.damaged.length > 0 ? await this.#primary.copies({ users }) : page
+      // Keys that nobody can put back stay as they are, until Redis hears of the user again.
+      for (const user of damaged) this.#unmendable.add(user)
+      if (!(await this.#take({ copies, ...from }))) return false
     }
     return this.#tail.reached((await this.#primary.status()).n, PATIENCE_MS)
   }
 
-  /** Puts users back in Redis whose keys were lost there. */
-  async mend(users: readonly string[]): Promise<void> {
-    if (users.length === 0) return
+  async #dirtyUsers(): Promise<string[]> {
+    const users = await this.#joint.local.replica.dirtyUsers(USERS_PER_STEP + this.#unmendable.size)
+    return users.filter((user) => !this.#unmendable.has(user)).slice(0, USERS_PER_STEP)
+  }
+
+  /** Puts users into the replica, and into Redis those whom it turns out to have lost. Answers whether that could be done. */
+  async #take(page: Omit<Parameters<RemoteReplica['replaceUsers']>[0], 'epoch'>): Promise<boolean> {
+    const lost = await this.#joint.local.replica.replaceUsers({ ...page, epoch: this.#primary.epoch })
+    if (!lost) return false
+    this.#report.pulled += page.copies.length - lost.length
+    for (const user of await this.mend(lost)) this.#unmendable.add(user)
+    return true
+  }
+
+  /** Puts users back in Redis whose keys were lost there. Answers those whom it does not take. */
+  async mend(users: readonly string[]): Promise<readonly string[]> {
+    if (users.length === 0) return []
     const { local, logger } = this.#joint
     // Redis takes back only what is as new as its index of users says.
-    await this.#tail.reached((await this.#primary.status()).n, PATIENCE_MS)
+    if (!(await this.#tail.reached((await this.#primary.status()).n, PATIENCE_MS))) return users
     const refused: string[] = []
     for (const copy of await local.replica.copies(users)) if (!(await this.#primary.restore(copy))) refused.push(copy.user)
     // They are not here as they were there.
@@ -60,6 +78,7 @@ export class Tidy {
     const restored = users.length - refused.length
     this.#report.repaired += restored
     logger.warn({ users: users.length, restored }, 'keys of users were missing in Redis; they are put back from SQLite')
+    return refused
   }
 
   /** What was erased, what has expired and what is kept stays known in Redis. */
@@ -69,12 +88,12 @@ export class Tidy {
     const here = await replica.counts()
     const there = await this.#primary.counts()
     if (here.tombstones <= there.tombstones && here.expiries <= there.expiries && here.policies <= there.policies) return
-    const { tombstones, expiries, policies } = (await replica.seed('', 0)).head
-    await this.#primary.raise({ tombstones, expiries, policies })
-    this.#joint.logger.warn(
-      { inSqlite: here, inRedis: there },
-      'Redis had lost marks of the erased or expired, or a retention policy; they are put back',
-    )
+    await this.#raiseMarks()
+  }
+
+  async #raiseMarks(): Promise<void> {
+    await this.#primary.raise(await this.#joint.local.replica.marks())
+    this.#joint.logger.warn('Redis had lost marks of the erased or expired, or a retention policy; they are put back')
     this.#report.repaired += 1
   }
 
@@ -84,26 +103,27 @@ export class Tidy {
     if (seams?.withoutComparison) return true
     const { replica } = local
     await this.#compareCounts()
-    const there = await this.#primary.copies({ after: this.#compared, limit: USERS_PER_STEP })
+    const there = await this.#primary.copies({ after: this.#compared, limit: COMPARED_PER_STEP })
     if (!(await this.#tail.reached(there.n, PATIENCE_MS))) return null
-    const nearby = await replica.nextCopies(this.#compared, USERS_PER_STEP)
-    const end = [there.last, nearby.length < USERS_PER_STEP ? null : nearby.at(-1)?.user].reduce<string | null>(
+    const nearby = await replica.nextUsers(this.#compared, COMPARED_PER_STEP)
+    const end = [there.last, nearby.length < COMPARED_PER_STEP ? null : nearby.at(-1)].reduce<string | null>(
       (least, id) => (id != null && (least === null || compareBytes(id, least) < 0) ? id : least),
       null,
     )
     const within = (user: string) => end === null || compareBytes(user, end) <= 0
     const found = new Map<string, UserCopy | null>(there.damaged.map((user) => [user, null]))
     for (const copy of there.copies) found.set(copy.user, copy)
-    const users = [...new Set([...found.keys(), ...nearby.map(({ user }) => user)])].filter(within)
-    const absent = users.filter((user) => !found.has(user))
+    const absent = nearby.filter((user) => within(user) && !found.has(user))
     const asked = absent.length > 0 ? await this.#primary.copies({ users: absent }) : { copies: [], damaged: [], n: there.n }
     for (const copy of asked.copies) found.set(copy.user, copy)
+    for (const user of asked.damaged) found.set(user, null)
     if (!(await this.#tail.reached(asked.n, PATIENCE_MS))) return null
+    const users = [...found.keys()].filter(within)
     const at = { n: there.n, policies: await replica.policies(), now: clock() }
     const dirty = new Set(await replica.dirtyAmong(users))
-    const verdicts = (await replica.copies(users))
-      .filter(({ user }) => !dirty.has(user))
-      .map((here) => ({ user: here.user, verdict: judge(found.get(here.user) ?? null, here, at) }))
+    const copies = await replica.copies(users.filter((user) => !dirty.has(user)))
+    if (copies.some((here) => knowsMore(here, found.get(here.user)))) await this.#raiseMarks()
+    const verdicts = copies.map((here) => ({ user: here.user, verdict: judge(found.get(here.user) ?? null, here, at) }))
     const of = (verdict: string) => verdicts.filter((each) => each.verdict === verdict).map(({ user }) => user)
     const [pull, restore] = [of('pull'), of('restore')]
     this.#compared = end ?? ''

@@ -4,6 +4,7 @@ import type { Fork } from '../copy.ts'
 import { createDataSet, type Found, inspect } from '../redis/inspect.ts'
 import { RedisStore } from '../redis/store.ts'
 import type { ReplicaFacts } from '../sqlite/replica/replica.ts'
+import type { Event, LogEntry } from '../store.ts'
 import { Outdated, Refused } from './faults.ts'
 import type { Joint } from './joint.ts'
 import { seed } from './seed.ts'
@@ -59,8 +60,26 @@ const MOMENT_MS = 1_000
 async function fill(redis: Redis, joint: Joint, facts: ReplicaFacts, found: Exclude<Found, { state: 'foreign' }>): Promise<void> {
   if (performance.now() - joint.joinedAt < (facts.rebuiltTo === null ? (facts.pulled > 0 ? MOMENT_MS : 0) : OTHERS_FIRST_MS))
     throw new Outdated('Redis is empty, and what is here is not complete; another instance may fill it')
+  if (found.state === 'ready') await bringHome(new RedisStore(redis, found.identity, joint), found, joint)
   await seed(redis, joint, found)
 }
+
+const PAGE = 200
+
+/** What only this Redis has, which is to be filled over, goes into the journal here. */
+async function bringHome(primary: RedisStore, { trimmed, n }: Ready, { local }: Joint): Promise<void> {
+  const known = await local.replica.positions()
+  for (let after = trimmed; after < n; ) {
+    const { entries } = await primary.log({ epoch: primary.epoch, n: after }, PAGE)
+    const unknown = entries.filter(({ origin, seq }) => seq > (known[origin] ?? 0))
+    await local.replica.journal(unknown.map(eventOf))
+    after = entries.at(-1)?.n ?? n
+  }
+  await local.complete()
+}
+
+const eventOf = ({ event, origin, seq }: LogEntry): Event =>
+  event ?? { kind: 'void', id: '', user: '', acceptedAt: 0, occurredAt: 0, payload: {}, origin, seq }
 
 const otherDataSet =
   'Redis holds another data set than the data directory. Point REDIS_URL at the Redis that belongs to it, or DATA_DIR at an empty directory.'
@@ -75,10 +94,9 @@ async function meet(primary: RedisStore, found: Ready, facts: ReplicaFacts, redi
     return there != null && there === (await replica.chainAt(n))
   }
   let rebuild = false
-  // An older Redis does not know every epoch that was lived through here.
   const known = new Set(facts.lineage.map(({ epoch }) => epoch))
-  const lost = facts.lineage.filter(({ epoch }) => !found.lineage.some((fork) => fork.epoch === epoch))
   let lineage = [...facts.lineage, ...found.lineage.filter(({ epoch }) => !known.has(epoch))]
+  let common = facts.n
   const [there] = await primary.chainAt([facts.n])
   if (facts.n <= found.n && (there === null || (there === facts.chain && joint.isInterrupted))) {
     // Redis has trimmed its log past where it is here, so it can't be told whether the two are one: it is, unless Redis lacks something.
@@ -87,7 +105,7 @@ async function meet(primary: RedisStore, found: Ready, facts: ReplicaFacts, redi
   } else if (there !== facts.chain && !joint.seams?.withoutVerification) {
     let fork = facts.trimmed
     if (low <= high && (await same(low))) fork = await lastTrue(low, high, same)
-    else if (found.n < facts.trimmed) {
+    else if (found.n < facts.trimmed && facts.rebuiltTo === null) {
       await fill(redis, joint, facts, found)
       return verify(redis, joint)
     } else rebuild = true
@@ -95,15 +113,24 @@ async function meet(primary: RedisStore, found: Ready, facts: ReplicaFacts, redi
       { redisIndex: found.n, ourIndex: facts.n, fork: rebuild ? null : fork },
       'Redis has gone back, or another way; what it lacks is pushed again',
     )
-    if (!rebuild) {
-      // From here on whoever still speaks to Redis as it was before is told so, and looks again.
-      const epoch = randomUUID()
-      if (!(await primary.fork(epoch, fork, lost))) throw new Outdated('Redis has changed meanwhile')
-      lineage = [...lineage, { epoch, n: fork }]
-    }
-    await replica.rewind(fork)
+    // The file has to take it first: a disk that is full must not keep the others from Redis.
+    const epoch = randomUUID()
+    await replica.rewind(fork, rebuild ? undefined : epoch)
+    if (!rebuild) lineage = [...lineage, { epoch, n: fork }]
+    common = fork
+  }
+  // An older Redis does not know every epoch that was lived through here, and one that begins with this fork.
+  const lost = lineage.filter(({ epoch }) => !found.lineage.some((fork) => fork.epoch === epoch))
+  if (!rebuild && lost.length > 0) {
+    // From here on whoever still speaks to Redis as it was before is told so, and looks again.
+    const epoch = randomUUID()
+    if (!(await primary.fork(epoch, common, lost))) throw new Outdated('Redis has changed meanwhile')
+    lineage = [...lineage, { epoch, n: common }]
   }
   if (!rebuild) {
+    const [here, there] = [await replica.counts(), await primary.counts()]
+    // Before anything is pushed that comes from before an erasure.
+    if (here.tombstones > there.tombstones) await primary.raise({ tombstones: (await replica.marks()).tombstones })
     // The log there has everything up to where it is here; if its positions say less, they were damaged.
     const lower = await lacking(primary, joint)
     if (lower.length > 0) await primary.raise({ positions: Object.fromEntries(lower) })

@@ -1,6 +1,6 @@
 import type { Appended, Event, Outcome } from '../store.ts'
 import { wordOf } from './faults.ts'
-import type { Link, Primary } from './link.ts'
+import type { Link, Primary, State } from './link.ts'
 import type { Local } from './local.ts'
 import { Mutex } from './mutex.ts'
 import { Sequence } from './sequence.ts'
@@ -50,9 +50,11 @@ export class Writes {
   }
 
   async append(events: readonly Event[], link: Link): Promise<Appended> {
+    const { state } = link
     const { numbered, written } = await this.#journaling.run(() => this.#journal(events, link))
     const { outcomes, durability } = await written
-    const answers = outcomes.values()
+    const fresh = events.filter((_, i) => numbered[i] === null)
+    const answers = (await Promise.all(outcomes.map((outcome, i) => this.#withRows(state, outcome, fresh[i])))).values()
     return { outcomes: numbered.flatMap((outcome) => outcome ?? answers.next().value ?? []), durability }
   }
 
@@ -83,10 +85,11 @@ export class Writes {
   async #order(state: Primary, events: readonly Event[], link: Link): Promise<Appended> {
     this.#touch(events)
     const outcomes = await this.#send(state, events, link)
-    if (!outcomes) return this.#kept(events, await this.#local.answer(events), link)
+    const rest = events.slice(outcomes.length)
+    if (rest.length > 0) return this.#kept(rest, [...outcomes, ...(await this.#local.answer(rest))], link)
     for (const { origin, seq } of events) this.#acknowledge(origin, seq)
     this.acknowledgedIndex = Math.max(this.acknowledgedIndex, ...outcomes.map((outcome) => ('n' in outcome ? outcome.n : 0)))
-    return { outcomes: await Promise.all(outcomes.map((outcome, i) => this.#withRows(state, outcome, events[i]))), durability: 'BOTH' }
+    return { outcomes, durability: 'BOTH' }
   }
 
   #touch(events: readonly Event[]): void {
@@ -94,37 +97,38 @@ export class Writes {
   }
 
   /** What an erasure removed is told of both stores. */
-  async #withRows({ tail }: Primary, outcome: Outcome, event: Event | undefined): Promise<Outcome> {
-    if (event?.kind !== 'erased' || outcome.type !== 'applied' || !outcome.removed) return outcome
-    if (!(await tail.reached(outcome.n, ROWS_PATIENCE_MS))) return outcome
+  async #withRows(state: State, outcome: Outcome, event: Event | undefined): Promise<Outcome> {
+    if (state.mode !== 'PRIMARY' || event?.kind !== 'erased' || outcome.type !== 'applied' || !outcome.removed) return outcome
+    if (outcome.removed.redisKeys === null || !(await state.tail.reached(outcome.n, ROWS_PATIENCE_MS))) return outcome
     return { ...outcome, removed: { ...outcome.removed, sqliteRows: await this.#local.replica.takeRemovedRows(outcome.n) } }
   }
 
   #kept(events: readonly Event[], outcomes: Outcome[], link: Link): Appended {
     link.pending += events.length
     link.changes.announce()
+    if (events.some(({ kind }) => kind === 'erased' || kind === 'expired')) this.#local.scrubSoon()
     return { outcomes, durability: 'JOURNAL' }
   }
 
-  /** Has Redis give these events their places; null when it did not, for all that is known. */
-  async #send(state: Primary, events: readonly Event[], link: Link, isSecond = false): Promise<Outcome[] | null> {
-    if (link.state !== state) return null
+  /** Has Redis give these events their places; answers the outcomes of those of which it is known that they have one. */
+  async #send(state: Primary, events: readonly Event[], link: Link, isSecond = false): Promise<Outcome[]> {
+    if (link.state !== state) return []
     try {
       const { outcomes } = await state.primary.append(events)
       const at = outcomes.findIndex((outcome) => !('n' in outcome))
       const refused = outcomes[at]
       if (!refused) return outcomes
-      const rest = events.slice(at)
+      const [done, rest] = [outcomes.slice(0, at), events.slice(at)]
       if (refused.type === 'damaged' && !isSecond && rest[0]) {
         await state.tidy.mend([rest[0].user])
-        const after = await this.#send(state, rest, link, at === 0)
-        return after && [...outcomes.slice(0, at), ...after]
+        return [...done, ...(await this.#send(state, rest, link, at === 0))]
       }
       link.leave(state, `Redis answers ${refused.type} to a write`)
+      return done
     } catch (error) {
       link.leave(state, wordOf(error))
+      return []
     }
-    return null
   }
 
   #acknowledge(origin: string, seq: number): void {

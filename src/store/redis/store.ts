@@ -1,7 +1,6 @@
-import { randomBytes, randomUUID } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import { z } from 'zod'
-import { badInput, cursorExpired, StartError } from '../../errors.ts'
+import { badInput, cursorExpired } from '../../errors.ts'
 import type { RetentionLimits } from '../../model.ts'
 import type { Counts, Fork, Head, Identity, UserCopy } from '../copy.ts'
 import type {
@@ -19,45 +18,18 @@ import type {
   SweepReport,
 } from '../store.ts'
 import { MAX_CANDIDATES } from '../store.ts'
-import { answersWithin, connectToStart, placeOf, type RedisTarget } from './connect.ts'
+import { answersWithin, type RedisTarget } from './connect.ts'
 import { type Asked, type Copied, readCopies } from './copies.ts'
 import { encodeEvent, encodeRequest, Marks } from './encode.ts'
 import { DamagedUsers, Fault, fenced, unavailable, withoutText, wordOf } from './faults.ts'
 import { Growth } from './growth.ts'
 import { decodeHead, decodePolicy, decodePositions } from './head.ts'
-import { createDataSet, inspect } from './inspect.ts'
 import { decodeEntries, decodeOutcome } from './log.ts'
 import { putTexts } from './put.ts'
 import { DECODERS } from './reads.ts'
 import { runScript, type ScriptName } from './script.ts'
 import { statusOf } from './status.ts'
 import { sweep } from './sweep.ts'
-
-/**
- * A store in Redis. `url` is redis://…, rediss://… or the path of a unix socket; `localTimeZone` is the zone of the naive times
- * that are written for the predecessor. Rejects with StartError when Redis can't be reached or is not ours.
- */
-export async function openRedisStore({
-  localTimeZone = 'Asia/Shanghai',
-  ...target
-}: RedisTarget & { localTimeZone?: string }): Promise<RedisStore> {
-  const redis = await connectToStart(target)
-  try {
-    let found = await inspect(redis)
-    if (found.state === 'empty') {
-      await createDataSet(redis, { dataSetId: randomUUID(), epoch: randomUUID(), tombstoneKey: randomBytes(32).toString('hex') })
-      found = await inspect(redis)
-    }
-    if (found.state === 'ready') return new RedisStore(redis, found.identity, { localTimeZone, target })
-    const sentence =
-      found.state === 'foreign' ? found.sentence : 'Redis is being filled by another instance: start again when that is done.'
-    throw new StartError(`${sentence} (${placeOf(target)})`)
-  } catch (error) {
-    redis.disconnect()
-    if (error instanceof StartError) throw error
-    throw new StartError(`Redis at ${placeOf(target)} can't be used (${wordOf(error)}). Mend that, or use MEMORY_STORAGE_BACKEND=sqlite.`)
-  }
-}
 
 const USERS_PER_STEP = 100
 /** A few milliseconds of Redis each. */
@@ -82,6 +54,7 @@ export class RedisStore implements Store {
   #identity: Identity
   #lastError: string | null = null
   #closed = false
+  #reindexing: Promise<void> | undefined
 
   constructor(redis: Redis, identity: Identity, { localTimeZone, target }: { localTimeZone: string; target: RedisTarget }) {
     this.#redis = redis
@@ -149,11 +122,11 @@ export class RedisStore implements Store {
   async #indexed<T>(ask: (mended: boolean) => Promise<T | null>): Promise<T> {
     const answer = await ask(false)
     if (answer !== null) return answer
-    let cursor = '0'
-    do {
-      cursor = z.string().parse(await this.#run('reindex', { cursor, count: USERS_PER_STEP }))
-      if (cursor === 'stale') fenced(cursor)
-    } while (cursor !== '0')
+    // Whoever else meets it meanwhile waits for the same.
+    this.#reindexing ??= this.#reindex().finally(() => {
+      this.#reindexing = undefined
+    })
+    await this.#reindexing
     const second = await ask(true)
     if (second === null) throw unavailable(new Fault('DAMAGED'))
     return second
@@ -237,6 +210,14 @@ export class RedisStore implements Store {
     const [state, reply] = z.array(z.unknown()).parse(await this.#run('positions', {}))
     fenced(state)
     return decodePositions(reply)
+  }
+
+  async #reindex(): Promise<void> {
+    let cursor = '0'
+    do {
+      cursor = z.string().parse(await this.#run('reindex', { cursor, count: USERS_PER_STEP }))
+      if (cursor === 'stale') fenced(cursor)
+    } while (cursor !== '0')
   }
 
   async counts(): Promise<Counts> {

@@ -162,7 +162,7 @@ function writeAlert(sql: Sql, user: string, { history, ...alert }: UserState['al
     )
 }
 
+/** Marks only grow: one that a copy lacks was lost there. */
 function setMark(sql: Sql, table: 'tombstones' | 'expiries', mark: string, at: number | null): void {
-  if (at === null) sql.run(`DELETE FROM ${table} WHERE mark = ?`, mark)
-  else sql.run(`INSERT OR REPLACE INTO ${table} (mark, at) VALUES (?, ?)`, mark, at)
+  if (at !== null) sql.run(`INSERT INTO ${table} (mark, at) VALUES (?, ?) ON CONFLICT DO UPDATE SET at = max(at, excluded.at)`, mark, at)
 }

@@ -88,10 +88,16 @@ export function readLog(sql: Sql, after: number, limit: number): LogEntry[] {
 }
 
 const Ahead = z.object({ count: z.int() })
-export const aheadOfLog = (sql: Sql): number => sql.get(Ahead, 'SELECT count(*) AS count FROM journal WHERE n IS NOT NULL')?.count ?? 0
+/** How far what is applied ahead of the log goes beyond it. */
+export const aheadOfLog = (sql: Sql): number =>
+  sql.get(Ahead, 'SELECT max(0, ifnull((SELECT max(n) FROM journal), 0) - n) AS count FROM meta')?.count ?? 0
 
 const ForkRow = z.object({ epoch: z.string(), n: z.int() })
 export const loadLineage = (sql: Sql): Fork[] => sql.all(ForkRow, 'SELECT epoch, n FROM lineage ORDER BY place')
+
+export const addFork = (sql: Sql, { epoch, n }: Fork): void => {
+  sql.run('INSERT INTO lineage (epoch, n) VALUES (?, ?)', epoch, n)
+}
 
 /** The index of a place in the present epoch: in an earlier one, where the log forked from it at the latest. */
 export function indexOf({ epoch, n }: Place, lineage: readonly Fork[]): number {

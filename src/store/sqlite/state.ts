@@ -1,6 +1,7 @@
 import { createSecretKey, randomBytes, randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import type { AlertEvent, RetentionLimits } from '../../model.ts'
+import type { Head, Marks } from '../copy.ts'
 import type { Policy } from '../rules.ts'
 import type { Event, EventPayloads, Outcome } from '../store.ts'
 import { PolicyRow } from './rows.ts'
@@ -68,3 +69,15 @@ export interface Step {
 const At = z.object({ at: z.int() })
 export const tombstoneOf = ({ sql, mark }: Step): number | null => sql.get(At, 'SELECT at FROM tombstones WHERE mark = ?', mark)?.at ?? null
 export const expiryOf = ({ sql, mark }: Step): number | null => sql.get(At, 'SELECT at FROM expiries WHERE mark = ?', mark)?.at ?? null
+
+const MarkRow = z.object({ mark: z.string(), at: z.int() })
+
+/** What is known beyond the present users. */
+export const marksOf = (sql: Sql): Pick<Head, 'tombstones' | 'expiries' | 'policies'> => ({
+  tombstones: marks(sql, 'tombstones'),
+  expiries: marks(sql, 'expiries'),
+  policies: loadPolicies(sql),
+})
+
+const marks = (sql: Sql, table: 'tombstones' | 'expiries'): Marks =>
+  sql.all(MarkRow, `SELECT mark, at FROM ${table}`).map(({ mark, at }) => [mark, at])

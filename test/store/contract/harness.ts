@@ -163,6 +163,16 @@ export async function snapshot(store: Told, now: number) {
     ]),
   )
   const [eachUser, eachTopic, eachAlert] = await Promise.all([Promise.all(perUser), Promise.all(perTopic), Promise.all(perAlert)])
-  const [policy, log] = await Promise.all([store.policy(), store.log({ epoch, n: 0 }, 10_000)])
-  return { users, ordered, overview, topics, alerts, eachUser, eachTopic, eachAlert, policy, log: log.entries }
+  const [policy, log] = await Promise.all([store.policy(), wholeLog(store, epoch)])
+  return { users, ordered, overview, topics, alerts, eachUser, eachTopic, eachAlert, policy, log }
+}
+
+/** The log from its beginning, however long its pages are. */
+export async function wholeLog(store: Pick<Store, 'log'>, epoch: string): Promise<LogEntry[]> {
+  const found: LogEntry[] = []
+  for (;;) {
+    const { entries } = await store.log({ epoch, n: found.at(-1)?.n ?? 0 }, 10_000)
+    if (entries.length === 0) return found
+    found.push(...entries)
+  }
 }

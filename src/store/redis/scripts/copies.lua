@@ -35,9 +35,24 @@ for _, pair in ipairs(request.marks) do marks[pair[1]] = pair[2] end
 for _, user in ipairs(users) do
   if not marks[user] then return { 'unnamed', users } end
 end
+-- Long texts make a page short: it has to arrive before anybody's patience ends.
+local MAX_PAGE = 1000000
+local size = 0
+local function size_of(value)
+  if type(value) ~= 'table' then return #tostring(value) end
+  local sum = 0
+  for _, each in ipairs(value) do sum = sum + size_of(each) end
+  return sum
+end
+
 local found = {}
 for i, user in ipairs(users) do
+  if size > MAX_PAGE then
+    last = users[i - 1]
+    break
+  end
   local mark = marks[user]
   found[i] = { user, get(false, 'HGET', TOMBSTONES, mark) or '', get(false, 'HGET', EXPIRIES, mark) or '', state_of(user) }
+  size = size + size_of(found[i][4])
 end
 return { 'ok', tonumber(meta[2]), get({}, 'HGETALL', POSITIONS), last, found }

@@ -1,5 +1,6 @@
 -- log: entries after a place. ARGV[1] JSON {epoch, after: {epoch, n}, limit}. Answers {'stale'}, {'expired'} when the log does not reach there,
 -- or {'ok', from, to, entries as XRANGE gives them, holes: index, text, …}: those after `from` up to `to`.
+local MAX_PAGE = 1000000
 local request = cjson.decode(ARGV[1])
 local meta = redis.call('HMGET', META, 'epoch', 'n', 'trimmed')
 if meta[1] ~= request.epoch then return { 'stale' } end
@@ -22,6 +23,16 @@ if not from or from < tonumber(meta[3]) or from > tonumber(meta[2]) then return 
 local to = math.max(from, math.min(tonumber(meta[2]), from + request.limit))
 if to == from then return { 'ok', from, to, {}, {} } end
 local entries = get({}, 'XRANGE', LOG, string.format('%d-0', from + 1), string.format('%d-0', to))
+-- Long texts make a page short: it has to arrive before anybody's patience ends.
+local size = 0
+for i, entry in ipairs(entries) do
+  for _, text in ipairs(entry[2]) do size = size + #text end
+  if size > MAX_PAGE and i < #entries then
+    to = tonumber(string.match(entry[1], '^%d+'))
+    for j = #entries, i + 1, -1 do entries[j] = nil end
+    break
+  end
+end
 local holes = {}
 if #entries < to - from then
   local found = {}

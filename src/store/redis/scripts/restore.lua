@@ -7,6 +7,13 @@ if (number_at(EXPIRIES, request.mark) or -1) > request.expiredAt then return 're
 local found = parse(get(false, 'HGET', USERS, request.user) or '')
 if found and found.rev ~= request.rev and not request.force then return 'refused' end
 local keys = keys_of(request.user)
+if request.force then
+  -- Somebody else was faster, and more may have come since.
+  local record, _, broken = load_user(request.user, keys)
+  if record and not broken and fits(keys, record) and (not record.alert or is_whole(record.alert)) then return 'ok' end
+elseif not found and (tonumber(call('LINDEX', keys.entries, -1) or nil) or 0) > request.rev then
+  return 'refused'
+end
 drop_user(request.user, keys)
 cursor = 1
 put_user(request.user, keys)

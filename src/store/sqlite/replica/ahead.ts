@@ -43,7 +43,7 @@ export function applyAhead(sql: Sql, tombstoneKey: KeyObject, limit: number): An
 export function renumber(sql: Sql): void {
   sql.run(
     `UPDATE journal SET n = ranked.n FROM (SELECT place, (SELECT n FROM meta) + row_number() OVER (ORDER BY place) AS n FROM journal
-     WHERE n IS NOT NULL) AS ranked WHERE journal.place = ranked.place`,
+     WHERE n IS NOT NULL) AS ranked WHERE journal.place = ranked.place AND journal.n <> ranked.n`,
   )
 }
 

@@ -1,5 +1,5 @@
 import type { UserCopy } from '../../copy.ts'
-import { writeCopy } from '../copies.ts'
+import { readCopies, writeCopy } from '../copies.ts'
 import { voidLog } from '../removal.ts'
 import type { Sql } from '../sql.ts'
 import type { Meta } from '../state.ts'
@@ -16,16 +16,22 @@ export interface Pulled {
 }
 
 /**
- * Puts users here as Redis had them. Refused (false) while anything is applied ahead here that is not in them, or when the log is
- * in another epoch than it was then. To be called in a transaction.
+ * Puts users here as Redis had them. Refused (null) while anything is applied ahead here that is not in them, or when the log is
+ * in another epoch than it was then. Answers who is here, but not there, although nothing tells that they were erased or expired:
+ * Redis has lost them, and they stay. To be called in a transaction.
  */
-export function replaceUsers(sql: Sql, meta: Meta, { copies, epoch, n, positions, rebuiltTo }: Pulled): boolean {
-  if (epoch !== meta.epoch) return false
-  for (const [origin, seq] of loadAhead(sql)) if (seq > (positions[origin] ?? 0)) return false
+export function replaceUsers(sql: Sql, meta: Meta, { copies, epoch, n, positions, rebuiltTo }: Pulled): string[] | null {
+  if (epoch !== meta.epoch) return null
+  for (const [origin, seq] of loadAhead(sql)) if (seq > (positions[origin] ?? 0)) return null
+  const lost: string[] = []
   for (const copy of copies) {
     // The log here has gone on beyond the copy meanwhile, and says something newer of the user.
     if (sql.exists('SELECT 1 FROM log WHERE user_id = ? AND n > ? LIMIT 1', copy.user, n)) {
       markDirty(sql, copy.user)
+      continue
+    }
+    if (!copy.state && isThere(sql, meta, copy)) {
+      lost.push(copy.user)
       continue
     }
     if (!copy.state) voidLog(sql, copy.user, n + 1)
@@ -34,5 +40,11 @@ export function replaceUsers(sql: Sql, meta: Meta, { copies, epoch, n, positions
     if (n > meta.n) sql.run('INSERT OR REPLACE INTO pulled (user_id, as_of) VALUES (?, ?)', copy.user, n)
   }
   if (rebuiltTo !== undefined) sql.run('UPDATE meta SET rebuilt_to = ?', rebuiltTo)
-  return true
+  return lost
+}
+
+/** Whether the user is here, and has not been erased or expired since. */
+function isThere(sql: Sql, meta: Meta, { user, erasedAt, expiredAt }: UserCopy): boolean {
+  const [here] = readCopies(sql, meta, [user])
+  return here?.state != null && (erasedAt ?? -1) <= (here.erasedAt ?? -1) && (expiredAt ?? -1) <= (here.expiredAt ?? -1)
 }

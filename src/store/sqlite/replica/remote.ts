@@ -21,6 +21,7 @@ export async function openReplica(path: string): Promise<RemoteReplica> {
   const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>()
   let last = 0
   let ended = false
+  let opened = false
   const expect = (id: number): Promise<unknown> =>
     new Promise((resolve, reject) => {
       waiting.set(id, { resolve, reject })
@@ -31,7 +32,10 @@ export async function openReplica(path: string): Promise<RemoteReplica> {
     if ('failure' in reply) caller?.reject(errorOf(reply.failure))
     else caller?.resolve(reply.value)
   })
-  const end = () => {
+  let closing = false
+  const end = (error: unknown) => {
+    // Nothing can be kept any more: a process that ends is started again, one that goes on refuses everything.
+    if (!ended && !closing && opened) setImmediate(() => Promise.reject(new Error('The SQLite thread has ended.', { cause: error })))
     ended = true
     for (const { reject } of waiting.values()) reject(storeUnavailable(new Error('The store was closed.')))
     waiting.clear()
@@ -40,12 +44,14 @@ export async function openReplica(path: string): Promise<RemoteReplica> {
   worker.on('exit', end)
   try {
     await expect(0)
+    opened = true
   } catch (error) {
     await worker.terminate()
     throw error
   }
   const call = async (method: string, args: unknown[]): Promise<unknown> => {
     if (ended) throw storeUnavailable(new Error('The store was closed.'))
+    closing ||= method === 'close'
     last += 1
     const answered = expect(last)
     worker.postMessage({ id: last, method, args })

@@ -8,12 +8,12 @@ import type { Policy } from '../../rules.ts'
 import type { Event, LogEntry, ReadRequest, Reads, SweepReport } from '../../store.ts'
 import { positionOf } from '../apply.ts'
 import { nextUsers, readCopies } from '../copies.ts'
-import { aheadOfLog, loadLineage, readLog } from '../log.ts'
+import { addFork, aheadOfLog, loadLineage, readLog } from '../log.ts'
 import { openDatabase } from '../open.ts'
 import { answerAll } from '../reads/answer.ts'
 import { scrub } from '../scrub.ts'
 import type { Sql } from '../sql.ts'
-import { loadMeta, loadPolicies, type Meta } from '../state.ts'
+import { loadMeta, loadPolicies, type Meta, marksOf } from '../state.ts'
 import { expiredUsers, sweepLog, sweepUsers } from '../sweep.ts'
 import { type Answered, applyAhead, journaledSeq, renumber } from './ahead.ts'
 import { addToJournal, type Journaled, journalAfter, journalSize, rescue } from './journal.ts'
@@ -144,8 +144,12 @@ export class Replica {
     return chainAt(this.#sql, n)
   }
 
-  rewind(n: number): void {
-    this.#write((sql) => rewind(sql, n))
+  /** Takes the log back to index n; `epoch`: of what comes after that from now on. */
+  rewind(n: number, epoch?: string): void {
+    this.#write((sql) => {
+      rewind(sql, n)
+      if (epoch !== undefined) addFork(sql, { epoch, n })
+    })
   }
 
   adoptEpoch(of: { epoch: string; lineage: readonly Fork[] }): void {
@@ -189,13 +193,17 @@ export class Replica {
     })
   }
 
-  /** Puts users here as Redis had them; false when that is refused (pull.ts). */
-  replaceUsers(from: Pulled): boolean {
+  /** Puts users here as Redis had them; null when that is refused, else those whom Redis has lost (pull.ts). */
+  replaceUsers(from: Pulled): string[] | null {
     return this.#write((sql) => replaceUsers(sql, this.#meta(), from))
   }
 
   copies(users: readonly string[]): UserCopy[] {
     return this.#sql.snapshot(() => readCopies(this.#sql, this.#meta(), users))
+  }
+
+  nextUsers(after: string, limit: number): string[] {
+    return nextUsers(this.#sql, after, limit)
   }
 
   nextCopies(after: string, limit: number): UserCopy[] {
@@ -219,6 +227,10 @@ export class Replica {
   counts(): Counts {
     const count = (table: keyof Counts) => this.#sql.get(Count, `SELECT count(*) AS count FROM ${table}`)?.count ?? 0
     return { tombstones: count('tombstones'), expiries: count('expiries'), policies: count('policies') }
+  }
+
+  marks(): Pick<Head, 'tombstones' | 'expiries' | 'policies'> {
+    return this.#sql.snapshot(() => marksOf(this.#sql))
   }
 
   policies(): Policy[] {
@@ -250,9 +262,9 @@ export class Replica {
     return this.#use((sql) => Math.max(positionOf(sql, origin), journaledSeq(sql, origin)))
   }
 
-  /** Takes what was erased out of the bytes of the file, unless it is too large to do that while others wait. */
-  scrub(): void {
-    this.#use(() => scrub(this.#db, 'later'))
+  /** Takes what was erased out of the bytes of the file; `later`: unless it is too large to do that while others wait. */
+  scrub(when: 'now' | 'later'): void {
+    this.#use(() => scrub(this.#db, when))
   }
 
   close(): void {

@@ -1,8 +1,12 @@
+import { createSecretKey } from 'node:crypto'
 import { z } from 'zod'
 import type { Head } from '../../copy.ts'
+import { markOf } from '../../rules.ts'
 import { savePositions } from '../apply.ts'
+import { addFork } from '../log.ts'
 import type { Sql } from '../sql.ts'
-import { loadMeta } from '../state.ts'
+import { loadMeta, marksOf } from '../state.ts'
+import { dropTopics } from '../topics.ts'
 import { renumber, setAhead } from './ahead.ts'
 
 const Chain = z.object({ chain: z.string() })
@@ -45,9 +49,27 @@ export function rewind(sql: Sql, n: number): void {
   renumber(sql)
 }
 
+const UserId = z.object({ userId: z.string() })
+
+/** Users who were erased, or expired, without this log. */
+function removeGone(sql: Sql, { tombstoneKey, tombstones, expiries }: Head): void {
+  const known = marksOf(sql)
+  const before = new Map([...known.tombstones, ...known.expiries].map(([mark, at]) => [mark, at]))
+  const gone = new Set([...tombstones, ...expiries].filter(([mark, at]) => at > (before.get(mark) ?? -1)).map(([mark]) => mark))
+  if (gone.size === 0) return
+  const key = createSecretKey(tombstoneKey, 'hex')
+  for (const { userId } of sql.all(UserId, 'SELECT user_id AS userId FROM users')) {
+    if (!gone.has(markOf(key, userId))) continue
+    dropTopics(sql, userId)
+    sql.run('DELETE FROM users WHERE user_id = ?', userId)
+    sql.run('UPDATE meta SET unscrubbed = 1')
+  }
+}
+
 /** Makes the log here that of Redis at this moment; users are taken over one after the other from then on. To be called in a transaction. */
 export function beginRebuild(sql: Sql, head: Head): void {
   const { dataSetId, epoch, tombstoneKey, n, chain, positions, policies, tombstones, expiries, lineage } = head
+  removeGone(sql, head)
   for (const table of ['log', 'positions', 'policies', 'tombstones', 'expiries', 'pulled', 'lineage']) sql.run(`DELETE FROM ${table}`)
   sql.run(
     `UPDATE meta SET data_set_id = ?, epoch = ?, tombstone_key = ?, n = ?, chain = ?, trimmed = ?, trimmed_chain = ?, joined = 1, rebuilt_to = ''`,
@@ -59,7 +81,7 @@ export function beginRebuild(sql: Sql, head: Head): void {
     sql.run('INSERT INTO policies (n, at, limits) VALUES (?, ?, ?)', at, time, JSON.stringify(limits))
   for (const [mark, at] of tombstones) sql.run('INSERT INTO tombstones (mark, at) VALUES (?, ?)', mark, at)
   for (const [mark, at] of expiries) sql.run('INSERT INTO expiries (mark, at) VALUES (?, ?)', mark, at)
-  for (const fork of lineage) sql.run('INSERT INTO lineage (epoch, n) VALUES (?, ?)', fork.epoch, fork.n)
+  for (const fork of lineage) addFork(sql, fork)
   sql.run('INSERT OR IGNORE INTO dirty (user_id) SELECT user_id FROM users')
   renumber(sql)
 }

@@ -1,16 +1,14 @@
 import { z } from 'zod'
-import { type Head, isSeeded, type Marks } from '../../copy.ts'
+import { type Head, isSeeded } from '../../copy.ts'
 import { chainOf } from '../../rules.ts'
 import type { LogEntry } from '../../store.ts'
 import { savePositions } from '../apply.ts'
-import { aheadOfLog, loadLineage, readLog, writeEntry } from '../log.ts'
+import { addFork, aheadOfLog, loadLineage, readLog, writeEntry } from '../log.ts'
 import type { Sql } from '../sql.ts'
-import { loadMeta, loadPolicies } from '../state.ts'
+import { loadMeta, marksOf } from '../state.ts'
 import { chainAt } from './rewind.ts'
 
 const PositionRow = z.object({ origin: z.string(), seq: z.int() })
-const MarkRow = z.object({ mark: z.string(), at: z.int() })
-
 const StepRow = z.object({ n: z.int(), origin: z.string(), seq: z.int() })
 
 /** The chain at each index that something ahead of the log has here, as it is once these indexes are settled. */
@@ -53,16 +51,11 @@ export function seedOf(sql: Sql, epoch: string, entries: number): { head: Head; 
     trimmedChain: chains.get(trimmed) ?? chainAt(sql, trimmed) ?? '',
     chain: chains.get(n) ?? meta.chain,
     positions: Object.fromEntries(positions),
-    policies: loadPolicies(sql),
-    tombstones: marks(sql, 'tombstones'),
-    expiries: marks(sql, 'expiries'),
+    ...marksOf(sql),
     lineage: [...loadLineage(sql), { epoch, n: meta.n }],
   }
   return { head, entries: log }
 }
-
-const marks = (sql: Sql, table: 'tombstones' | 'expiries'): Marks =>
-  sql.all(MarkRow, `SELECT mark, at FROM ${table}`).map(({ mark, at }) => [mark, at])
 
 const PAGE = 1_000
 
@@ -107,5 +100,5 @@ export function takeOverAll(sql: Sql): void {
 function setEpoch(sql: Sql, { epoch, lineage }: Pick<Head, 'epoch' | 'lineage'>): void {
   sql.run('UPDATE meta SET epoch = ?, joined = 1', epoch)
   sql.run('DELETE FROM lineage')
-  for (const fork of lineage) sql.run('INSERT INTO lineage (epoch, n) VALUES (?, ?)', fork.epoch, fork.n)
+  for (const fork of lineage) addFork(sql, fork)
 }

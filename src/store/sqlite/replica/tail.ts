@@ -48,7 +48,8 @@ export function applyEntries(sql: Sql, { tombstoneKey }: Meta, entries: readonly
 function takeOver(step: Step, event: Event, isAhead: boolean): Judged | null {
   const { sql, n } = step
   // Applied ahead, it had an index that was not its own.
-  if (event.kind === 'policy') sql.run('DELETE FROM policies WHERE n >= ? AND at = ?', n, event.acceptedAt)
+  if (event.kind === 'policy')
+    sql.run('DELETE FROM policies WHERE at = ? AND limits = ?', event.acceptedAt, JSON.stringify(event.payload.limits))
   const asOf = sql.get(AsOf, 'SELECT as_of AS asOf FROM pulled WHERE user_id = ?', event.user)?.asOf ?? 0
   const outcome = event.kind === 'policy' || (!isAhead && asOf < n) ? judge(step, event) : null
   // What Redis applied applies here too, unless the two differ already.
