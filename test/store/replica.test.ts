@@ -176,6 +176,26 @@ test('an erasure leaves nothing of the user in the journal but the places of its
   ])
 })
 
+test("what was acknowledged here after another instance's erasure or clearing of the user stays, and is there for Redis", async () => {
+  for (const kind of ['erased', 'cleared'] as const) {
+    const p = await pair()
+    const before = p.theirs.recorded({ ...risky, acceptedAt: NOW - 100 })
+    await p.there.append([before])
+    await p.follow()
+    const [old, fresh] = [p.ours.recorded({ user: 'a', acceptedAt: NOW - 60 }), p.ours.recorded({ user: 'a', acceptedAt: NOW })]
+    p.here.journalAndApply([old, fresh])
+    await p.there.append([p.theirs[kind]('a', NOW - 50)])
+    await p.follow()
+    expect(p.here.copies(['a'])[0]?.state?.conversations.map(({ id }) => id)).toContain(fresh.id)
+    expect(p.here.journalAfter(Number.MIN_SAFE_INTEGER, ALL).map(({ event }) => event.id)).toContain(fresh.id)
+    await p.push()
+    await p.follow()
+    expect(await p.pull()).toBe(true)
+    expect(p.here.copies(['a'])[0]?.state?.conversations.map(({ id }) => id)).toContain(fresh.id)
+    expect(p.state()).toEqual(await p.expected())
+  }
+})
+
 test('the journal and what was applied from it survive a restart', async () => {
   const p = await pair()
   p.here.journalAndApply([p.ours.recorded(risky)])

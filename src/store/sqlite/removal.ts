@@ -18,10 +18,13 @@ export function cleared(step: Step, event: EventOf<'cleared'>): Judged {
   return applied(n, removed)
 }
 
-/** Everything goes, what the log says of the user too, and a mark stays that keeps it so. */
-export function erased(step: Step, event: EventOf<'erased'>): Judged {
+/**
+ * Everything goes, what the log says of the user too, and a mark stays that keeps it so. `seen`: the time of the newest event before
+ * the erasure.
+ */
+export function erased(step: Step, event: EventOf<'erased'>, seen = loadUser(step.sql, event.user)?.acceptedAt ?? 0): Judged {
   const user = loadUser(step.sql, event.user)
-  const at = Math.max(event.acceptedAt, user?.acceptedAt ?? 0, tombstoneOf(step) ?? 0)
+  const at = Math.max(event.acceptedAt, seen, tombstoneOf(step) ?? 0)
   const removed = removeUser(step, event.user, user?.rev ?? 0, event.acceptedAt)
   step.sql.run('INSERT OR REPLACE INTO tombstones (mark, at) VALUES (?, ?)', step.mark, at)
   return applied(step.n, removed)

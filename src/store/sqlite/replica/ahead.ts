@@ -6,7 +6,7 @@ import { judge } from '../apply.ts'
 import { aheadOfLog } from '../log.ts'
 import type { Sql } from '../sql.ts'
 import { loadMeta, loadPolicies, type Step, tombstoneOf } from '../state.ts'
-import { hideInJournal, notApplied, voidInJournal } from './journal.ts'
+import { appliedTo, hideInJournal, notApplied, voidInJournal } from './journal.ts'
 
 export interface Answered {
   origin: string
@@ -37,6 +37,18 @@ export function applyAhead(sql: Sql, tombstoneKey: KeyObject, limit: number): An
     if (event.kind === 'erased') voidInJournal(sql, event.user, tombstoneOf(step) ?? event.acceptedAt)
     return { origin: event.origin, seq: event.seq, outcome }
   })
+}
+
+export const hasAhead = (sql: Sql, user: string): boolean =>
+  user !== '' && sql.exists('SELECT 1 FROM journal WHERE user_id = ? AND n IS NOT NULL', user)
+
+/** Applies what was applied ahead to a user once more, who is not here any more. To be called in a transaction. */
+export function applyAgain({ sql, policies, mark }: Step, user: string): void {
+  for (const { place, n, event } of appliedTo(sql, user)) {
+    const step: Step = { sql, n, policies, mark, told: [] }
+    const outcome = judge(step, event)
+    sql.run('UPDATE journal SET outcome = ? WHERE place = ?', outcome.type, place)
+  }
 }
 
 /** Gives what is applied ahead its indexes anew, behind a log that has grown since. */

@@ -37,6 +37,14 @@ export const journalAfter = (sql: Sql, place: number, limit: number): Journaled[
 export const notApplied = (sql: Sql, limit: number): Journaled[] =>
   sql.rows(`SELECT ${COLUMNS} FROM journal WHERE n IS NULL ORDER BY place LIMIT ?`, limit).flatMap(journaled)
 
+const Applied = z.object({ n: z.int() })
+
+/** What was applied ahead to a user, in order. */
+export const appliedTo = (sql: Sql, user: string): (Journaled & { n: number })[] =>
+  sql
+    .rows(`SELECT ${COLUMNS}, n FROM journal WHERE user_id = ? AND n IS NOT NULL ORDER BY place`, user)
+    .flatMap((row) => journaled(row).flatMap((each) => ({ ...each, n: Applied.parse(row).n })))
+
 const Count = z.object({ count: z.int() })
 export const journalSize = (sql: Sql): number => sql.get(Count, 'SELECT count(*) AS count FROM journal')?.count ?? 0
 

@@ -3,10 +3,10 @@ import { chainOf, markOf } from '../../rules.ts'
 import type { Event, LogEntry } from '../../store.ts'
 import { judge, positionOf, savePositions } from '../apply.ts'
 import { writeEntry } from '../log.ts'
-import { voidLog } from '../removal.ts'
+import { erased, voidLog } from '../removal.ts'
 import type { Sql } from '../sql.ts'
 import { type Judged, loadMeta, loadPolicies, type Meta, type Step, tombstoneOf } from '../state.ts'
-import { loadAhead, markDirty } from './ahead.ts'
+import { applyAgain, hasAhead, loadAhead, markDirty } from './ahead.ts'
 import { voidInJournal } from './journal.ts'
 
 const AsOf = z.object({ asOf: z.int() })
@@ -51,6 +51,7 @@ function takeOver(step: Step, event: Event, isAhead: boolean): Judged | null {
   if (event.kind === 'policy')
     sql.run('DELETE FROM policies WHERE at = ? AND limits = ?', event.acceptedAt, JSON.stringify(event.payload.limits))
   const asOf = sql.get(AsOf, 'SELECT as_of AS asOf FROM pulled WHERE user_id = ?', event.user)?.asOf ?? 0
+  if (!isAhead && asOf < n && isRemoval(event) && hasAhead(sql, event.user)) return removeUnder(step, event)
   const outcome = event.kind === 'policy' || (!isAhead && asOf < n) ? judge(step, event) : null
   // What Redis applied applies here too, unless the two differ already.
   if (outcome && outcome.type !== 'applied') markDirty(sql, event.user)
@@ -58,5 +59,22 @@ function takeOver(step: Step, event: Event, isAhead: boolean): Judged | null {
     if (!outcome) voidLog(sql, event.user, n)
     voidInJournal(sql, event.user, tombstoneOf(step) ?? event.acceptedAt)
   }
+  return outcome
+}
+
+type Removal = Extract<Event, { kind: 'cleared' | 'erased' | 'expired' }>
+const isRemoval = (event: Event): event is Removal => event.kind === 'cleared' || event.kind === 'erased' || event.kind === 'expired'
+
+/**
+ * What somebody else removed of a user for whom more was applied here than the log has: in the log that comes behind it, so it must not
+ * go with what is removed. The user is dirty, and taken over from Redis in the end.
+ */
+function removeUnder(step: Step, event: Removal): Judged | null {
+  const { sql } = step
+  markDirty(sql, event.user)
+  if (event.kind !== 'erased') return null
+  const outcome = erased(step, event, 0)
+  voidInJournal(sql, event.user, tombstoneOf(step) ?? event.acceptedAt)
+  applyAgain(step, event.user)
   return outcome
 }
