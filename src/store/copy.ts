@@ -82,8 +82,11 @@ export interface Counts {
  * with them, so every other instance takes all users over.
  */
 const SEEDED = 'seeded-'
-export const seededEpoch = (): string => `${SEEDED}${randomUUID()}`
+const PARTIAL = `${SEEDED}partial-`
+export const seededEpoch = (isPartial: boolean): string => `${isPartial ? PARTIAL : SEEDED}${randomUUID()}`
 export const isSeeded = (epoch: string): boolean => epoch.startsWith(SEEDED)
+/** Its users were not all complete: whoever holds events that its positions lack brings them. */
+export const isPartial = (epoch: string): boolean => epoch.startsWith(PARTIAL)
 
 export interface Fork {
   epoch: string

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { MINUTE, NOW } from '../helpers/events.ts'
-import { inFallback } from '../helpers/joined.ts'
+import { inAgreement, inFallback } from '../helpers/joined.ts'
+import { ALL } from '../store/contract/harness.ts'
 import { type World, world } from './one.ts'
 
 const SECRET = 'nobody may ever read this again'
@@ -105,4 +106,24 @@ test('someone who comes back after an erasure begins anew, with Redis away in be
   w.proxy.heal()
   await w.expectHealed()
   await expectNowhere(w)
+})
+
+test('what was said after a clearing, all while Redis was away, stays though keys of the user were deleted there', async () => {
+  const w = await world({ proxied: true, light: true })
+  await w.settled()
+  w.proxy.cut()
+  await w.until(inFallback)
+  await w.record('warm', 2)
+  await w.store.append([w.origin.cleared('warm', NOW - MINUTE + 1_000)])
+  const last = w.said('warm', { acceptedAt: NOW - MINUTE + 2_000 })
+  await w.store.append([last])
+  await w.admin((redis) => redis.del('user:warm:conversations'))
+  w.proxy.heal()
+  await w.until(inAgreement)
+  for (const backend of ['REDIS', 'SQLITE'] as const) {
+    if (backend === 'SQLITE') await w.store.pin('sqlite')
+    const { answers, served } = await w.store.read([{ kind: 'conversations', userId: 'warm', page: ALL }], NOW)
+    expect(served).toBe(backend)
+    expect(answers[0].items.map(({ value }) => value.id)).toEqual([last.id])
+  }
 })

@@ -196,6 +196,24 @@ test("what was acknowledged here after another instance's erasure or clearing of
   }
 })
 
+test('what was held before a rebuild is pushed again where Redis loses it before that is done, and only till then', async () => {
+  const p = await pair()
+  const events = [p.ours.recorded({ user: 'a' }), p.ours.recorded({ user: 'b' }), p.theirs.recorded({ user: 'c' })]
+  await p.there.append(events)
+  await p.follow()
+  const { head } = p.open('elsewhere').seed('', 0)
+  const { n, epoch, chain } = p.here.facts()
+  p.here.beginRebuild({ ...head, epoch, n: n + 2, chain, trimmed: n + 2, positions: { ours: 2, theirs: 3 } })
+  expect(p.here.facts()).toMatchObject({ partial: true, rebuiltTo: '', ahead: 0 })
+  expect(p.here.seed('', 0).head.positions, 'nobody here has what came between').toEqual({ ours: 2, theirs: 1 })
+  p.here.recall('kept', { ours: 1, theirs: 3 })
+  expect(p.here.journalAfter(Number.MIN_SAFE_INTEGER, ALL).map(({ event }) => event.id)).toEqual(['ours 2'])
+  expect(p.here.copies(['b'])[0]?.state?.totalChats, 'it counts once').toBe(1)
+  const positions = { ours: 2, theirs: 3 }
+  expect(p.here.replaceUsers({ copies: [], epoch, n: n + 2, positions, rebuiltTo: null })).toEqual([])
+  expect(p.here.facts().partial).toBe(false)
+})
+
 test('the journal and what was applied from it survive a restart', async () => {
   const p = await pair()
   p.here.journalAndApply([p.ours.recorded(risky)])

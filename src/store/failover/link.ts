@@ -226,7 +226,8 @@ export class Link {
       await catchUp(primary, replica)
       // What is applied ahead has other indexes now.
       this.places.leave((await replica.facts()).n)
-      for (const copy of await replica.copies(users)) await primary.restore(copy, { force: true })
+      const has = await replica.ahead()
+      for (const copy of await replica.copies(users)) await primary.restore(copy, { force: true, has })
       report.repaired += users.length
     }
     const pushAll = async (): Promise<void> => {

@@ -26,7 +26,7 @@ const LAST_USERS = 50
 export async function seed(redis: Redis, joint: Joint, over: Exclude<Found, { state: 'foreign' }>): Promise<void> {
   const { local, logger, localTimeZone } = joint
   const { replica } = local
-  const { dataSetId, users } = await replica.facts()
+  const { dataSetId, users, partial } = await replica.facts()
   // Everything that is in the journal already is applied before anybody waits for this.
   await local.whole()
   const token = randomUUID()
@@ -64,7 +64,7 @@ export async function seed(redis: Redis, joint: Joint, over: Exclude<Found, { st
     await joint.exclusively(async () => {
       lastStep = performance.now()
       while (touched.size > 0) await again()
-      const { head, entries } = await replica.seed(seededEpoch(), LOG_ENTRIES)
+      const { head, entries } = await replica.seed(seededEpoch(partial), LOG_ENTRIES)
       await seedLog(redis, token, entries)
       await finishSeed(redis, token, head)
       await replica.settle(head)

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { Redis } from 'ioredis'
-import type { Fork } from '../copy.ts'
+import { type Fork, isPartial } from '../copy.ts'
 import { createDataSet, type Found, inspect } from '../redis/inspect.ts'
 import { RedisStore } from '../redis/store.ts'
-import type { ReplicaFacts } from '../sqlite/replica/replica.ts'
+import type { ReplicaFacts } from '../sqlite/replica/facts.ts'
 import type { Event, LogEntry } from '../store.ts'
 import { Outdated, Refused } from './faults.ts'
 import type { Joint } from './joint.ts'
@@ -131,10 +131,13 @@ async function meet(primary: RedisStore, found: Ready, facts: ReplicaFacts, redi
     const [here, there] = [await replica.counts(), await primary.counts()]
     // Before anything is pushed that comes from before an erasure.
     if (here.tombstones > there.tombstones) await primary.raise({ tombstones: (await replica.marks()).tombstones })
-    // The log there has everything up to where it is here; if its positions say less, they were damaged.
     const lower = await lacking(primary, joint)
-    if (lower.length > 0) await primary.raise({ positions: Object.fromEntries(lower) })
+    // Filled from a copy that was not complete, it says so by its positions.
+    if (found.lineage.some(({ epoch }) => isPartial(epoch) && !known.has(epoch))) await replica.recall('log', await primary.positions())
+    // Else the log there has everything up to where it is here, and if its positions say less, they were damaged.
+    else if (lower.length > 0) await primary.raise({ positions: Object.fromEntries(lower) })
   }
+  await replica.recall('kept', await primary.positions())
   await replica.adoptEpoch({ epoch: primary.epoch, lineage })
   return { primary, lineage, rebuild }
 }

@@ -4,6 +4,13 @@ import type { UserState } from '../copy.ts'
 import { alertOrder, riskOrder } from '../rules.ts'
 import { conversationElement, pointElement } from './encode.ts'
 
+export interface Restoring {
+  /** Whatever Redis knows of the user. */
+  force?: boolean
+  /** Events that the copy has and the log may not: origin -> seq. */
+  has?: Readonly<Record<string, number>>
+}
+
 const levelOf = (rank: number): RiskLevel => RISK_LEVELS[rank] ?? 'UNKNOWN'
 
 /** A user as put.lua takes them, text by text. */

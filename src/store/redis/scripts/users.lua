@@ -1,7 +1,8 @@
 -- A user's record: the JSON under USERS, {rev, created, active, chats, risks, accepted, raised, last, alert, level, stripped, kept, deadlines}.
 -- last: the newest three points ever, newest first, [at, id, risk rank] each; absent when there are none. alert and level (rank):
 -- the unresolved alert; raised: alerts raised so far. kept: how many conversations, emotions, topics, ids and alerts the user's keys
--- hold, so that missing ones are noticed; deadlines: when conversations and emotions expire by themselves, 0 for never.
+-- hold, so that missing ones are noticed; deadlines: when conversations and emotions expire by themselves, 0 for never. has: origin -> seq up to
+-- which events are in the state although the log does not have them yet; absent where there are none.
 
 local WEEK = 7 * DAY
 
@@ -69,6 +70,7 @@ local function is_sound(record)
     return false
   end
   if not are_numbers(record.kept, 5) or not are_numbers(record.deadlines, 2) then return false end
+  for _, seq in pairs(type(record.has) == 'table' and record.has or {}) do if type(seq) ~= 'number' then return false end end
   if record.last == nil then return true end
   if type(record.last) ~= 'table' or #record.last < 1 or #record.last > 3 then return false end
   for i = 1, #record.last do if not is_point(record.last[i]) then return false end end
@@ -177,6 +179,7 @@ local function text_of(record)
   if record.active then text = text .. ',"active":' .. int(record.active) end
   if record.stripped then text = text .. ',"stripped":' .. int(record.stripped) end
   if record.alert then text = text .. ',"alert":' .. cjson.encode(record.alert) .. ',"level":' .. record.level end
+  if type(record.has) == 'table' and next(record.has) then text = text .. ',"has":' .. cjson.encode(record.has) end
   if not record.last then return text .. '}' end
   local points = {}
   for i, point in ipairs(record.last) do points[i] = string.format('[%d,%s,%d]', point[1], cjson.encode(point[2]), point[3]) end

@@ -57,3 +57,27 @@ CREATE TABLE pulled (
   user_id TEXT PRIMARY KEY,
   as_of INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- While all users are being taken over from Redis: what this instance held before, in order. If Redis loses something meanwhile, it has to get
+-- that again.
+CREATE TABLE kept (
+  place INTEGER PRIMARY KEY AUTOINCREMENT,
+  origin TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  accepted_at INTEGER NOT NULL,
+  occurred_at INTEGER NOT NULL,
+  outcome TEXT,
+  id TEXT,
+  user_id TEXT,
+  payload TEXT,
+  alert_events TEXT,
+  UNIQUE (origin, seq)
+) STRICT;
+CREATE INDEX kept_by_user ON kept (user_id) WHERE user_id IS NOT NULL;
+
+-- Up to which seq of each origin all users here were complete then; and a row of origin '', while this lasts.
+CREATE TABLE complete (
+  origin TEXT PRIMARY KEY,
+  seq INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -49,9 +49,9 @@ const Count = z.object({ count: z.int() })
 export const journalSize = (sql: Sql): number => sql.get(Count, 'SELECT count(*) AS count FROM journal')?.count ?? 0
 
 /** What an erasure leaves of a user's events that Redis does not have yet. */
-export function voidInJournal(sql: Sql, user: string, erasedAt: number): void {
+export function voidInJournal(sql: Sql, user: string, erasedAt: number, table: 'journal' | 'kept' = 'journal'): void {
   sql.run(
-    `UPDATE journal SET outcome = 'erased', id = NULL, user_id = NULL, payload = NULL, alert_events = NULL
+    `UPDATE ${table} SET outcome = 'erased', id = NULL, user_id = NULL, payload = NULL, alert_events = NULL
      WHERE user_id = ? AND kind NOT IN ('erased', 'expired') AND (accepted_at <= ? OR occurred_at <= ?)`,
     user,
     erasedAt,

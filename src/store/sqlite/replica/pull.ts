@@ -4,6 +4,7 @@ import { voidLog } from '../removal.ts'
 import type { Sql } from '../sql.ts'
 import type { Meta } from '../state.ts'
 import { loadAhead, markDirty } from './ahead.ts'
+import { letGo } from './kept.ts'
 
 /** Users as Redis had them at index n of the log, with its positions at that moment. */
 export interface Pulled {
@@ -40,6 +41,7 @@ export function replaceUsers(sql: Sql, meta: Meta, { copies, epoch, n, positions
     if (n > meta.n) sql.run('INSERT OR REPLACE INTO pulled (user_id, as_of) VALUES (?, ?)', copy.user, n)
   }
   if (rebuiltTo !== undefined) sql.run('UPDATE meta SET rebuilt_to = ?', rebuiltTo)
+  if (rebuiltTo === null) letGo(sql)
   return lost
 }
 

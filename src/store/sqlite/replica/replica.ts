@@ -8,41 +8,21 @@ import type { Policy } from '../../rules.ts'
 import type { Event, LogEntry, ReadRequest, Reads, SweepReport } from '../../store.ts'
 import { positionOf } from '../apply.ts'
 import { nextUsers, readCopies } from '../copies.ts'
-import { addFork, aheadOfLog, loadLineage, readLog } from '../log.ts'
+import { addFork, readLog } from '../log.ts'
 import { openDatabase } from '../open.ts'
 import { answerAll } from '../reads/answer.ts'
 import { scrub } from '../scrub.ts'
 import type { Sql } from '../sql.ts'
 import { loadMeta, loadPolicies, type Meta, marksOf } from '../state.ts'
 import { expiredUsers, sweepLog, sweepUsers } from '../sweep.ts'
-import { type Answered, applyAhead, journaledSeq, renumber } from './ahead.ts'
-import { addToJournal, type Journaled, journalAfter, journalSize, rescue } from './journal.ts'
+import { type Answered, applyAhead, journaledSeq, loadAhead, renumber } from './ahead.ts'
+import { countsOf, factsOf, type ReplicaFacts } from './facts.ts'
+import { addToJournal, type Journaled, journalAfter, rescue } from './journal.ts'
+import { recall } from './kept.ts'
 import { type Pulled, replaceUsers } from './pull.ts'
 import { beginRebuild, chainAt, rewind } from './rewind.ts'
 import { adoptEpoch, seedOf, settle } from './seed.ts'
 import { applyEntries } from './tail.ts'
-
-/** Where the replica stands. */
-export interface ReplicaFacts {
-  dataSetId: string
-  epoch: string
-  tombstoneKey: string
-  /** Of the newest entry taken over from Redis. */
-  n: number
-  chain: string
-  trimmed: number
-  /** Entries applied ahead of the log. */
-  ahead: number
-  /** Whether the data set is that of a Redis; else it began here. */
-  joined: boolean
-  rebuiltTo: string | null
-  journalSize: number
-  dirty: number
-  /** Users taken over as of an index that the log here has not reached. */
-  pulled: number
-  users: number
-  lineage: Fork[]
-}
 
 const Count = z.object({ count: z.int() })
 const UserRow = z.object({ userId: z.string() })
@@ -69,19 +49,7 @@ export class Replica {
   }
 
   facts(): ReplicaFacts {
-    const sql = this.#sql
-    const meta = this.#meta()
-    const count = (table: string) => sql.get(Count, `SELECT count(*) AS count FROM ${table}`)?.count ?? 0
-    return {
-      ...meta,
-      tombstoneKey: meta.tombstoneKey.export().toString('hex'),
-      ahead: aheadOfLog(sql),
-      journalSize: journalSize(sql),
-      dirty: count('dirty'),
-      pulled: count('pulled'),
-      users: count('users'),
-      lineage: loadLineage(sql),
-    }
+    return factsOf(this.#sql, this.#meta())
   }
 
   /** Keeps events durably. */
@@ -152,6 +120,11 @@ export class Replica {
     })
   }
 
+  /** Has what is held here and these positions of Redis lack pushed again (kept.ts). */
+  recall(from: 'kept' | 'log', positions: Readonly<Record<string, number>>): void {
+    this.#write((sql) => recall(sql, from, positions))
+  }
+
   adoptEpoch(of: { epoch: string; lineage: readonly Fork[] }): void {
     this.#write((sql) => adoptEpoch(sql, of))
   }
@@ -163,6 +136,11 @@ export class Replica {
   positions(): Record<string, number> {
     const found = this.#sql.all(PositionRow, 'SELECT origin, seq FROM positions')
     return Object.fromEntries(found.map(({ origin, seq }) => [origin, seq]))
+  }
+
+  /** origin -> seq up to which its events are applied ahead of the log. */
+  ahead(): Record<string, number> {
+    return Object.fromEntries(loadAhead(this.#sql))
   }
 
   dirtyUsers(limit: number): string[] {
@@ -178,13 +156,11 @@ export class Replica {
 
   /** Those of them who are here. */
   known(users: readonly string[]): string[] {
-    const found = 'SELECT user_id AS userId FROM users WHERE user_id IN (SELECT value FROM json_each(?))'
-    return this.#sql.all(UserRow, found, JSON.stringify(users)).map(({ userId }) => userId)
+    return this.#among('users', users)
   }
 
   dirtyAmong(users: readonly string[]): string[] {
-    const found = 'SELECT user_id AS userId FROM dirty WHERE user_id IN (SELECT value FROM json_each(?))'
-    return this.#sql.all(UserRow, found, JSON.stringify(users)).map(({ userId }) => userId)
+    return this.#among('dirty', users)
   }
 
   markDirty(users: readonly string[]): void {
@@ -225,8 +201,7 @@ export class Replica {
   }
 
   counts(): Counts {
-    const count = (table: keyof Counts) => this.#sql.get(Count, `SELECT count(*) AS count FROM ${table}`)?.count ?? 0
-    return { tombstones: count('tombstones'), expiries: count('expiries'), policies: count('policies') }
+    return countsOf(this.#sql)
   }
 
   marks(): Pick<Head, 'tombstones' | 'expiries' | 'policies'> {
@@ -275,6 +250,11 @@ export class Replica {
       // The database remembers that it is due.
     }
     this.#db.close()
+  }
+
+  #among(table: 'users' | 'dirty', users: readonly string[]): string[] {
+    const found = `SELECT user_id AS userId FROM ${table} WHERE user_id IN (SELECT value FROM json_each(?))`
+    return this.#sql.all(UserRow, found, JSON.stringify(users)).map(({ userId }) => userId)
   }
 
   #meta(): Meta {

@@ -8,6 +8,8 @@ import type { Sql } from '../sql.ts'
 import { loadMeta, marksOf } from '../state.ts'
 import { dropTopics } from '../topics.ts'
 import { renumber, setAhead } from './ahead.ts'
+import { voidInJournal } from './journal.ts'
+import { keep } from './kept.ts'
 
 const Chain = z.object({ chain: z.string() })
 const First = z.object({ origin: z.string(), first: z.int(), last: z.int() })
@@ -60,6 +62,7 @@ function removeGone(sql: Sql, { tombstoneKey, tombstones, expiries }: Head): voi
   const key = createSecretKey(tombstoneKey, 'hex')
   for (const { userId } of sql.all(UserId, 'SELECT user_id AS userId FROM users')) {
     if (!gone.has(markOf(key, userId))) continue
+    voidInJournal(sql, userId, Number.MAX_SAFE_INTEGER, 'kept')
     dropTopics(sql, userId)
     sql.run('DELETE FROM users WHERE user_id = ?', userId)
     sql.run('UPDATE meta SET unscrubbed = 1')
@@ -69,6 +72,7 @@ function removeGone(sql: Sql, { tombstoneKey, tombstones, expiries }: Head): voi
 /** Makes the log here that of Redis at this moment; users are taken over one after the other from then on. To be called in a transaction. */
 export function beginRebuild(sql: Sql, head: Head): void {
   const { dataSetId, epoch, tombstoneKey, n, chain, positions, policies, tombstones, expiries, lineage } = head
+  keep(sql, positions)
   removeGone(sql, head)
   for (const table of ['log', 'positions', 'policies', 'tombstones', 'expiries', 'pulled', 'lineage']) sql.run(`DELETE FROM ${table}`)
   sql.run(

@@ -6,6 +6,7 @@ import { savePositions } from '../apply.ts'
 import { addFork, aheadOfLog, loadLineage, readLog, writeEntry } from '../log.ts'
 import type { Sql } from '../sql.ts'
 import { loadMeta, marksOf } from '../state.ts'
+import { completeUpTo, isPartial } from './kept.ts'
 import { chainAt } from './rewind.ts'
 
 const PositionRow = z.object({ origin: z.string(), seq: z.int() })
@@ -50,7 +51,8 @@ export function seedOf(sql: Sql, epoch: string, entries: number): { head: Head; 
     trimmed,
     trimmedChain: chains.get(trimmed) ?? chainAt(sql, trimmed) ?? '',
     chain: chains.get(n) ?? meta.chain,
-    positions: Object.fromEntries(positions),
+    // Of users who were not taken over yet, the later events are to be brought by those who have them.
+    positions: isPartial(sql) ? completeUpTo(sql) : Object.fromEntries(positions),
     ...marksOf(sql),
     lineage: [...loadLineage(sql), { epoch, n: meta.n }],
   }
@@ -69,6 +71,7 @@ export function settle(sql: Sql, { epoch, lineage, positions, n }: Pick<Head, 'e
   }
   sql.run('DELETE FROM journal WHERE n <= ?', n)
   sql.run('UPDATE meta SET n = ?, chain = ?', n, chains.get(n) ?? loadMeta(sql)?.chain ?? '')
+  if (isPartial(sql)) sql.run('DELETE FROM positions')
   savePositions(sql, Object.entries(positions))
   sql.run('DELETE FROM ahead WHERE origin NOT IN (SELECT origin FROM journal)')
   setEpoch(sql, { epoch, lineage })

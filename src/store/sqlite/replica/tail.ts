@@ -57,9 +57,13 @@ function takeOver(step: Step, event: Event, isAhead: boolean): Judged | null {
   if (outcome && outcome.type !== 'applied') markDirty(sql, event.user)
   if (event.kind === 'erased') {
     if (!outcome) voidLog(sql, event.user, n)
-    voidInJournal(sql, event.user, tombstoneOf(step) ?? event.acceptedAt)
+    voidHeld(step, event)
   }
   return outcome
+}
+
+function voidHeld(step: Step, { user, acceptedAt }: Event): void {
+  for (const table of ['journal', 'kept'] as const) voidInJournal(step.sql, user, tombstoneOf(step) ?? acceptedAt, table)
 }
 
 type Removal = Extract<Event, { kind: 'cleared' | 'erased' | 'expired' }>
@@ -74,7 +78,7 @@ function removeUnder(step: Step, event: Removal): Judged | null {
   markDirty(sql, event.user)
   if (event.kind !== 'erased') return null
   const outcome = erased(step, event, 0)
-  voidInJournal(sql, event.user, tombstoneOf(step) ?? event.acceptedAt)
+  voidHeld(step, event)
   applyAgain(step, event.user)
   return outcome
 }

@@ -1,0 +1,53 @@
+import { z } from 'zod'
+import type { Counts, Fork } from '../../copy.ts'
+import { aheadOfLog, loadLineage } from '../log.ts'
+import type { Sql } from '../sql.ts'
+import type { Meta } from '../state.ts'
+import { journalSize } from './journal.ts'
+import { isPartial } from './kept.ts'
+
+/** Where the replica stands. */
+export interface ReplicaFacts {
+  dataSetId: string
+  epoch: string
+  tombstoneKey: string
+  /** Of the newest entry taken over from Redis. */
+  n: number
+  chain: string
+  trimmed: number
+  /** Entries applied ahead of the log. */
+  ahead: number
+  /** Whether the data set is that of a Redis; else it began here. */
+  joined: boolean
+  rebuiltTo: string | null
+  /** Whether users are being taken over of whom the log here does not tell (kept.ts). */
+  partial: boolean
+  journalSize: number
+  dirty: number
+  /** Users taken over as of an index that the log here has not reached. */
+  pulled: number
+  users: number
+  lineage: Fork[]
+}
+
+const Count = z.object({ count: z.int() })
+const count = (sql: Sql, table: 'dirty' | 'pulled' | 'users' | keyof Counts): number =>
+  sql.get(Count, `SELECT count(*) AS count FROM ${table}`)?.count ?? 0
+
+export const factsOf = (sql: Sql, { tombstoneKey, ...meta }: Meta): ReplicaFacts => ({
+  ...meta,
+  tombstoneKey: tombstoneKey.export().toString('hex'),
+  ahead: aheadOfLog(sql),
+  journalSize: journalSize(sql),
+  partial: isPartial(sql),
+  dirty: count(sql, 'dirty'),
+  pulled: count(sql, 'pulled'),
+  users: count(sql, 'users'),
+  lineage: loadLineage(sql),
+})
+
+export const countsOf = (sql: Sql): Counts => ({
+  tombstones: count(sql, 'tombstones'),
+  expiries: count(sql, 'expiries'),
+  policies: count(sql, 'policies'),
+})

@@ -1,0 +1,76 @@
+import { z } from 'zod'
+import { savePositions } from '../apply.ts'
+import type { Sql } from '../sql.ts'
+import { renumber, setAhead } from './ahead.ts'
+
+const EVENT = 'origin, seq, kind, accepted_at, occurred_at, outcome, id, user_id, payload, alert_events'
+const HELD = EVENT.replaceAll(/\w+/g, 'held.$&')
+
+/**
+ * Before everything is taken over from Redis anew: what is held here stays until that is done, and so does up to where the users here
+ * are complete. To be called in a transaction.
+ */
+export function keep(sql: Sql, positions: Readonly<Record<string, number>>): void {
+  if (!isPartial(sql)) {
+    sql.run("INSERT INTO complete (origin, seq) VALUES ('', 0)")
+    sql.run('INSERT INTO complete (origin, seq) SELECT origin, seq FROM positions')
+  }
+  sql.run(`INSERT OR IGNORE INTO kept (${EVENT}) SELECT ${EVENT} FROM log ORDER BY n`)
+  sql.run(
+    `INSERT OR IGNORE INTO kept (${EVENT}) SELECT ${HELD} FROM journal AS held JOIN json_each(?) AS position ON position.key = held.origin
+     WHERE held.seq <= position.value ORDER BY held.place`,
+    JSON.stringify(positions),
+  )
+}
+
+/** Everything was taken over. */
+export function letGo(sql: Sql): void {
+  sql.run('DELETE FROM kept')
+  sql.run('DELETE FROM complete')
+}
+
+/** Whether users are being taken over of whom the log here does not tell. */
+export const isPartial = (sql: Sql): boolean => sql.exists("SELECT 1 FROM complete WHERE origin = ''")
+
+const PositionRow = z.object({ origin: z.string(), seq: z.int() })
+
+/** Up to which seq of each origin everybody here is complete: what is held is in their state, too. */
+export function completeUpTo(sql: Sql): Record<string, number> {
+  const positions = new Map(
+    sql.all(PositionRow, "SELECT origin, seq FROM complete WHERE origin <> ''").map(({ origin, seq }): [string, number] => [origin, seq]),
+  )
+  const held = sql.all(
+    PositionRow,
+    `SELECT origin, seq FROM kept UNION SELECT origin, seq FROM log UNION SELECT origin, seq FROM journal WHERE n IS NOT NULL
+     ORDER BY origin, seq`,
+  )
+  for (const { origin, seq } of held) if (seq === (positions.get(origin) ?? 0) + 1) positions.set(origin, seq)
+  return Object.fromEntries(positions)
+}
+
+const Span = z.object({ origin: z.string(), first: z.int(), last: z.int() })
+
+/**
+ * Puts into the journal, before all else there, what is held here and these positions of Redis lack: what was kept, or what the log
+ * here tells. To be called in a transaction.
+ */
+export function recall(sql: Sql, from: 'kept' | 'log', positions: Readonly<Record<string, number>>): void {
+  const order = from === 'log' ? 'n' : 'place'
+  const lacking = `FROM ${from} AS held LEFT JOIN json_each(?) AS position ON position.key = held.origin WHERE held.seq > ifnull(position.value, 0)`
+  const json = JSON.stringify(positions)
+  const spans = sql.all(Span, `SELECT held.origin, min(held.seq) AS first, max(held.seq) AS last ${lacking} GROUP BY held.origin`, json)
+  if (spans.length === 0) return
+  sql.run(
+    `INSERT OR IGNORE INTO journal (place, n, ${EVENT})
+     SELECT held.${order} - (SELECT max(${order}) FROM ${from}) - 1 + min(0, (SELECT ifnull(min(place), 0) FROM journal)), 1, ${HELD}
+     ${lacking}`,
+    json,
+  )
+  for (const { origin, last } of spans) setAhead(sql, origin, last)
+  savePositions(
+    sql,
+    spans.map(({ origin, first }) => [origin, first - 1]),
+  )
+  sql.run('INSERT OR IGNORE INTO dirty (user_id) SELECT user_id FROM journal WHERE user_id IS NOT NULL AND n IS NOT NULL')
+  renumber(sql)
+}
