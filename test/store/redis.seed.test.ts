@@ -181,6 +181,7 @@ describe('who may seed', () => {
     const store = await databases.open()
     const fresh = await inspect(redis)
     await store.append([new Origin().recorded()])
+    await store.fork('another', 1)
     for (const over of [empty, fresh]) expect(await beginSeed(redis, lease(over))).toBe(false)
     expect((await store.status()).n).toBe(1)
     expect(await redis.exists('xinyi:lease')).toBe(0)

@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis'
 import { seededEpoch } from '../copy.ts'
 import type { Found } from '../redis/inspect.ts'
 import { beginSeed, finishSeed, prolongSeed, releaseSeed, seedLog, seedUsers } from '../redis/seed.ts'
+import type { Event, LogEntry } from '../store.ts'
 import { Outdated, wordOf } from './faults.ts'
 import type { Joint } from './joint.ts'
 
@@ -30,16 +31,26 @@ export async function seed(redis: Redis, joint: Joint, over: Exclude<Found, { st
   // Everything that is in the journal already is applied before anybody waits for this.
   await local.whole()
   const token = randomUUID()
-  if (!(await beginSeed(redis, { dataSetId, token, leaseMs: LEASE_MS, over })))
-    throw new Outdated('Redis is being filled by another instance')
-  logger.warn({ users }, `Redis ${BEFORE[over.state]}, and is filled from SQLite`)
-  const started = performance.now()
-  const touched = new Set<string>()
-  let lastStep = started
+  const known = await replica.positions()
+  // What only this Redis has goes into the journal here.
+  const take = async (entries: readonly LogEntry[]) =>
+    replica.journal(entries.filter(({ origin, seq }) => seq > (known[origin] ?? 0)).map(eventOf))
+  let lastStep = performance.now()
   // SQLite may take longer over a step than the lease lasts; whoever is frozen or cut off still loses it at once.
   const holding = setInterval(() => {
     if (performance.now() - lastStep < PATIENCE_MS) prolongSeed(redis, token).catch(() => {})
   }, LEASE_MS / 4)
+  const begun = await beginSeed(redis, { dataSetId, token, leaseMs: LEASE_MS, over }, take).catch((error: unknown) => {
+    clearInterval(holding)
+    throw error
+  })
+  if (!begun) {
+    clearInterval(holding)
+    throw new Outdated('Redis is being filled by another instance')
+  }
+  logger.warn({ users }, `Redis ${BEFORE[over.state]}, and is filled from SQLite`)
+  const started = performance.now()
+  const touched = new Set<string>()
   const again = async (): Promise<void> => {
     const some = [...touched].slice(0, USERS_PER_STEP)
     for (const user of some) touched.delete(user)
@@ -49,6 +60,7 @@ export async function seed(redis: Redis, joint: Joint, over: Exclude<Found, { st
     joint.watchWrites(touched)
     // What is being written already is not watched.
     await joint.exclusively(async () => {})
+    await local.complete()
     let done: Promise<void> = Promise.resolve()
     for (let after: string | undefined = ''; after !== undefined; ) {
       const copies = await replica.nextCopies(after, USERS_PER_STEP)
@@ -79,3 +91,6 @@ export async function seed(redis: Redis, joint: Joint, over: Exclude<Found, { st
   }
   logger.info({ users, milliseconds: Math.round(performance.now() - started) }, 'Redis is filled')
 }
+
+const eventOf = ({ event, origin, seq }: LogEntry): Event =>
+  event ?? { kind: 'void', id: '', user: '', acceptedAt: 0, occurredAt: 0, payload: {}, origin, seq }

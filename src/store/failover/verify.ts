@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { Redis } from 'ioredis'
-import { type Fork, isPartial } from '../copy.ts'
+import { type Fork, isPartial, isSeeded } from '../copy.ts'
 import { createDataSet, type Found, inspect } from '../redis/inspect.ts'
 import { RedisStore } from '../redis/store.ts'
 import type { ReplicaFacts } from '../sqlite/replica/facts.ts'
-import type { Event, LogEntry } from '../store.ts'
 import { Outdated, Refused } from './faults.ts'
 import type { Joint } from './joint.ts'
 import { seed } from './seed.ts'
@@ -58,28 +57,11 @@ const OTHERS_FIRST_MS = 10_000
 const MOMENT_MS = 1_000
 
 async function fill(redis: Redis, joint: Joint, facts: ReplicaFacts, found: Exclude<Found, { state: 'foreign' }>): Promise<void> {
-  if (performance.now() - joint.joinedAt < (facts.rebuiltTo === null ? (facts.pulled > 0 ? MOMENT_MS : 0) : OTHERS_FIRST_MS))
+  const patience = facts.partial ? OTHERS_FIRST_MS : facts.pulled > 0 || facts.rebuiltTo !== null ? MOMENT_MS : 0
+  if (performance.now() - joint.joinedAt < patience)
     throw new Outdated('Redis is empty, and what is here is not complete; another instance may fill it')
-  if (found.state === 'ready') await bringHome(new RedisStore(redis, found.identity, joint), found, joint)
   await seed(redis, joint, found)
 }
-
-const PAGE = 200
-
-/** What only this Redis has, which is to be filled over, goes into the journal here. */
-async function bringHome(primary: RedisStore, { trimmed, n }: Ready, { local }: Joint): Promise<void> {
-  const known = await local.replica.positions()
-  for (let after = trimmed; after < n; ) {
-    const { entries } = await primary.log({ epoch: primary.epoch, n: after }, PAGE)
-    const unknown = entries.filter(({ origin, seq }) => seq > (known[origin] ?? 0))
-    await local.replica.journal(unknown.map(eventOf))
-    after = entries.at(-1)?.n ?? n
-  }
-  await local.complete()
-}
-
-const eventOf = ({ event, origin, seq }: LogEntry): Event =>
-  event ?? { kind: 'void', id: '', user: '', acceptedAt: 0, occurredAt: 0, payload: {}, origin, seq }
 
 const otherDataSet =
   'Redis holds another data set than the data directory. Point REDIS_URL at the Redis that belongs to it, or DATA_DIR at an empty directory.'
@@ -105,7 +87,8 @@ async function meet(primary: RedisStore, found: Ready, facts: ReplicaFacts, redi
   } else if (there !== facts.chain && !joint.seams?.withoutVerification) {
     let fork = facts.trimmed
     if (low <= high && (await same(low))) fork = await lastTrue(low, high, same)
-    else if (found.n < facts.trimmed && facts.rebuiltTo === null) {
+    else if (!facts.partial && !found.lineage.some(({ epoch }) => isSeeded(epoch) && !known.has(epoch))) {
+      // Redis has gone back to before where the log here begins, and others may have gone on from there.
       await fill(redis, joint, facts, found)
       return verify(redis, joint)
     } else rebuild = true

@@ -4,6 +4,7 @@ import type { LogEntry } from '../store.ts'
 import { bodyOf } from './encode.ts'
 import { Fault, withoutText } from './faults.ts'
 import type { Found } from './inspect.ts'
+import { decodeEntries } from './log.ts'
 import { putTexts } from './put.ts'
 import { runScript, type ScriptName } from './script.ts'
 
@@ -27,18 +28,38 @@ export interface Seed {
   over: Found
 }
 
-/** Takes the lease and removes what there is of our keys. False: another has the lease, or has changed what there was. */
-export function beginSeed(redis: Redis, seed: Seed): Promise<boolean> {
+/**
+ * Takes the lease and removes what there is of our keys. From the first step on nobody adds to the log; `take` gets what it holds, in
+ * order, before it goes. False: another has the lease, or has changed what there was.
+ */
+export function beginSeed(redis: Redis, seed: Seed, take?: (entries: readonly LogEntry[]) => Promise<void>): Promise<boolean> {
   return withoutText(async () => {
     const { over, ...rest } = seed
-    const expected = over.state === 'ready' ? { state: over.state, epoch: over.identity.epoch, n: over.n } : { state: over.state }
+    const expected = over.state === 'ready' ? { state: over.state, epoch: over.identity.epoch } : { state: over.state }
     if ((await runScript(redis, 'begin', { ...rest, over: expected })) !== 1) return false
+    for (
+      let after = 0, entries = await entriesAfter(redis, after);
+      take && entries.length > 0;
+      entries = await entriesAfter(redis, after)
+    ) {
+      await take(entries)
+      after = entries.at(-1)?.n ?? after
+    }
     let cursor = '0'
     do {
       cursor = String(await runScript(redis, 'wipe', { token: seed.token, cursor }))
       if (cursor === 'lost') throw new Fault('LEASE')
     } while (cursor !== '0')
     return true
+  })
+}
+
+/** What a log without an epoch still tells. */
+async function entriesAfter(redis: Redis, n: number): Promise<LogEntry[]> {
+  const rows = await redis.xrange('xinyi:log', `(${n}-0`, '+', 'COUNT', STEP_ITEMS)
+  return rows.flatMap((row) => {
+    const index = Number(row[0].split('-')[0])
+    return decodeEntries(index - 1, index, [row], [])
   })
 }
 
