@@ -41,18 +41,11 @@ export async function storageOf(client: GraphQLClient): Promise<Storage | null> 
   return StorageData.parse(outcome.data).storage
 }
 
-export const isHealed = (storage: Storage | null): boolean =>
+const isHealed = (storage: Storage | null): boolean =>
   storage?.mode === 'PRIMARY' && storage.pendingWrites === 0 && storage.reconciliation?.inAgreement !== false
 
-/** Besides, SQLite has everything. */
-export const isWhole = (storage: Storage | null): boolean => isHealed(storage) && storage?.reconciliation?.inAgreement === true
-
 /** Waits until every instance has said, once each, that it is healed; answers how long that took, or how those are that have not in time. */
-export async function healed(
-  instances: readonly Instance[],
-  limitMs: number,
-  isWell = isHealed,
-): Promise<{ ms: number } | { sick: string[] }> {
+export async function healed(instances: readonly Instance[], limitMs: number): Promise<{ ms: number } | { sick: string[] }> {
   const began = performance.now()
   const sick = await Promise.all(
     instances.map(async (instance) => {
@@ -60,7 +53,7 @@ export async function healed(
       try {
         for (;;) {
           const storage = await storageOf(client)
-          if (isWell(storage)) return null
+          if (isHealed(storage)) return null
           if (performance.now() - began > limitMs) return `${instance.name} ${JSON.stringify(storage)}`
           await sleep(15)
         }
