@@ -26,6 +26,8 @@ export interface Joint {
   joinedAt: number
   /** The log of Redis was seen not to go on from what is here, although both agree up to there. */
   isInterrupted: boolean
+  /** Since when Redis lacks events that come before what is here, by performance.now(). */
+  stuckSince: number | null
   /** No more events of these origins are taken: whoever writes under one begins another. */
   closeOrigins(origins: ReadonlySet<string>): void
   readonly seams?: Seams | undefined

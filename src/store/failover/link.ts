@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { XinyiError } from '../../errors.ts'
@@ -12,7 +11,7 @@ import { Changes } from './changes.ts'
 import { Interrupted, Refused, wordOf } from './faults.ts'
 import type { Joint } from './joint.ts'
 import type { Places } from './places.ts'
-import { Push } from './push.ts'
+import { pushAll } from './push.ts'
 import { Tail } from './tail.ts'
 import { Tidy } from './tidy.ts'
 import { type Verified, verify } from './verify.ts'
@@ -230,26 +229,16 @@ export class Link {
       for (const copy of await replica.copies(users)) await primary.restore(copy, { force: true, has })
       report.repaired += users.length
     }
-    const pushAll = async (): Promise<void> => {
-      const push = new Push({ primary, replica, positions: await primary.positions(), mend })
-      for (let count = await push.step(); count !== null; count = await push.step()) {
-        this.pending = Math.max(0, this.pending - count)
-        report.pushed += count
-      }
-      if (push.stuck.size === 0) return
-      logger.warn(
-        { origins: push.stuck.size },
-        'Redis has lost events that nobody holds; those that came after them are pushed under a new origin',
-      )
-      await replica.rescue([...push.stuck], randomUUID())
-      this.#joint.closeOrigins(push.stuck)
-      await pushAll()
+    const pushed = (count: number): void => {
+      this.pending = Math.max(0, this.pending - count)
+      report.pushed += count
     }
+    const pushEverything = () => pushAll(primary, this.#joint, { mend, pushed })
     await local.whole()
-    await pushAll()
+    await pushEverything()
     await Promise.race([this.#joint.seams?.holdReplay, primary.lost])
     await this.#joint.exclusively(async () => {
-      await pushAll()
+      await pushEverything()
       if (this.#state !== replaying) return
       if (rebuild) await replica.beginRebuild(await primary.head())
       this.#joint.isInterrupted = false

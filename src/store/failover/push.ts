@@ -1,14 +1,44 @@
+import { randomUUID } from 'node:crypto'
 import type { RedisStore } from '../redis/store.ts'
 import type { RemoteReplica } from '../sqlite/replica/remote.ts'
 import type { Event } from '../store.ts'
 import { Outdated } from './faults.ts'
+import type { Joint } from './joint.ts'
 
 /** As large as what a writer sends at a time (services/writer.ts). */
 const MAX_EVENTS = 100
 const MAX_CHARACTERS = 500_000
 
+/** How long it is left to others to bring what Redis lacks before what is here. */
+const OTHERS_FIRST_MS = 2_000
+
+interface Pushing {
+  mend: (users: readonly string[]) => Promise<void>
+  pushed: (events: number) => void
+}
+
+/** Brings Redis everything that the journal holds and its positions lack. */
+export async function pushAll(primary: RedisStore, joint: Joint, { mend, pushed }: Pushing): Promise<void> {
+  const { replica } = joint.local
+  const push = new Push({ primary, replica, positions: await primary.positions(), mend })
+  for (let count = await push.step(); count !== null; count = await push.step()) pushed(count)
+  if (push.stuck.size === 0) {
+    joint.stuckSince = null
+    return
+  }
+  joint.stuckSince ??= performance.now()
+  if (performance.now() - joint.stuckSince < OTHERS_FIRST_MS) throw new Outdated('Redis lacks events that another instance may bring')
+  joint.logger.warn(
+    { origins: push.stuck.size },
+    'Redis has lost events that nobody holds; those that came after them are pushed under a new origin',
+  )
+  await replica.rescue([...push.stuck], randomUUID())
+  joint.closeOrigins(push.stuck)
+  await pushAll(primary, joint, { mend, pushed })
+}
+
 /** Brings Redis, in order, what the journal holds and its positions lack. */
-export class Push {
+class Push {
   readonly #primary: RedisStore
   readonly #replica: RemoteReplica
   readonly #mend: (users: readonly string[]) => Promise<void>

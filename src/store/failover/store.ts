@@ -62,6 +62,7 @@ class FailoverStore implements Store {
       ...options,
       joinedAt: performance.now(),
       isInterrupted: false,
+      stuckSince: null,
       local,
       exclusively: (work) => this.#writes.exclusively(work),
       watchWrites: (touched) => this.#writes.watch(touched),
