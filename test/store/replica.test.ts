@@ -196,7 +196,7 @@ test("what was acknowledged here after another instance's erasure or clearing of
   }
 })
 
-test('what was held before a rebuild is pushed again where Redis loses it before that is done, and only till then', async () => {
+test('what was held before a rebuild is pushed again where Redis goes back to before that', async () => {
   const p = await pair()
   const events = [p.ours.recorded({ user: 'a' }), p.ours.recorded({ user: 'b' }), p.theirs.recorded({ user: 'c' })]
   await p.there.append(events)

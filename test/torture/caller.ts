@@ -143,7 +143,8 @@ export class Caller {
       this.#violated('wrong answer', at, `${told}: duplicate at the first attempt`)
     if (!duplicate && ackedHere && !user.isLoose) this.#violated('doubled', at, `${told}: recorded anew, though acknowledged here before`)
     if (isNew) ledger.counts.acknowledged += 1
-    user.acknowledge(key, input.riskLevel, at.name)
+    // A duplicate of what another instance recorded can be missing here while Redis is away, as that can itself.
+    user.acknowledge(key, input.riskLevel, duplicate ? null : at.name)
     if (user.isLoose) return
     const least = user.ackedAt(at.name).size
     if (user.population !== 'shared' && shown.totalChats < least)

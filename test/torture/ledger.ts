@@ -48,9 +48,11 @@ export class UserLedger {
     return [...this.clearedAt].every((name) => name === instance)
   }
 
-  acknowledge(key: string, risk: Risk, instance: string): void {
+  /** `instance`: which recorded it; null where that was another. */
+  acknowledge(key: string, risk: Risk, instance: string | null): void {
     this.erased = false
     this.acked.set(key, risk)
+    if (instance === null) return
     const here = this.#ackedAt.get(instance)
     if (here) here.add(key)
     else this.#ackedAt.set(instance, new Set([key]))

@@ -127,7 +127,10 @@ export class Tidy {
     const of = (verdict: string) => verdicts.filter((each) => each.verdict === verdict).map(({ user }) => user)
     const [pull, restore] = [of('pull'), of('restore')]
     this.#compared = end ?? ''
-    if (pull.length + restore.length === 0) return true
+    if (pull.length + restore.length === 0) {
+      await replica.settleKept(there.n, there.positions)
+      return true
+    }
     logger.warn({ inSqlite: pull.length, inRedis: restore.length }, 'users differed between Redis and SQLite; they are put right')
     this.#report.repaired += pull.length
     await replica.markDirty(pull)

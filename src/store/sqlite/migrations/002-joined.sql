@@ -58,8 +58,7 @@ CREATE TABLE pulled (
   as_of INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- While all users are being taken over from Redis: what this instance held before, in order. If Redis loses something meanwhile, it has to get
--- that again.
+-- What this instance held before all users were taken over from Redis, in order. If Redis goes back to before that, it has to get it again.
 CREATE TABLE kept (
   place INTEGER PRIMARY KEY AUTOINCREMENT,
   origin TEXT NOT NULL,

@@ -1,14 +1,15 @@
 import { z } from 'zod'
-import { savePositions } from '../apply.ts'
+import { positionOf, savePositions } from '../apply.ts'
 import type { Sql } from '../sql.ts'
+import { loadMeta } from '../state.ts'
 import { renumber, setAhead } from './ahead.ts'
 
 const EVENT = 'origin, seq, kind, accepted_at, occurred_at, outcome, id, user_id, payload, alert_events'
 const HELD = EVENT.replaceAll(/\w+/g, 'held.$&')
 
 /**
- * Before everything is taken over from Redis anew: what is held here stays until that is done, and so does up to where the users here
- * are complete. To be called in a transaction.
+ * Before everything is taken over from Redis anew: what is held here stays for as long as it would have in the log; and it is noted up
+ * to where the users here are complete until they are taken over. To be called in a transaction.
  */
 export function keep(sql: Sql, positions: Readonly<Record<string, number>>): void {
   if (!isPartial(sql)) {
@@ -25,9 +26,12 @@ export function keep(sql: Sql, positions: Readonly<Record<string, number>>): voi
 
 /** Everything was taken over. */
 export function letGo(sql: Sql): void {
-  sql.run('DELETE FROM kept')
   sql.run('DELETE FROM complete')
 }
+
+/** What the log does not keep so long either goes. Answers how many events. */
+export const sweepKept = (sql: Sql, before: number, limit: number): number =>
+  sql.run('DELETE FROM kept WHERE place IN (SELECT place FROM kept WHERE accepted_at < ? ORDER BY place LIMIT ?)', before, limit)
 
 /** Whether users are being taken over of whom the log here does not tell. */
 export const isPartial = (sql: Sql): boolean => sql.exists("SELECT 1 FROM complete WHERE origin = ''")
@@ -73,4 +77,22 @@ export function recall(sql: Sql, from: 'kept' | 'log', positions: Readonly<Recor
   )
   sql.run('INSERT OR IGNORE INTO dirty (user_id) SELECT user_id FROM journal WHERE user_id IS NOT NULL AND n IS NOT NULL')
   renumber(sql)
+}
+
+/**
+ * The log here has everything up to n, where Redis had these positions, and everybody is as Redis has them: what still waits of that
+ * came to Redis by a filling, and comes by no log any more. To be called in a transaction.
+ */
+export function settleKept(sql: Sql, n: number, positions: Readonly<Record<string, number>>): void {
+  if ((loadMeta(sql)?.n ?? 0) < n || sql.exists('SELECT 1 FROM dirty LIMIT 1')) return
+  const json = JSON.stringify(positions)
+  const covered = 'FROM journal AS held JOIN json_each(?) AS position ON position.key = held.origin WHERE held.seq <= position.value'
+  if (!sql.exists(`SELECT 1 ${covered} LIMIT 1`, json)) return
+  sql.run(`INSERT OR IGNORE INTO kept (${EVENT}) SELECT ${HELD} ${covered} ORDER BY held.place`, json)
+  sql.run(`DELETE FROM journal WHERE place IN (SELECT held.place ${covered})`, json)
+  savePositions(
+    sql,
+    Object.entries(positions).filter(([origin, seq]) => seq > positionOf(sql, origin)),
+  )
+  sql.run('DELETE FROM ahead WHERE seq <= (SELECT seq FROM positions WHERE positions.origin = ahead.origin)')
 }

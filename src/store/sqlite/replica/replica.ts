@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { storeUnavailable } from '../../../errors.ts'
 import type { RetentionLimits } from '../../../model.ts'
 import type { Counts, Fork, Head, UserCopy } from '../../copy.ts'
-import type { Policy } from '../../rules.ts'
+import { LOG_RETENTION_MS, type Policy } from '../../rules.ts'
 import type { Event, LogEntry, ReadRequest, Reads, SweepReport } from '../../store.ts'
 import { positionOf } from '../apply.ts'
 import { nextUsers, readCopies } from '../copies.ts'
@@ -18,7 +18,7 @@ import { expiredUsers, sweepLog, sweepUsers } from '../sweep.ts'
 import { type Answered, applyAhead, journaledSeq, loadAhead, renumber } from './ahead.ts'
 import { countsOf, factsOf, type ReplicaFacts } from './facts.ts'
 import { addToJournal, type Journaled, journalAfter, rescue } from './journal.ts'
-import { recall } from './kept.ts'
+import { recall, settleKept, sweepKept } from './kept.ts'
 import { type Pulled, replaceUsers } from './pull.ts'
 import { beginRebuild, chainAt, rewind } from './rewind.ts'
 import { adoptEpoch, seedOf, settle } from './seed.ts'
@@ -125,6 +125,10 @@ export class Replica {
     this.#write((sql) => recall(sql, from, positions))
   }
 
+  settleKept(n: number, positions: Readonly<Record<string, number>>): void {
+    this.#write((sql) => settleKept(sql, n, positions))
+  }
+
   adoptEpoch(of: { epoch: string; lineage: readonly Fork[] }): void {
     this.#write((sql) => adoptEpoch(sql, of))
   }
@@ -225,7 +229,7 @@ export class Replica {
   }
 
   sweepLog(limit: number, now: number): number {
-    return this.#write((sql) => sweepLog(sql, limit, now))
+    return this.#write((sql) => Math.max(sweepLog(sql, limit, now), sweepKept(sql, now - LOG_RETENTION_MS, limit)))
   }
 
   expiredUsers(now: number): SweepReport['expiredUsers'] {
