@@ -93,6 +93,23 @@ test('what is journaled and not applied changes nothing, and is gone from the jo
   expect(p.here.facts()).toMatchObject({ journalSize: 0, ahead: 0, users: 1, dirty: 0 })
 })
 
+test('what became of an event whose answer was lost is known, be it in the log or ahead of it', async () => {
+  const p = await pair()
+  await p.there.append([p.theirs.recorded({ user: 'b' }), p.theirs.recorded({ user: 'd' })])
+  await p.follow()
+  const said = { ...risky, id: 'the same', query: 'q', response: 'r' }
+  const recorded = [p.ours.recorded(said), p.ours.recorded(said), p.ours.recorded({ user: 'c' }), p.ours.cleared('d')]
+  const events = [...recorded, p.ours.cleared('nobody'), p.ours.erased('b'), p.ours.recorded({ user: 'b' })]
+  expect(p.here.outcomes(events)).toEqual(events.map(() => null))
+  const { outcomes } = await p.there.append(events)
+  expect(new Set(outcomes.map(({ type }) => type)).size).toBe(4)
+  await p.follow()
+  expect(p.here.outcomes(events)).toEqual(outcomes)
+  const ahead = p.ours.recorded({ user: 'a', riskLevel: 'IMMINENT' })
+  const [answered] = p.here.journalAndApply([ahead])
+  expect(p.here.outcomes([ahead])).toEqual([answered?.outcome])
+})
+
 test('what is applied ahead of the log is there at once, and counts once when the log has it', async () => {
   const p = await pair()
   await p.there.append([p.theirs.recorded({ user: 'b' })])

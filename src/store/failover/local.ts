@@ -87,13 +87,20 @@ export class Local {
   }
 
   /** Those of others, which were applied with them, are asked for in their turn. */
-  #outcomesOf(events: readonly Event[], answered: readonly Answered[]): Outcome[] {
+  async #outcomesOf(events: readonly Event[], answered: readonly Answered[]): Promise<Outcome[]> {
     this.#remember(answered)
-    return events.map((event) => {
+    const known = events.map((event) => {
       const outcome = this.#outcomes.get(keyOf(event))
-      if (!outcome) throw storeUnavailable(Object.assign(new Error('no outcome'), { code: 'NO_OUTCOME' }))
       this.#outcomes.delete(keyOf(event))
       return outcome
+    })
+    const missing = events.filter((_, i) => !known[i])
+    // Redis took them without this instance hearing of it, and the log has brought them since.
+    const found = (missing.length > 0 ? await this.replica.outcomes(missing) : []).values()
+    return known.map((outcome) => {
+      const answer = outcome ?? found.next().value
+      if (!answer) throw storeUnavailable(Object.assign(new Error('no outcome'), { code: 'NO_OUTCOME' }))
+      return answer
     })
   }
 }

@@ -111,7 +111,7 @@ const SeenRow = z.object({
 const SeenKey = z.object({ acceptedAt: z.int(), id: z.string() })
 
 /** What is remembered of the event's id, as long as it counts as known. */
-function remembered(sql: Sql, event: EventOf<'recorded'>): z.infer<typeof SeenRow> | null {
+export function remembered(sql: Sql, event: EventOf<'recorded'>): z.infer<typeof SeenRow> | null {
   const { user, id } = event
   const seen = sql.get(
     SeenRow,

@@ -67,7 +67,8 @@ export interface Step {
 }
 
 const At = z.object({ at: z.int() })
-export const tombstoneOf = ({ sql, mark }: Step): number | null => sql.get(At, 'SELECT at FROM tombstones WHERE mark = ?', mark)?.at ?? null
+export const tombstoneOf = ({ sql, mark }: Pick<Step, 'sql' | 'mark'>): number | null =>
+  sql.get(At, 'SELECT at FROM tombstones WHERE mark = ?', mark)?.at ?? null
 export const expiryOf = ({ sql, mark }: Step): number | null => sql.get(At, 'SELECT at FROM expiries WHERE mark = ?', mark)?.at ?? null
 
 const MarkRow = z.object({ mark: z.string(), at: z.int() })

@@ -4,8 +4,8 @@ import { z } from 'zod'
 import { storeUnavailable } from '../../../errors.ts'
 import type { RetentionLimits } from '../../../model.ts'
 import type { Counts, Fork, Head, UserCopy } from '../../copy.ts'
-import { LOG_RETENTION_MS, type Policy } from '../../rules.ts'
-import type { Event, LogEntry, ReadRequest, Reads, SweepReport } from '../../store.ts'
+import { LOG_RETENTION_MS, markOf, type Policy } from '../../rules.ts'
+import type { Event, LogEntry, Outcome, ReadRequest, Reads, Removed, SweepReport } from '../../store.ts'
 import { positionOf } from '../apply.ts'
 import { nextUsers, readCopies } from '../copies.ts'
 import { addFork, readLog } from '../log.ts'
@@ -19,6 +19,7 @@ import { type Answered, applyAhead, journaledSeq, loadAhead, renumber } from './
 import { countsOf, factsOf, type ReplicaFacts } from './facts.ts'
 import { addToJournal, type Journaled, journalAfter, rescue } from './journal.ts'
 import { recall, settleKept, sweepKept } from './kept.ts'
+import { outcomeOf } from './outcome.ts'
 import { type Pulled, replaceUsers } from './pull.ts'
 import { beginRebuild, chainAt, rewind } from './rewind.ts'
 import { adoptEpoch, seedOf, settle } from './seed.ts'
@@ -37,8 +38,8 @@ export class Replica {
   readonly #db: Database.Database
   readonly #sql: Sql
   readonly #inode: number
-  /** Of erasures that nobody has asked about yet, by their indexes. */
-  readonly #removedRows = new Map<number, number>()
+  /** What went with removals that nobody has asked about yet, by their indexes. */
+  readonly #removed = new Map<number, Removed>()
 
   constructor(path: string) {
     const opened = openDatabase(path)
@@ -74,6 +75,12 @@ export class Replica {
     return this.#write((sql) => applyAhead(sql, this.#meta().tombstoneKey, limit))
   }
 
+  /** What became of events that are applied here; null for those that are not. */
+  outcomes(events: readonly Event[]): (Outcome | null)[] {
+    const { tombstoneKey } = this.#meta()
+    return events.map((event) => outcomeOf({ sql: this.#sql, mark: markOf(tombstoneKey, event.user) }, event, this.#removed))
+  }
+
   rescue(origins: readonly string[], fresh: string): void {
     this.#write((sql) => {
       rescue(sql, origins, fresh)
@@ -102,7 +109,7 @@ export class Replica {
     // What is lost of it with the power comes again from Redis; and the next event that is journaled makes it durable.
     this.#db.pragma('synchronous = NORMAL')
     try {
-      return this.#write((sql) => applyEntries(sql, this.#meta(), entries, this.#removedRows))
+      return this.#write((sql) => applyEntries(sql, this.#meta(), entries, this.#removed))
     } finally {
       this.#db.pragma('synchronous = FULL')
     }
@@ -153,8 +160,8 @@ export class Replica {
 
   /** How many rows went here with the erasure at index n. */
   takeRemovedRows(n: number): number {
-    const rows = this.#removedRows.get(n) ?? 0
-    this.#removedRows.delete(n)
+    const rows = this.#removed.get(n)?.sqliteRows ?? 0
+    this.#removed.delete(n)
     return rows
   }
 

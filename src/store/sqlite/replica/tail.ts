@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { chainOf, markOf } from '../../rules.ts'
-import type { Event, LogEntry } from '../../store.ts'
+import type { Event, LogEntry, Removed } from '../../store.ts'
 import { judge, positionOf, savePositions } from '../apply.ts'
 import { writeEntry } from '../log.ts'
 import { erased, voidLog } from '../removal.ts'
@@ -9,13 +9,15 @@ import { type Judged, loadMeta, loadPolicies, type Meta, type Step, tombstoneOf 
 import { applyAgain, hasAhead, loadAhead, markDirty } from './ahead.ts'
 import { voidInJournal } from './journal.ts'
 
+const REMEMBERED_REMOVALS = 100
+
 const AsOf = z.object({ asOf: z.int() })
 
 /**
  * Takes over the next entries of the log that Redis orders. Answers how many there were before one that does not follow. To be
- * called in a transaction. `removedRows` gets, for each erasure, how many rows went.
+ * called in a transaction. `removed` gets what went with each removal.
  */
-export function applyEntries(sql: Sql, { tombstoneKey }: Meta, entries: readonly LogEntry[], removedRows: Map<number, number>): number {
+export function applyEntries(sql: Sql, { tombstoneKey }: Meta, entries: readonly LogEntry[], removed: Map<number, Removed>): number {
   let { n = 0, chain = '' } = loadMeta(sql) ?? {}
   const policies = loadPolicies(sql).filter((policy) => policy.n <= n)
   const ahead = loadAhead(sql)
@@ -31,11 +33,11 @@ export function applyEntries(sql: Sql, { tombstoneKey }: Meta, entries: readonly
     if (event && entry.outcome === 'applied') {
       const step: Step = { sql, n, policies, mark: markOf(tombstoneKey, event.user), told: [] }
       const outcome = takeOver(step, event, seq <= (ahead.get(origin) ?? 0))
-      if (event.kind === 'erased' && outcome?.type === 'applied') removedRows.set(n, outcome.removed?.sqliteRows ?? 0)
+      if (outcome?.type === 'applied' && outcome.removed) removed.set(n, outcome.removed)
     }
     taken += 1
     // Those of other instances are never asked about.
-    for (const old of removedRows.keys()) if (removedRows.size > 100) removedRows.delete(old)
+    for (const old of removed.keys()) if (removed.size > REMEMBERED_REMOVALS) removed.delete(old)
   }
   savePositions(sql, positions)
   sql.run('DELETE FROM ahead WHERE seq <= (SELECT seq FROM positions WHERE positions.origin = ahead.origin)')

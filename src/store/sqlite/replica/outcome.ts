@@ -1,0 +1,42 @@
+import { z } from 'zod'
+import type { Event, Outcome, Removed } from '../../store.ts'
+import { positionOf } from '../apply.ts'
+import { remembered } from '../recorded.ts'
+import { type Step, tombstoneOf } from '../state.ts'
+
+const Row = z.object({ n: z.int(), outcome: z.enum(['applied', 'duplicate', 'conflict', 'dead', 'erased']) })
+
+const UNKNOWN: Removed = { conversations: 0, emotions: 0, topics: 0, alerts: 0, redisKeys: null, sqliteRows: 0 }
+
+/**
+ * What became of an event whose answer was lost: in the log, whence it was taken over, or in the journal, where it is applied ahead
+ * of the log. Null when it is in neither. `removed`: by the index of what removed it, as far as that is remembered.
+ */
+export function outcomeOf({ sql, mark }: Pick<Step, 'sql' | 'mark'>, event: Event, removed: ReadonlyMap<number, Removed>): Outcome | null {
+  const { origin, seq } = event
+  const row =
+    positionOf(sql, origin) >= seq
+      ? sql.get(Row, 'SELECT n, outcome FROM log WHERE origin = ? AND seq = ? ORDER BY n DESC LIMIT 1', origin, seq)
+      : sql.get(Row, 'SELECT n, outcome FROM journal WHERE origin = ? AND seq = ? AND n IS NOT NULL', origin, seq)
+  if (!row) return null
+  const { n, outcome: type } = row
+  const alertId = (event.kind === 'recorded' && remembered(sql, event)?.alertId) || null
+  switch (type) {
+    case 'applied':
+      return event.kind === 'recorded'
+        ? {
+            type,
+            n,
+            kept: sql.exists('SELECT 1 FROM conversations WHERE user_id = ? AND id = ?', event.user, event.id),
+            alertId,
+            removed: null,
+          }
+        : { type, n, kept: false, alertId: null, removed: event.kind === 'policy' ? null : (removed.get(n) ?? UNKNOWN) }
+    case 'duplicate':
+      return { type, n, alertId }
+    case 'dead':
+      return { type, n, erasedAt: tombstoneOf({ sql, mark }) ?? event.acceptedAt }
+    default:
+      return { type, n }
+  }
+}
