@@ -1,8 +1,9 @@
 import { copyFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { Replica } from '../../src/store/sqlite/replica/replica.ts'
 import { MINUTE, NOW, Origin } from '../helpers/events.ts'
-import { inCharge, inFallback } from '../helpers/joined.ts'
+import { inAgreement, inCharge, inFallback } from '../helpers/joined.ts'
 import type { FaultProxy } from '../helpers/proxy.ts'
 import { eventually, type World, world } from './one.ts'
 
@@ -198,6 +199,21 @@ describe('single keys are deleted', () => {
     await w.record('warm', 2)
     await w.record('warm', 2)
     await w.expectHealed()
+  })
+
+  test('xinyi:positions is deleted while the log here is behind: a clearing that Redis has already is not done again', async () => {
+    const w = await world({ light: true })
+    await w.store.append([w.said('cleared'), w.origin.cleared('cleared'), w.said('cleared')])
+    await w.settled()
+    await w.store.close()
+    const replica = new Replica(w.path)
+    replica.rewind(replica.facts().n - 2)
+    replica.close()
+    await w.admin((redis) => redis.del('xinyi:positions'))
+    await w.open()
+    await w.until(inAgreement)
+    expect(await w.admin((redis) => redis.llen('user:cleared:conversations'))).toBe(1)
+    expect(await w.admin((redis) => redis.hvals('xinyi:positions'))).toEqual(['7'])
   })
 
   test('xinyi:lineage is deleted: recording goes on', async () => {

@@ -117,6 +117,33 @@ describe('what is seeded is what was copied', () => {
     expect({ ...(await snapshot(seeded, NOW)), log: null }).toEqual({ ...(await snapshot(store, NOW)), log: null })
   })
 
+  test.each(['cleared', 'erased'] as const)(
+    'what a user was seeded with is not undone by what was %s before and comes to the log after',
+    async (kind) => {
+      const store = await databases.open()
+      const origin = new Origin()
+      const events = [origin.recorded(), origin[kind]('u'), origin.recorded({ acceptedAt: NOW + 1 })]
+      await store.append(events)
+      const { copies } = await store.copies({ users: ['u'] })
+      const redis = await databases.connection(1)
+      const seed = lease()
+      await beginSeed(redis, seed)
+      await seedUsers(
+        redis,
+        seed.token,
+        copies.map((copy) => ({ ...copy, has: { [origin.name]: 3 } })),
+        'UTC',
+      )
+      await finishSeed(redis, seed.token, { ...(await store.head()), epoch: 'next', n: 0, chain: '', positions: {} })
+      const seeded = await databases.open(1)
+      const { outcomes } = await seeded.append(events)
+      expect(outcomes.map(({ type }) => type)).toEqual([kind === 'erased' ? 'dead' : 'applied', 'applied', 'applied'])
+      const [after] = (await seeded.copies({ users: ['u'] })).copies
+      expect(after).toMatchObject({ state: { conversations: [{ id: events[2]?.id }], totalChats: copies[0]?.state?.totalChats } })
+      expect(after?.has ?? {}).toEqual({})
+    },
+  )
+
   test('an erasure in a seeded store leaves no word of the erased in the log', async () => {
     const store = await databases.open()
     const origin = new Origin()

@@ -148,6 +148,31 @@ test('a user taken over from further on is left alone by the log until it gets t
   expect(p.state()).toEqual(await p.expected())
 })
 
+test.each(['cleared', 'erased'] as const)(
+  'away from Redis, what a user was taken over with is not undone by what was %s before',
+  async (kind) => {
+    const p = await pair()
+    const events = [p.ours.recorded(risky), p.ours[kind]('a'), p.ours.recorded({ ...risky, acceptedAt: NOW + 1 })]
+    p.here.journal(events)
+    await p.there.append(events)
+    p.here.markDirty(['a'])
+    expect(await p.pull()).toBe(true)
+    const pulled = p.here.copies(['a'])[0]
+    expect(pulled).toMatchObject({ has: { ours: 3 }, state: { conversations: [{}] } })
+    p.here.renumber()
+    expect(p.here.applyAhead(ALL).map(({ outcome }) => outcome.type)).toEqual([
+      kind === 'erased' ? 'dead' : 'applied',
+      'applied',
+      'applied',
+    ])
+    expect(p.here.copies(['a'])[0]?.state?.conversations).toEqual(pulled?.state?.conversations)
+    await p.follow()
+    expect(p.here.copies(['a'])[0]?.has).toBeUndefined()
+    expect(await p.pull()).toBe(true)
+    expect(p.state()).toEqual(await p.expected())
+  },
+)
+
 test('a log taken back keeps what came after in the journal, before all else there, and counts it once when it comes again', async () => {
   const p = await pair()
   const lost: Event[] = [p.theirs.recorded(risky), p.theirs.cleared('a'), p.theirs.recorded({ user: 'b' }), p.theirs.erased('b')]

@@ -4,6 +4,7 @@ import { type Fork, isPartial, isSeeded } from '../copy.ts'
 import { createDataSet, type Found, inspect } from '../redis/inspect.ts'
 import { RedisStore } from '../redis/store.ts'
 import type { ReplicaFacts } from '../sqlite/replica/facts.ts'
+import type { RemoteReplica } from '../sqlite/replica/remote.ts'
 import { Outdated, Refused } from './faults.ts'
 import type { Joint } from './joint.ts'
 import { seed } from './seed.ts'
@@ -15,6 +16,8 @@ export interface Verified {
   /** The replica has to be made anew from Redis: its log does not meet the one there. */
   rebuild: boolean
 }
+
+const LOG_PAGE = 200
 
 type Ready = Extract<Found, { state: 'ready' }>
 
@@ -118,11 +121,26 @@ async function meet(primary: RedisStore, found: Ready, facts: ReplicaFacts, redi
     // Filled from a copy that was not complete, it says so by its positions.
     if (found.lineage.some(({ epoch }) => isPartial(epoch) && !known.has(epoch))) await replica.recall('log', await primary.positions())
     // Else the log there has everything up to where it is here, and if its positions say less, they were damaged.
-    else if (lower.length > 0) await primary.raise({ positions: Object.fromEntries(lower) })
+    else if (lower.length > 0) await primary.raise({ positions: await loggedPositions(primary, replica, { from: common, to: found.n }) })
   }
   await replica.recall('kept', await primary.positions())
   await replica.adoptEpoch({ epoch: primary.epoch, lineage })
   return { primary, lineage, rebuild }
+}
+
+/** Up to where each origin's events are in the log there, which the one here has up to the index `from`. */
+async function loggedPositions(
+  primary: RedisStore,
+  replica: RemoteReplica,
+  { from, to }: { from: number; to: number },
+): Promise<Record<string, number>> {
+  const positions = await replica.positions()
+  for (let after = from; after < to; ) {
+    const { entries } = await primary.log({ epoch: primary.epoch, n: after }, LOG_PAGE)
+    for (const { origin, seq } of entries) positions[origin] = Math.max(positions[origin] ?? 0, seq)
+    after = entries.at(-1)?.n ?? to
+  }
+  return positions
 }
 
 /** Origins of which the log here has more than Redis knows of, and how much. */

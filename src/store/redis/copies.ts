@@ -30,6 +30,7 @@ const Record = recordSchema.extend({
   stripped: time.optional(),
   kept: z.array(z.number()).optional(),
   last: z.array(z.tuple([time, z.string(), rank.transform(riskRank)])).optional(),
+  has: z.record(z.string(), z.number().int()).optional().catch(undefined),
 })
 
 /** Whatever can't be read is missing. */
@@ -53,7 +54,10 @@ function decodeAlerts(reply: readonly (string | string[])[]): UserState['alerts'
 }
 
 /** Null where the state does not hold all that the record says it does. */
-function decodeState(user: string, [text, conversations, emotions, tally, seen, alertRows]: z.infer<typeof StateReply>): UserState | null {
+function decodeState(
+  user: string,
+  [text, conversations, emotions, tally, seen, alertRows]: z.infer<typeof StateReply>,
+): Pick<UserCopy, 'state' | 'has'> | null {
   const record = parse(Record, text)
   const alerts = decodeAlerts(alertRows)
   if (!record || !alerts) return null
@@ -84,7 +88,7 @@ function decodeState(user: string, [text, conversations, emotions, tally, seen, 
   const lacks = (list: readonly unknown[], i: number, elements: number) => elements > 0 && list.length < (kept[i] ?? 0)
   if (lacks(state.conversations, 0, conversations.length) || lacks(state.emotions, 1, emotions.length)) return null
   if (lacks(state.topics, 2, tally.length) || lacks(state.seen, 3, seen.length)) return null
-  return state
+  return { state, has: record.has }
 }
 
 const timeOf = (reply: string): number | null => (reply === '' ? null : Number(reply))
@@ -96,7 +100,7 @@ function decodeCopies(reply: unknown): { copies: UserCopy[]; damaged: string[] }
   for (const [user, erasedAt, expiredAt, state] of z.array(UserReply).parse(reply)) {
     const found = typeof state === 'string' ? null : decodeState(user, state)
     if (!found && state !== 'none') damaged.push(user)
-    else copies.push({ user, state: found, erasedAt: timeOf(erasedAt), expiredAt: timeOf(expiredAt) })
+    else copies.push({ user, state: null, erasedAt: timeOf(erasedAt), expiredAt: timeOf(expiredAt), ...found })
   }
   return { copies, damaged }
 }

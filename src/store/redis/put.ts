@@ -1,20 +1,13 @@
 import { naiveTime } from '../../local-time.ts'
 import { type AlertTrigger, attentionOf, RISK_LEVELS, type RiskLevel, riskRank } from '../../model.ts'
-import type { UserState } from '../copy.ts'
+import type { UserCopy, UserState } from '../copy.ts'
 import { alertOrder, riskOrder } from '../rules.ts'
 import { conversationElement, pointElement } from './encode.ts'
-
-export interface Restoring {
-  /** Whatever Redis knows of the user. */
-  force?: boolean
-  /** Events that the copy has and the log may not: origin -> seq. */
-  has?: Readonly<Record<string, number>>
-}
 
 const levelOf = (rank: number): RiskLevel => RISK_LEVELS[rank] ?? 'UNKNOWN'
 
 /** A user as put.lua takes them, text by text. */
-export function putTexts(user: string, state: UserState, timeZone: string): string[] {
+export function putTexts(user: string, state: UserState, timeZone: string, has?: UserCopy['has']): string[] {
   const { conversations, emotions, topics, seen, alerts } = state
   const naive = new Map<number, string>()
   // Most times are met twice, and writing one out takes as long as the rest of a point.
@@ -25,7 +18,7 @@ export function putTexts(user: string, state: UserState, timeZone: string): stri
   }
   const levels = state.lastPoints.map(([, , rank]) => levelOf(rank))
   const risk = levelOf(Math.max(state.lastPoints[0]?.[2] ?? 0, state.openAlertLevel ?? 0))
-  const texts = [recordText(state), `${state.createdAt}`, `${state.lastActiveAt ?? 0}`, `${riskOrder(risk, state.lastActiveAt)}`]
+  const texts = [recordText(state, has), `${state.createdAt}`, `${state.lastActiveAt ?? 0}`, `${riskOrder(risk, state.lastActiveAt)}`]
   texts.push(attentionOf(levels), state.openAlertId === null ? '0' : '1', localTime(state.createdAt))
   texts.push(state.lastActiveAt === null ? '' : localTime(state.lastActiveAt), `${state.totalChats}`, `${state.totalRiskAlerts}`)
   texts.push(`${conversations.length}`)
@@ -45,7 +38,7 @@ export function putTexts(user: string, state: UserState, timeZone: string): stri
 }
 
 /** The record of users.lua, where what is null is absent. */
-function recordText(state: UserState): string {
+function recordText(state: UserState, has: UserCopy['has']): string {
   const { conversations, emotions, topics, seen, alerts } = state
   return JSON.stringify({
     rev: state.rev,
@@ -61,6 +54,7 @@ function recordText(state: UserState): string {
     stripped: state.strippedAt ?? undefined,
     kept: [conversations.length, emotions.length, topics.length, seen.length, alerts.length],
     deadlines: [0, 0],
+    has,
   })
 }
 

@@ -75,7 +75,7 @@ export async function releaseSeed(redis: Redis, token: string): Promise<void> {
 
 /** Puts users, in place of whoever is there under these ids. Rejects when the lease is lost. */
 export async function seedUsers(redis: Redis, token: string, copies: readonly UserCopy[], timeZone: string): Promise<void> {
-  const encode = ({ user, state }: UserCopy) => (state ? ['1', ...putTexts(user, state, timeZone)] : ['0'])
+  const encode = ({ user, state, has }: UserCopy) => (state ? ['1', ...putTexts(user, state, timeZone, has)] : ['0'])
   await inSteps(copies, encode, (some, texts) => step(redis, 'seedusers', { token, users: some.map(({ user }) => user) }, texts))
 }
 

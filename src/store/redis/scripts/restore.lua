@@ -1,4 +1,4 @@
--- restore: puts a user back whose keys are missing; with `force`, whatever is known of them here, and as of now. ARGV[1] JSON {epoch, user, mark, erasedAt, expiredAt (ms, -1 for never), rev, force, has: {origin: seq}}, then the user.
+-- restore: puts a user back whose keys are missing; with `force`, whatever is known of them here, and as of now. ARGV[1] JSON {epoch, user, mark, erasedAt, expiredAt (ms, -1 for never), rev, force}, then the user.
 -- Answers 'stale', 'refused' or 'ok'.
 local request = cjson.decode(ARGV[1])
 if call('HGET', META, 'epoch') ~= request.epoch then return 'stale' end
@@ -21,7 +21,7 @@ write_all()
 if request.force then
   local record = load_user(request.user, keys)
   meet_policies(keys, record, now_here())
-  record.rev, record.has = number_at(META, 'n'), request.has
+  record.rev = number_at(META, 'n')
   call('HSET', USERS, request.user, text_of(record))
 end
 return 'ok'

@@ -7,6 +7,8 @@ import { aheadOfLog } from '../log.ts'
 import type { Sql } from '../sql.ts'
 import { loadMeta, loadPolicies, type Step, tombstoneOf } from '../state.ts'
 import { appliedTo, hideInJournal, notApplied, voidInJournal } from './journal.ts'
+import { isRemoval, removedBefore } from './outcome.ts'
+import { isIncluded } from './pulled.ts'
 
 export interface Answered {
   origin: string
@@ -26,7 +28,7 @@ export function applyAhead(sql: Sql, tombstoneKey: KeyObject, limit: number): An
   return rows.map(({ place, event }) => {
     n += 1
     const step: Step = { sql, n, policies, mark: markOf(tombstoneKey, event.user), told: [] }
-    const outcome = judge(step, event)
+    const outcome = isRemoval(event) && isIncluded(sql, event) ? removedBefore(n) : judge(step, event)
     sql.run(
       'UPDATE journal SET n = ?, outcome = ?, alert_events = ? WHERE place = ?',
       ...[n, outcome.type, step.told.length > 0 ? JSON.stringify(step.told) : null, place],

@@ -2,11 +2,11 @@ import { z } from 'zod'
 import type { Event, Outcome, Removed } from '../../store.ts'
 import { positionOf } from '../apply.ts'
 import { remembered } from '../recorded.ts'
-import { type Step, tombstoneOf } from '../state.ts'
+import { type EventOf, type Judged, type Step, tombstoneOf } from '../state.ts'
 
 const Row = z.object({ n: z.int(), outcome: z.enum(['applied', 'duplicate', 'conflict', 'dead', 'erased']) })
 
-const UNKNOWN: Removed = { conversations: 0, emotions: 0, topics: 0, alerts: 0, redisKeys: null, sqliteRows: 0 }
+const NOTHING: Removed = { conversations: 0, emotions: 0, topics: 0, alerts: 0, redisKeys: null, sqliteRows: 0 }
 
 /**
  * What became of an event whose answer was lost: in the log, whence it was taken over, or in the journal, where it is applied ahead
@@ -31,7 +31,7 @@ export function outcomeOf({ sql, mark }: Pick<Step, 'sql' | 'mark'>, event: Even
             alertId,
             removed: null,
           }
-        : { type, n, kept: false, alertId: null, removed: event.kind === 'policy' ? null : (removed.get(n) ?? UNKNOWN) }
+        : { type, n, kept: false, alertId: null, removed: event.kind === 'policy' ? null : (removed.get(n) ?? NOTHING) }
     case 'duplicate':
       return { type, n, alertId }
     case 'dead':
@@ -40,3 +40,9 @@ export function outcomeOf({ sql, mark }: Pick<Step, 'sql' | 'mark'>, event: Even
       return { type, n }
   }
 }
+
+/** Of a removal that is in the state already. What it removed is nowhere noted. */
+export const removedBefore = (n: number): Judged => ({ type: 'applied', n, kept: false, alertId: null, removed: NOTHING })
+
+type Removal = EventOf<'cleared' | 'erased' | 'expired'>
+export const isRemoval = (event: Event): event is Removal => event.kind === 'cleared' || event.kind === 'erased' || event.kind === 'expired'

@@ -1,10 +1,11 @@
-import type { UserCopy } from '../../copy.ts'
+import { latest, type UserCopy } from '../../copy.ts'
 import { readCopies, writeCopy } from '../copies.ts'
 import { voidLog } from '../removal.ts'
 import type { Sql } from '../sql.ts'
 import type { Meta } from '../state.ts'
 import { loadAhead, markDirty } from './ahead.ts'
 import { letGo } from './kept.ts'
+import { beyondLog, notePulled } from './pulled.ts'
 
 /** Users as Redis had them at index n of the log, with its positions at that moment. */
 export interface Pulled {
@@ -25,6 +26,7 @@ export function replaceUsers(sql: Sql, meta: Meta, { copies, epoch, n, positions
   if (epoch !== meta.epoch) return null
   for (const [origin, seq] of loadAhead(sql)) if (seq > (positions[origin] ?? 0)) return null
   const lost: string[] = []
+  const has = beyondLog(sql, positions)
   for (const copy of copies) {
     // The log here has gone on beyond the copy meanwhile, and says something newer of the user.
     if (sql.exists('SELECT 1 FROM log WHERE user_id = ? AND n > ? LIMIT 1', copy.user, n)) {
@@ -38,7 +40,7 @@ export function replaceUsers(sql: Sql, meta: Meta, { copies, epoch, n, positions
     if (!copy.state) voidLog(sql, copy.user, n + 1)
     writeCopy(sql, meta, copy)
     sql.run('DELETE FROM dirty WHERE user_id = ?', copy.user)
-    if (n > meta.n) sql.run('INSERT OR REPLACE INTO pulled (user_id, as_of) VALUES (?, ?)', copy.user, n)
+    notePulled(sql, copy.user, n, latest(has, beyondLog(sql, copy.has ?? {})))
   }
   if (rebuiltTo !== undefined) sql.run('UPDATE meta SET rebuilt_to = ?', rebuiltTo)
   if (rebuiltTo === null) letGo(sql)

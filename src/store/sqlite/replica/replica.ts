@@ -21,6 +21,7 @@ import { addToJournal, type Journaled, journalAfter, rescue } from './journal.ts
 import { recall, settleKept, sweepKept } from './kept.ts'
 import { outcomeOf } from './outcome.ts'
 import { type Pulled, replaceUsers } from './pull.ts'
+import { hasOf } from './pulled.ts'
 import { beginRebuild, chainAt, rewind } from './rewind.ts'
 import { adoptEpoch, seedOf, settle } from './seed.ts'
 import { applyEntries } from './tail.ts'
@@ -186,7 +187,7 @@ export class Replica {
   }
 
   copies(users: readonly string[]): UserCopy[] {
-    return this.#sql.snapshot(() => readCopies(this.#sql, this.#meta(), users))
+    return this.#sql.snapshot(() => this.#copies(users))
   }
 
   nextUsers(after: string, limit: number): string[] {
@@ -194,7 +195,7 @@ export class Replica {
   }
 
   nextCopies(after: string, limit: number): UserCopy[] {
-    return this.#sql.snapshot(() => readCopies(this.#sql, this.#meta(), nextUsers(this.#sql, after, limit)))
+    return this.#sql.snapshot(() => this.#copies(nextUsers(this.#sql, after, limit)))
   }
 
   seed(epoch: string, entries: number): { head: Head; entries: LogEntry[] } {
@@ -261,6 +262,10 @@ export class Replica {
       // The database remembers that it is due.
     }
     this.#db.close()
+  }
+
+  #copies(users: readonly string[]): UserCopy[] {
+    return readCopies(this.#sql, this.#meta(), users).map((copy) => ({ ...copy, has: hasOf(this.#sql, copy.user) }))
   }
 
   #among(table: 'users' | 'dirty', users: readonly string[]): string[] {

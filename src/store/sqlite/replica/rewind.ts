@@ -10,6 +10,7 @@ import { dropTopics } from '../topics.ts'
 import { renumber, setAhead } from './ahead.ts'
 import { voidInJournal } from './journal.ts'
 import { keep } from './kept.ts'
+import { unplace } from './pulled.ts'
 
 const Chain = z.object({ chain: z.string() })
 const First = z.object({ origin: z.string(), first: z.int(), last: z.int() })
@@ -32,8 +33,8 @@ export function rewind(sql: Sql, n: number): void {
   if (chain === null) throw new Error('The log is not kept so far back.')
   const origins = sql.all(First, 'SELECT origin, min(seq) AS first, max(seq) AS last FROM log WHERE n > ? GROUP BY origin', n)
   sql.run('INSERT OR IGNORE INTO dirty (user_id) SELECT user_id FROM log WHERE n > ? AND user_id IS NOT NULL AND user_id <> ?', n, '')
-  sql.run('INSERT OR IGNORE INTO dirty (user_id) SELECT user_id FROM pulled WHERE as_of > ?', n)
-  sql.run('DELETE FROM pulled WHERE as_of > ?', n)
+  sql.run('INSERT OR IGNORE INTO dirty (user_id) SELECT user_id FROM pulled JOIN pulls ON pulls.id = pulled.pull WHERE as_of > ?', n)
+  unplace(sql, n)
   const least = sql.get(Least, 'SELECT ifnull(min(place), 1) AS place FROM journal')?.place ?? 1
   const end = loadMeta(sql)?.n ?? n
   sql.run(
@@ -74,7 +75,7 @@ export function beginRebuild(sql: Sql, head: Head): void {
   const { dataSetId, epoch, tombstoneKey, n, chain, positions, policies, tombstones, expiries, lineage } = head
   keep(sql, positions)
   removeGone(sql, head)
-  for (const table of ['log', 'positions', 'policies', 'tombstones', 'expiries', 'pulled', 'lineage']) sql.run(`DELETE FROM ${table}`)
+  for (const table of ['log', 'positions', 'policies', 'tombstones', 'expiries', 'pulls', 'lineage']) sql.run(`DELETE FROM ${table}`)
   sql.run(
     `UPDATE meta SET data_set_id = ?, epoch = ?, tombstone_key = ?, n = ?, chain = ?, trimmed = ?, trimmed_chain = ?, joined = 1, rebuilt_to = ''`,
     ...[dataSetId, epoch, Buffer.from(tombstoneKey, 'hex'), n, chain, n, chain],

@@ -7,6 +7,7 @@ import { addFork, aheadOfLog, loadLineage, readLog, writeEntry } from '../log.ts
 import type { Sql } from '../sql.ts'
 import { loadMeta, marksOf } from '../state.ts'
 import { completeUpTo, isPartial } from './kept.ts'
+import { unplace } from './pulled.ts'
 import { chainAt } from './rewind.ts'
 
 const PositionRow = z.object({ origin: z.string(), seq: z.int() })
@@ -76,7 +77,7 @@ export function settle(sql: Sql, { epoch, lineage, positions, n }: Pick<Head, 'e
   sql.run('DELETE FROM ahead WHERE origin NOT IN (SELECT origin FROM journal)')
   setEpoch(sql, { epoch, lineage })
   // What the log makes of them is what Redis was given.
-  sql.run('DELETE FROM pulled')
+  unplace(sql, 0)
   if (aheadOfLog(sql) === 0) sql.run('DELETE FROM dirty')
 }
 
@@ -86,7 +87,7 @@ export function adoptEpoch(sql: Sql, { epoch, lineage }: Pick<Head, 'epoch' | 'l
   if (known?.joined && known.epoch !== epoch) {
     // What a user was taken over as of was an index of the log before.
     sql.run('INSERT OR IGNORE INTO dirty (user_id) SELECT user_id FROM pulled')
-    sql.run('DELETE FROM pulled')
+    unplace(sql, 0)
     const since = lineage.slice(lineage.findIndex((fork) => fork.epoch === known.epoch) + 1)
     if (since.some((fork) => isSeeded(fork.epoch))) takeOverAll(sql)
   }

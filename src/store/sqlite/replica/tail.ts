@@ -1,17 +1,16 @@
-import { z } from 'zod'
 import { chainOf, markOf } from '../../rules.ts'
 import type { Event, LogEntry, Removed } from '../../store.ts'
 import { judge, positionOf, savePositions } from '../apply.ts'
 import { writeEntry } from '../log.ts'
 import { erased, voidLog } from '../removal.ts'
 import type { Sql } from '../sql.ts'
-import { type Judged, loadMeta, loadPolicies, type Meta, type Step, tombstoneOf } from '../state.ts'
+import { type EventOf, type Judged, loadMeta, loadPolicies, type Meta, type Step, tombstoneOf } from '../state.ts'
 import { applyAgain, hasAhead, loadAhead, markDirty } from './ahead.ts'
 import { voidInJournal } from './journal.ts'
+import { isRemoval } from './outcome.ts'
+import { forgetCovered, isIncluded } from './pulled.ts'
 
 const REMEMBERED_REMOVALS = 100
-
-const AsOf = z.object({ asOf: z.int() })
 
 /**
  * Takes over the next entries of the log that Redis orders. Answers how many there were before one that does not follow. To be
@@ -42,7 +41,7 @@ export function applyEntries(sql: Sql, { tombstoneKey }: Meta, entries: readonly
   savePositions(sql, positions)
   sql.run('DELETE FROM ahead WHERE seq <= (SELECT seq FROM positions WHERE positions.origin = ahead.origin)')
   sql.run('UPDATE meta SET n = ?, chain = ?', n, chain)
-  sql.run('DELETE FROM pulled WHERE as_of <= ?', n)
+  forgetCovered(sql, n)
   return taken
 }
 
@@ -52,9 +51,9 @@ function takeOver(step: Step, event: Event, isAhead: boolean): Judged | null {
   // Applied ahead, it had an index that was not its own.
   if (event.kind === 'policy')
     sql.run('DELETE FROM policies WHERE at = ? AND limits = ?', event.acceptedAt, JSON.stringify(event.payload.limits))
-  const asOf = sql.get(AsOf, 'SELECT as_of AS asOf FROM pulled WHERE user_id = ?', event.user)?.asOf ?? 0
-  if (!isAhead && asOf < n && isRemoval(event) && hasAhead(sql, event.user)) return removeUnder(step, event)
-  const outcome = event.kind === 'policy' || (!isAhead && asOf < n) ? judge(step, event) : null
+  const isNew = !isAhead && !isIncluded(sql, event)
+  if (isNew && isRemoval(event) && hasAhead(sql, event.user)) return removeUnder(step, event)
+  const outcome = event.kind === 'policy' || isNew ? judge(step, event) : null
   // What Redis applied applies here too, unless the two differ already.
   if (outcome && outcome.type !== 'applied') markDirty(sql, event.user)
   if (event.kind === 'erased') {
@@ -68,14 +67,11 @@ function voidHeld(step: Step, { user, acceptedAt }: Event): void {
   for (const table of ['journal', 'kept'] as const) voidInJournal(step.sql, user, tombstoneOf(step) ?? acceptedAt, table)
 }
 
-type Removal = Extract<Event, { kind: 'cleared' | 'erased' | 'expired' }>
-const isRemoval = (event: Event): event is Removal => event.kind === 'cleared' || event.kind === 'erased' || event.kind === 'expired'
-
 /**
  * What somebody else removed of a user for whom more was applied here than the log has: in the log that comes behind it, so it must not
  * go with what is removed. The user is dirty, and taken over from Redis in the end.
  */
-function removeUnder(step: Step, event: Removal): Judged | null {
+function removeUnder(step: Step, event: EventOf<'cleared' | 'erased' | 'expired'>): Judged | null {
   const { sql } = step
   markDirty(sql, event.user)
   if (event.kind !== 'erased') return null
