@@ -216,6 +216,23 @@ describe('single keys are deleted', () => {
     expect(await w.admin((redis) => redis.hvals('xinyi:positions'))).toEqual(['7'])
   })
 
+  test('marks of the erased that differ between the stores become the later one, in both', async () => {
+    const w = await world({ light: true })
+    await w.store.append([w.said('a'), w.said('b'), w.origin.erased('a'), w.origin.erased('b')])
+    await w.settled()
+    const marks = await w.admin((redis) => redis.hgetall('xinyi:tombstones'))
+    const [earlier = '', later = ''] = Object.keys(marks)
+    await w.admin((redis) => redis.hset('xinyi:tombstones', { [earlier]: 1, [later]: NOW + MINUTE }))
+    await eventually(() => w.admin(async (redis) => (await redis.hget('xinyi:tombstones', earlier)) === marks[earlier]))
+    await w.settled()
+    await w.store.close()
+    const replica = new Replica(w.path)
+    expect(new Map(replica.marks().tombstones)).toEqual(
+      new Map([...Object.entries({ ...marks, [later]: NOW + MINUTE })].map(([mark, at]) => [mark, Number(at)])),
+    )
+    replica.close()
+  })
+
   test('xinyi:lineage is deleted: recording goes on', async () => {
     const w = await world({ proxied: true, light: true })
     await w.admin((redis) => redis.del('xinyi:lineage'))

@@ -180,7 +180,7 @@ async function expectEqual(url: string, path: string): Promise<void> {
   try {
     const { n, epoch, chain, positions, policies, tombstones } = await store.head()
     const facts = replica.facts()
-    const here = replica.seed('', 0).head
+    const here = replica.seedHead('', 0)
     expect({ ...facts, positions: replica.positions() }).toMatchObject({ n, epoch, chain, positions, ahead: 0, journalSize: 0, dirty: 0 })
     expect({ policies: here.policies, tombstones: sorted(here.tombstones) }).toEqual({ policies, tombstones: sorted(tombstones) })
     const visible = (copies: readonly UserCopy[]) =>

@@ -29,7 +29,7 @@ test('when the instance that fills Redis dies half-way, another one takes over, 
   await a.record('ann', ['a3'])
   await b.record('bob', ['b2'])
   await server.restart()
-  const reached = held.before('seed')
+  const reached = held.before('seedLog')
   await a.store.pin('auto')
   await reached
   expect(await seeding(server)).toBe(1)
@@ -45,10 +45,40 @@ test('when the instance that fills Redis dies half-way, another one takes over, 
   await expectAllEqual(server, [a, b])
 })
 
+test('what is recorded, cleared and erased while Redis is being filled comes after that, and once', async () => {
+  const { server, held, a, b } = await apart()
+  await server.restart()
+  const reached = held.before('nextCopies')
+  await a.store.pin('auto')
+  await reached
+  await a.record('ann', ['a3'])
+  await a.tell(a.origin.cleared('ann'))
+  await a.record('ann', ['a4'])
+  await a.record('new', ['n1'])
+  // By now everybody is copied; what comes next is only in the journal.
+  held.goOn()
+  const copied = held.before('seedLog')
+  await copied
+  await a.record('ann', ['a5'])
+  await a.tell(a.origin.erased('bob', NOW + 1))
+  await a.record('bob', ['b2'], { acceptedAt: NOW + 2 })
+  held.goOn()
+  await until(a.store, inCharge)
+  await b.store.pin('auto')
+  await healed(server, [a, b])
+  for (const { store } of [a, b]) {
+    expect(await chatsOf(store, 'ann')).toEqual(['a4', 'a5'])
+    expect(await totalOf(store, 'ann')).toBe(5)
+    expect(await chatsOf(store, 'bob')).toEqual(['b2'])
+    expect(await chatsOf(store, 'new')).toEqual(['n1'])
+  }
+  await expectAllEqual(server, [a, b])
+})
+
 test('an instance that stands still while it fills Redis, and wakes when another has done so, does no harm', async () => {
   const { server, held, a, b } = await apart()
   await server.restart()
-  const reached = held.before('seed')
+  const reached = held.before('seedLog')
   await a.store.pin('auto')
   await reached
   await b.store.pin('auto')

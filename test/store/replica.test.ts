@@ -197,7 +197,8 @@ test('the seed of an empty Redis has what was applied ahead as the end of its lo
   await p.there.append([p.theirs.recorded({ user: 'b' })])
   await p.follow()
   p.here.journalAndApply([p.ours.recorded(risky), p.ours.erased('b')])
-  const { head, entries } = p.here.seed('next', ALL)
+  const head = p.here.seedHead('next', ALL)
+  const entries = p.here.seedLog(head)
   expect(head).toMatchObject({ n: 3, trimmed: 0, epoch: 'next', positions: { theirs: 1, ours: 2 } })
   expect(entries.map(({ n, outcome }) => [n, outcome])).toEqual([
     [1, 'erased'],
@@ -243,11 +244,11 @@ test('what was held before a rebuild is pushed again where Redis goes back to be
   const events = [p.ours.recorded({ user: 'a' }), p.ours.recorded({ user: 'b' }), p.theirs.recorded({ user: 'c' })]
   await p.there.append(events)
   await p.follow()
-  const { head } = p.open('elsewhere').seed('', 0)
+  const head = p.open('elsewhere').seedHead('', 0)
   const { n, epoch, chain } = p.here.facts()
   p.here.beginRebuild({ ...head, epoch, n: n + 2, chain, trimmed: n + 2, positions: { ours: 2, theirs: 3 } })
   expect(p.here.facts()).toMatchObject({ partial: true, rebuiltTo: '', ahead: 0 })
-  expect(p.here.seed('', 0).head.positions, 'nobody here has what came between').toEqual({ ours: 2, theirs: 1 })
+  expect(p.here.seedHead('', 0).positions, 'nobody here has what came between').toEqual({ ours: 2, theirs: 1 })
   p.here.recall('kept', { ours: 1, theirs: 3 })
   expect(p.here.journalAfter(Number.MIN_SAFE_INTEGER, ALL).map(({ event }) => event.id)).toEqual(['ours 2'])
   expect(p.here.copies(['b'])[0]?.state?.totalChats, 'it counts once').toBe(1)

@@ -57,10 +57,12 @@ export class AlertWatch {
     this.#expected.set(key, [eventId(key, id, 'RAISED'), eventId(key, id, 'OCCURRED')])
   }
 
-  /** The keys of conversations whose alert event has not arrived after all this time. */
+  /** The keys of conversations whose alert event has not arrived although for so long nothing came. */
   async missing(patienceMs: number): Promise<string[]> {
-    const until = performance.now() + patienceMs
-    for (;;) {
+    let until = 0
+    for (let known = -1; ; ) {
+      if (this.#live.size !== known) until = performance.now() + patienceMs
+      known = this.#live.size
       const missing = [...this.#expected].filter(([, ids]) => !ids.some((id) => this.#seen.has(id))).map(([key]) => key)
       if (missing.length === 0 || performance.now() > until) return missing
       await sleep(50)

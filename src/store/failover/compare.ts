@@ -25,10 +25,6 @@ export function judge(there: UserCopy | null, here: UserCopy, of: { n: number; p
 
 const isLater = (one: number | null, other: number | null): boolean => (one ?? -1) > (other ?? -1)
 
-/** Whether an erasure, or expiry, of the user is known here that Redis does not know (any more). */
-export const knowsMore = (here: UserCopy, there: UserCopy | null | undefined): boolean =>
-  there != null && (isLater(here.erasedAt, there.erasedAt) || isLater(here.expiredAt, there.expiredAt))
-
 /** How long an id is remembered at the least. */
 const SEEN_MS = 7 * DAY_MS
 

@@ -33,6 +33,4 @@ export interface Joint {
   readonly seams?: Seams | undefined
   /** Nothing is written here meanwhile. */
   exclusively<T>(work: () => Promise<T>): Promise<T>
-  /** The users of whatever is written from now on are put in this set, until it is let go of. */
-  watchWrites(touched: Set<string> | null): void
 }

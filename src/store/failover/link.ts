@@ -2,7 +2,6 @@ import { setTimeout } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { XinyiError } from '../../errors.ts'
 import type { StorageMode } from '../../model.ts'
-import { latest } from '../copy.ts'
 import { connectRedis } from '../redis/connect.ts'
 import { warningsOf } from '../redis/inspect.ts'
 import type { RedisStore } from '../redis/store.ts'
@@ -226,8 +225,7 @@ export class Link {
       await catchUp(primary, replica)
       // What is applied ahead has other indexes now.
       this.places.leave((await replica.facts()).n)
-      const ahead = await replica.ahead()
-      for (const copy of await replica.copies(users)) await primary.restore({ ...copy, has: latest(ahead, copy.has) }, { force: true })
+      for (const copy of await replica.copies(users)) await primary.restore(copy, { force: true })
       report.repaired += users.length
     }
     const pushed = (count: number): void => {

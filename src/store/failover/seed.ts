@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Redis } from 'ioredis'
-import { seededEpoch } from '../copy.ts'
+import { type Head, seededEpoch, type UserCopy } from '../copy.ts'
 import type { Found } from '../redis/inspect.ts'
 import { beginSeed, finishSeed, prolongSeed, releaseSeed, seedLog, seedUsers } from '../redis/seed.ts'
 import type { Event, LogEntry } from '../store.ts'
@@ -17,12 +17,11 @@ const LEASE_MS = 2_000
 const PATIENCE_MS = 5_000
 const USERS_PER_STEP = 250
 const LOG_ENTRIES = 10_000
-/** So few users are left to be copied again while nothing is written. */
-const LAST_USERS = 50
 
 /**
  * Fills a Redis that has lost (or never had) the data set with what is here, what is applied ahead of the log included: that
- * becomes the end of the log. One instance does so at a time, under a lease; writing goes on meanwhile.
+ * becomes the end of the log. One instance does so at a time, under a lease. Writing goes on meanwhile: what comes is pushed afterwards,
+ * and for users who had it already when they were copied, Redis knows that.
  */
 export async function seed(redis: Redis, joint: Joint, over: Exclude<Found, { state: 'foreign' }>): Promise<void> {
   const { local, logger, localTimeZone } = joint
@@ -50,46 +49,46 @@ export async function seed(redis: Redis, joint: Joint, over: Exclude<Found, { st
   }
   logger.warn({ users }, `Redis ${BEFORE[over.state]}, and is filled from SQLite`)
   const started = performance.now()
-  const touched = new Set<string>()
-  const again = async (): Promise<void> => {
-    const some = [...touched].slice(0, USERS_PER_STEP)
-    for (const user of some) touched.delete(user)
-    await seedUsers(redis, token, await replica.copies(some), localTimeZone)
-  }
   try {
-    joint.watchWrites(touched)
-    // What is being written already is not watched.
-    await joint.exclusively(async () => {})
     await local.complete()
+    const head = await replica.seedHead(seededEpoch(partial), LOG_ENTRIES)
     let done: Promise<void> = Promise.resolve()
     for (let after: string | undefined = ''; after !== undefined; ) {
       const copies = await replica.nextCopies(after, USERS_PER_STEP)
       await done
       lastStep = performance.now()
       // The next users are read while these are written.
-      done = seedUsers(redis, token, copies, localTimeZone)
+      done = seedUsers(
+        redis,
+        token,
+        copies.map((copy) => asOf(copy, head)),
+        localTimeZone,
+      )
       done.catch(() => {})
       after = copies.at(-1)?.user
     }
     await done
-    while (touched.size > LAST_USERS) await again()
-    await joint.exclusively(async () => {
-      lastStep = performance.now()
-      while (touched.size > 0) await again()
-      const { head, entries } = await replica.seed(seededEpoch(partial), LOG_ENTRIES)
-      await seedLog(redis, token, entries)
-      await finishSeed(redis, token, head)
-      await replica.settle(head)
-    })
+    await seedLog(redis, token, await replica.seedLog(head))
+    await finishSeed(redis, token, head)
+    await replica.settle(head)
   } catch (error) {
     logger.warn({ because: wordOf(error) }, 'Redis could not be filled; it is tried again')
     await releaseSeed(redis, token).catch(() => {})
     throw error
   } finally {
     clearInterval(holding)
-    joint.watchWrites(null)
   }
   logger.info({ users, milliseconds: Math.round(performance.now() - started) }, 'Redis is filled')
+}
+
+/** A copy that was made when the log of the data set that it goes into had gone on already. */
+function asOf({ state, has, ...copy }: UserCopy, { n, positions }: Head): UserCopy {
+  const beyond = Object.entries(has ?? {}).filter(([origin, seq]) => seq > (positions[origin] ?? 0))
+  return {
+    ...copy,
+    state: state && { ...state, rev: Math.min(state.rev, n) },
+    ...(beyond.length > 0 && { has: Object.fromEntries(beyond) }),
+  }
 }
 
 const eventOf = ({ event, origin, seq }: LogEntry): Event =>

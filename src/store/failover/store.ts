@@ -65,7 +65,6 @@ class FailoverStore implements Store {
       stuckSince: null,
       local,
       exclusively: (work) => this.#writes.exclusively(work),
-      watchWrites: (touched) => this.#writes.watch(touched),
       closeOrigins: (origins) => this.#writes.closeOrigins(origins),
     }
     this.#link = new Link(joint, { places: new Places(facts.lineage), pending: facts.journalSize })

@@ -3,7 +3,7 @@ import type { RedisStore } from '../redis/store.ts'
 import { compareBytes } from '../rules.ts'
 import type { RemoteReplica } from '../sqlite/replica/remote.ts'
 import type { Reconciliation } from '../store.ts'
-import { judge, knowsMore } from './compare.ts'
+import { judge } from './compare.ts'
 import type { Joint } from './joint.ts'
 import type { Tail } from './tail.ts'
 
@@ -22,6 +22,8 @@ export class Tidy {
   readonly #unmendable = new Set<string>()
   /** Where the comparison has come to, by user ids. */
   #compared = ''
+  /** The same, of the marks of the erased and expired, which have no order. */
+  #scanned = ['0', '0']
 
   constructor(options: { primary: RedisStore; tail: Tail; joint: Joint; report: Reconciliation }) {
     this.#primary = options.primary
@@ -88,11 +90,11 @@ export class Tidy {
     const here = await replica.counts()
     const there = await this.#primary.counts()
     if (here.tombstones <= there.tombstones && here.expiries <= there.expiries && here.policies <= there.policies) return
-    await this.#raiseMarks()
+    await this.#raise(await replica.marks())
   }
 
-  async #raiseMarks(): Promise<void> {
-    await this.#primary.raise(await this.#joint.local.replica.marks())
+  async #raise(marks: Parameters<RedisStore['raise']>[0]): Promise<void> {
+    await this.#primary.raise(marks)
     this.#joint.logger.warn('Redis had lost marks of the erased or expired, or a retention policy; they are put back')
     this.#report.repaired += 1
   }
@@ -103,8 +105,12 @@ export class Tidy {
     if (seams?.withoutComparison) return true
     const { replica } = local
     await this.#compareCounts()
+    const { marks, next } = await this.#primary.marks(this.#scanned)
     const there = await this.#primary.copies({ after: this.#compared, limit: COMPARED_PER_STEP })
     if (!(await this.#tail.reached(there.n, PATIENCE_MS))) return null
+    const { taken, later } = await replica.raiseMarks(marks)
+    if (later.tombstones.length + later.expiries.length > 0) await this.#raise(later)
+    this.#scanned = next
     const nearby = await replica.nextUsers(this.#compared, COMPARED_PER_STEP)
     const end = [there.last, nearby.length < COMPARED_PER_STEP ? null : nearby.at(-1)].reduce<string | null>(
       (least, id) => (id != null && (least === null || compareBytes(id, least) < 0) ? id : least),
@@ -122,14 +128,13 @@ export class Tidy {
     const at = { n: there.n, policies: await replica.policies(), now: clock() }
     const dirty = new Set(await replica.dirtyAmong(users))
     const copies = await replica.copies(users.filter((user) => !dirty.has(user)))
-    if (copies.some((here) => knowsMore(here, found.get(here.user)))) await this.#raiseMarks()
     const verdicts = copies.map((here) => ({ user: here.user, verdict: judge(found.get(here.user) ?? null, here, at) }))
     const of = (verdict: string) => verdicts.filter((each) => each.verdict === verdict).map(({ user }) => user)
     const [pull, restore] = [of('pull'), of('restore')]
     this.#compared = end ?? ''
     if (pull.length + restore.length === 0) {
       await replica.settleKept(there.n, there.positions)
-      return true
+      return taken === 0
     }
     logger.warn({ inSqlite: pull.length, inRedis: restore.length }, 'users differed between Redis and SQLite; they are put right')
     this.#report.repaired += pull.length

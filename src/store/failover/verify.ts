@@ -55,7 +55,7 @@ export async function verify(redis: Redis, joint: Joint): Promise<Verified> {
 }
 
 /** How long an instance that does not have everything leaves it to others to fill Redis. */
-const OTHERS_FIRST_MS = 10_000
+const OTHERS_FIRST_MS = 3_000
 /** The same for one who has users that are further on than its log. */
 const MOMENT_MS = 1_000
 

@@ -22,7 +22,6 @@ export class Writes {
   readonly #sequence: Sequence
   /** origin -> its newest event that Redis has answered for; the newest origin last. */
   readonly #acknowledged = new Map<string, number>()
-  #touched: Set<string> | null = null
 
   constructor(local: Local) {
     this.#local = local
@@ -43,10 +42,6 @@ export class Writes {
       this.#acknowledged.delete(origin)
       this.#sequence.close(origin)
     }
-  }
-
-  watch(touched: Set<string> | null): void {
-    this.#touched = touched
   }
 
   async append(events: readonly Event[], link: Link): Promise<Appended> {
@@ -78,22 +73,16 @@ export class Writes {
   }
 
   async #append(events: readonly Event[], link: Link): Promise<Appended> {
-    this.#touch(events)
     return this.#kept(events, await this.#local.append(events), link)
   }
 
   async #order(state: Primary, events: readonly Event[], link: Link): Promise<Appended> {
-    this.#touch(events)
     const outcomes = await this.#send(state, events, link)
     const rest = events.slice(outcomes.length)
     if (rest.length > 0) return this.#kept(rest, [...outcomes, ...(await this.#local.answer(rest))], link)
     for (const { origin, seq } of events) this.#acknowledge(origin, seq)
     this.acknowledgedIndex = Math.max(this.acknowledgedIndex, ...outcomes.map((outcome) => ('n' in outcome ? outcome.n : 0)))
     return { outcomes, durability: 'BOTH' }
-  }
-
-  #touch(events: readonly Event[]): void {
-    for (const { user } of events) this.#touched?.add(user)
   }
 
   /** What an erasure removed is told of both stores. */

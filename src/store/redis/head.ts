@@ -1,3 +1,4 @@
+import type { Redis } from 'ioredis'
 import { z } from 'zod'
 import type { Head, Identity, Marks } from '../copy.ts'
 import type { Policy } from '../rules.ts'
@@ -16,6 +17,33 @@ export const decodePositions = (reply: unknown): Record<string, number> =>
 export const decodePolicy = (text: string): Policy | null => parse(PolicySchema, text)
 
 const decodeMarks = (reply: unknown): Marks => pairs(texts.parse(reply)).map(([mark, at]) => [mark, number.parse(at)])
+
+/** As many as one script is given: there may be marks of as many users as there ever were. */
+const RAISED_PER_STEP = 2_000
+const MARKS_PER_SCAN = 1_000
+
+/** What is to be made good of what surrounds the users. */
+export type Lost = Partial<Pick<Head, 'positions' | 'policies' | keyof ScannedMarks>>
+
+/** It, as raise.lua takes it, step by step. */
+export function* raising({ positions = {}, policies, ...marks }: Lost): Generator<object> {
+  for (const [name, all] of Object.entries({ ...marks, positions: Object.entries(positions) }))
+    for (let i = 0; i < all.length; i += RAISED_PER_STEP) yield { [name]: all.slice(i, i + RAISED_PER_STEP) }
+  if (policies) yield { policies: policies.map((policy) => JSON.stringify(policy)) }
+}
+
+export type ScannedMarks = Pick<Head, 'tombstones' | 'expiries'>
+
+/** Some of the marks: those after the cursors, and the next cursors; '0' is both ends. */
+export async function scanMarks(redis: Redis, after: readonly string[]): Promise<{ marks: ScannedMarks; next: string[] }> {
+  const [tombstones, expiries] = await Promise.all(
+    ['xinyi:tombstones', 'xinyi:expiries'].map((key, i) => redis.hscan(key, after[i] ?? '0', 'COUNT', MARKS_PER_SCAN)),
+  )
+  return {
+    marks: { tombstones: decodeMarks(tombstones?.[1] ?? []), expiries: decodeMarks(expiries?.[1] ?? []) },
+    next: [tombstones?.[0] ?? '0', expiries?.[0] ?? '0'],
+  }
+}
 
 /** What head.lua answers after 'ok'. */
 export function decodeHead({ dataSetId, epoch, tombstoneKey }: Identity, reply: readonly unknown[]): Head {

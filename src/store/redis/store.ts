@@ -23,7 +23,7 @@ import { type Asked, type Copied, readCopies } from './copies.ts'
 import { encodeEvent, encodeRequest, Marks } from './encode.ts'
 import { DamagedUsers, Fault, fenced, unavailable, withoutText, wordOf } from './faults.ts'
 import { Growth } from './growth.ts'
-import { decodeHead, decodePolicy, decodePositions } from './head.ts'
+import { decodeHead, decodePolicy, decodePositions, type Lost, raising, scanMarks } from './head.ts'
 import { decodeEntries, decodeOutcome } from './log.ts'
 import { putTexts } from './put.ts'
 import { DECODERS } from './reads.ts'
@@ -231,10 +231,13 @@ export class RedisStore implements Store {
   }
 
   /** Makes good what was lost of these; nothing is lowered. */
-  async raise({ positions, policies, ...marks }: Partial<Pick<Head, 'positions' | 'policies' | 'tombstones' | 'expiries'>>): Promise<void> {
-    const pairs = positions && Object.entries(positions)
-    const texts = policies?.map((policy) => JSON.stringify(policy))
-    fenced(await this.#run('raise', { ...marks, positions: pairs, policies: texts }))
+  async raise(lost: Lost): Promise<void> {
+    for (const step of raising(lost)) fenced(await this.#run('raise', step))
+  }
+
+  /** Some of the marks, in no order: those after the cursors that a scan before has answered. */
+  marks(after: readonly string[]): ReturnType<typeof scanMarks> {
+    return this.#try(() => scanMarks(this.#redis, after))
   }
 
   /**

@@ -9,6 +9,7 @@ import type { Sql } from './sql.ts'
 import { type Judged, loadMeta, loadPolicies, type Step, tombstoneOf } from './state.ts'
 
 const PositionRow = z.object({ seq: z.int() })
+const OriginRow = PositionRow.extend({ origin: z.string() })
 
 /** Applies a batch of events, in order, to the log and the state. To be called in a transaction. */
 export function applyAll(sql: Sql, tombstoneKey: KeyObject, events: readonly Event[]): Outcome[] {
@@ -35,6 +36,9 @@ export function applyAll(sql: Sql, tombstoneKey: KeyObject, events: readonly Eve
 
 export const positionOf = (sql: Sql, origin: string): number =>
   sql.get(PositionRow, 'SELECT seq FROM positions WHERE origin = ?', origin)?.seq ?? 0
+
+export const loadPositions = (sql: Sql): Record<string, number> =>
+  Object.fromEntries(sql.all(OriginRow, 'SELECT origin, seq FROM positions').map(({ origin, seq }) => [origin, seq]))
 
 export function savePositions(sql: Sql, positions: Iterable<readonly [origin: string, seq: number]>): void {
   for (const [origin, seq] of positions)

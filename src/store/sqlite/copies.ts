@@ -4,7 +4,7 @@ import type { UserCopy, UserState } from '../copy.ts'
 import { markOf } from '../rules.ts'
 import { AlertEventRow, AlertRow, ConversationRow, EmotionRow, UserTopicRow } from './rows.ts'
 import type { Sql } from './sql.ts'
-import type { Meta } from './state.ts'
+import { type Meta, markedAt } from './state.ts'
 import { dropTopics, USER_TOPIC } from './topics.ts'
 import { loadUser, saveUser, type UserRecord } from './users.ts'
 
@@ -67,7 +67,7 @@ export function readCopies(sql: Sql, { tombstoneKey }: Meta, users: readonly str
       seen: (seen.get(user) ?? []).map(({ userId: _, ...rest }) => rest),
       alerts: alerts.get(user) ?? [],
     }
-    return { user, state, erasedAt: timeOf(sql, 'tombstones', mark), expiredAt: timeOf(sql, 'expiries', mark) }
+    return { user, state, erasedAt: markedAt(sql, 'tombstones', mark), expiredAt: markedAt(sql, 'expiries', mark) }
   })
 }
 
@@ -93,10 +93,6 @@ function alertsOf(sql: Sql, ids: string, owned: string): Map<string, UserState['
 }
 
 const stateOf = ({ userId: _, ...record }: UserRecord) => record
-
-const timeOf = (sql: Sql, table: 'tombstones' | 'expiries', mark: string): number | null =>
-  sql.get(AtRow, `SELECT at FROM ${table} WHERE mark = ?`, mark)?.at ?? null
-const AtRow = z.object({ at: z.int() })
 
 function grouped<T extends { userId: string }>(rows: readonly T[]): Map<string, T[]> {
   const groups = new Map<string, T[]>()
@@ -163,6 +159,6 @@ function writeAlert(sql: Sql, user: string, { history, ...alert }: UserState['al
 }
 
 /** Marks only grow: one that a copy lacks was lost there. */
-function setMark(sql: Sql, table: 'tombstones' | 'expiries', mark: string, at: number | null): void {
+export function setMark(sql: Sql, table: 'tombstones' | 'expiries', mark: string, at: number | null): void {
   if (at !== null) sql.run(`INSERT INTO ${table} (mark, at) VALUES (?, ?) ON CONFLICT DO UPDATE SET at = max(at, excluded.at)`, mark, at)
 }

@@ -67,9 +67,10 @@ export interface Step {
 }
 
 const At = z.object({ at: z.int() })
-export const tombstoneOf = ({ sql, mark }: Pick<Step, 'sql' | 'mark'>): number | null =>
-  sql.get(At, 'SELECT at FROM tombstones WHERE mark = ?', mark)?.at ?? null
-export const expiryOf = ({ sql, mark }: Step): number | null => sql.get(At, 'SELECT at FROM expiries WHERE mark = ?', mark)?.at ?? null
+export const markedAt = (sql: Sql, table: 'tombstones' | 'expiries', mark: string): number | null =>
+  sql.get(At, `SELECT at FROM ${table} WHERE mark = ?`, mark)?.at ?? null
+export const tombstoneOf = ({ sql, mark }: Pick<Step, 'sql' | 'mark'>): number | null => markedAt(sql, 'tombstones', mark)
+export const expiryOf = ({ sql, mark }: Step): number | null => markedAt(sql, 'expiries', mark)
 
 const MarkRow = z.object({ mark: z.string(), at: z.int() })
 

@@ -65,6 +65,11 @@ export const setAhead = (sql: Sql, origin: string, seq: number): void => {
   sql.run('INSERT INTO ahead (origin, seq) VALUES (?, ?) ON CONFLICT DO UPDATE SET seq = max(seq, excluded.seq)', origin, seq)
 }
 
+/** What the log has caught up with is not ahead of it any more. */
+export const settleAhead = (sql: Sql): void => {
+  sql.run('DELETE FROM ahead WHERE seq <= (SELECT seq FROM positions WHERE positions.origin = ahead.origin)')
+}
+
 export const markDirty = (sql: Sql, user: string): void => {
   if (user !== '') sql.run('INSERT OR IGNORE INTO dirty (user_id) VALUES (?)', user)
 }

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { positionOf, savePositions } from '../apply.ts'
 import type { Sql } from '../sql.ts'
 import { loadMeta } from '../state.ts'
-import { renumber, setAhead } from './ahead.ts'
+import { renumber, setAhead, settleAhead } from './ahead.ts'
 
 const EVENT = 'origin, seq, kind, accepted_at, occurred_at, outcome, id, user_id, payload, alert_events'
 const HELD = EVENT.replaceAll(/\w+/g, 'held.$&')
@@ -94,5 +94,5 @@ export function settleKept(sql: Sql, n: number, positions: Readonly<Record<strin
     sql,
     Object.entries(positions).filter(([origin, seq]) => seq > positionOf(sql, origin)),
   )
-  sql.run('DELETE FROM ahead WHERE seq <= (SELECT seq FROM positions WHERE positions.origin = ahead.origin)')
+  settleAhead(sql)
 }

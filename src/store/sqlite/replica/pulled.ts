@@ -35,12 +35,12 @@ export function notePulled(sql: Sql, user: string, n: number, has: Has): void {
   sql.run('INSERT INTO pulled (user_id, pull) VALUES (?, ?)', user, id)
 }
 
-/** What the state of a user holds beyond the log here. */
-export const hasOf = (sql: Sql, user: string): Has | undefined =>
+/** What the state of a user who was taken over held then beyond the log here. */
+export const pulledHas = (sql: Sql, user: string): Has | undefined =>
   sql.get(Held, 'SELECT has FROM pulled JOIN pulls ON pulls.id = pulled.pull WHERE user_id = ?', user)?.has
 
-/** Whether the state of the event's user holds it already. */
-export const isIncluded = (sql: Sql, { user, origin, seq }: Event): boolean => seq <= (hasOf(sql, user)?.[origin] ?? 0)
+/** Whether the state of the event's user held it already when that was taken over. */
+export const isIncluded = (sql: Sql, { user, origin, seq }: Event): boolean => seq <= (pulledHas(sql, user)?.[origin] ?? 0)
 
 /** Lets go of what the log here, which has come to index n, has caught up with. */
 export function forgetCovered(sql: Sql, n: number): void {

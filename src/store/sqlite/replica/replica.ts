@@ -6,8 +6,8 @@ import type { RetentionLimits } from '../../../model.ts'
 import type { Counts, Fork, Head, UserCopy } from '../../copy.ts'
 import { LOG_RETENTION_MS, markOf, type Policy } from '../../rules.ts'
 import type { Event, LogEntry, Outcome, ReadRequest, Reads, Removed, SweepReport } from '../../store.ts'
-import { positionOf } from '../apply.ts'
-import { nextUsers, readCopies } from '../copies.ts'
+import { loadPositions, positionOf } from '../apply.ts'
+import { nextUsers } from '../copies.ts'
 import { addFork, readLog } from '../log.ts'
 import { openDatabase } from '../open.ts'
 import { answerAll } from '../reads/answer.ts'
@@ -15,20 +15,20 @@ import { scrub } from '../scrub.ts'
 import type { Sql } from '../sql.ts'
 import { loadMeta, loadPolicies, type Meta, marksOf } from '../state.ts'
 import { expiredUsers, sweepLog, sweepUsers } from '../sweep.ts'
-import { type Answered, applyAhead, journaledSeq, loadAhead, renumber } from './ahead.ts'
+import { type Answered, applyAhead, journaledSeq, renumber } from './ahead.ts'
+import { copiesOf } from './copies.ts'
 import { countsOf, factsOf, type ReplicaFacts } from './facts.ts'
 import { addToJournal, type Journaled, journalAfter, rescue } from './journal.ts'
 import { recall, settleKept, sweepKept } from './kept.ts'
+import { raiseMarks } from './marks.ts'
 import { outcomeOf } from './outcome.ts'
 import { type Pulled, replaceUsers } from './pull.ts'
-import { hasOf } from './pulled.ts'
 import { beginRebuild, chainAt, rewind } from './rewind.ts'
-import { adoptEpoch, seedOf, settle } from './seed.ts'
+import { adoptEpoch, seedHead, seedLog, settle } from './seed.ts'
 import { applyEntries } from './tail.ts'
 
 const Count = z.object({ count: z.int() })
 const UserRow = z.object({ userId: z.string() })
-const PositionRow = z.object({ origin: z.string(), seq: z.int() })
 
 /**
  * The database file of an instance that is joined to a Redis: its journal, and its replica of the data set. Everything is
@@ -146,13 +146,7 @@ export class Replica {
   }
 
   positions(): Record<string, number> {
-    const found = this.#sql.all(PositionRow, 'SELECT origin, seq FROM positions')
-    return Object.fromEntries(found.map(({ origin, seq }) => [origin, seq]))
-  }
-
-  /** origin -> seq up to which its events are applied ahead of the log. */
-  ahead(): Record<string, number> {
-    return Object.fromEntries(loadAhead(this.#sql))
+    return loadPositions(this.#sql)
   }
 
   dirtyUsers(limit: number): string[] {
@@ -187,7 +181,7 @@ export class Replica {
   }
 
   copies(users: readonly string[]): UserCopy[] {
-    return this.#sql.snapshot(() => this.#copies(users))
+    return this.#sql.snapshot(() => copiesOf(this.#sql, this.#meta(), users))
   }
 
   nextUsers(after: string, limit: number): string[] {
@@ -195,13 +189,17 @@ export class Replica {
   }
 
   nextCopies(after: string, limit: number): UserCopy[] {
-    return this.#sql.snapshot(() => this.#copies(nextUsers(this.#sql, after, limit)))
+    return this.#sql.snapshot(() => copiesOf(this.#sql, this.#meta(), nextUsers(this.#sql, after, limit)))
   }
 
-  seed(epoch: string, entries: number): { head: Head; entries: LogEntry[] } {
-    const seed = this.#sql.snapshot(() => seedOf(this.#sql, epoch, entries))
-    if (!seed) throw new Error('no meta')
-    return seed
+  seedHead(epoch: string, entries: number): Head {
+    const head = this.#sql.snapshot(() => seedHead(this.#sql, epoch, entries))
+    if (!head) throw new Error('no meta')
+    return head
+  }
+
+  seedLog(head: Pick<Head, 'n' | 'trimmed'>): LogEntry[] {
+    return this.#sql.snapshot(() => seedLog(this.#sql, head))
   }
 
   settle(head: Pick<Head, 'epoch' | 'n' | 'positions' | 'lineage'>): void {
@@ -218,6 +216,11 @@ export class Replica {
 
   marks(): Pick<Head, 'tombstones' | 'expiries' | 'policies'> {
     return this.#sql.snapshot(() => marksOf(this.#sql))
+  }
+
+  /** Takes over later marks. Answers how many, and which are later here. */
+  raiseMarks(marks: Parameters<typeof raiseMarks>[1]): ReturnType<typeof raiseMarks> {
+    return this.#write((sql) => raiseMarks(sql, marks))
   }
 
   policies(): Policy[] {
@@ -262,10 +265,6 @@ export class Replica {
       // The database remembers that it is due.
     }
     this.#db.close()
-  }
-
-  #copies(users: readonly string[]): UserCopy[] {
-    return readCopies(this.#sql, this.#meta(), users).map((copy) => ({ ...copy, has: hasOf(this.#sql, copy.user) }))
   }
 
   #among(table: 'users' | 'dirty', users: readonly string[]): string[] {

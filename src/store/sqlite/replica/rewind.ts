@@ -7,7 +7,7 @@ import { addFork } from '../log.ts'
 import type { Sql } from '../sql.ts'
 import { loadMeta, marksOf } from '../state.ts'
 import { dropTopics } from '../topics.ts'
-import { renumber, setAhead } from './ahead.ts'
+import { renumber, setAhead, settleAhead } from './ahead.ts'
 import { voidInJournal } from './journal.ts'
 import { keep } from './kept.ts'
 import { unplace } from './pulled.ts'
@@ -81,6 +81,7 @@ export function beginRebuild(sql: Sql, head: Head): void {
     ...[dataSetId, epoch, Buffer.from(tombstoneKey, 'hex'), n, chain, n, chain],
   )
   savePositions(sql, Object.entries(positions))
+  settleAhead(sql)
   for (const [origin, seq] of Object.entries(positions)) sql.run('DELETE FROM journal WHERE origin = ? AND seq <= ?', origin, seq)
   for (const { n: at, at: time, limits } of policies)
     sql.run('INSERT INTO policies (n, at, limits) VALUES (?, ?, ?)', at, time, JSON.stringify(limits))

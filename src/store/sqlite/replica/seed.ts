@@ -3,9 +3,10 @@ import { type Head, isSeeded } from '../../copy.ts'
 import { chainOf } from '../../rules.ts'
 import type { LogEntry } from '../../store.ts'
 import { savePositions } from '../apply.ts'
-import { addFork, aheadOfLog, loadLineage, readLog, writeEntry } from '../log.ts'
+import { addFork, loadLineage, readLog, writeEntry } from '../log.ts'
 import type { Sql } from '../sql.ts'
 import { loadMeta, marksOf } from '../state.ts'
+import { settleAhead } from './ahead.ts'
 import { completeUpTo, isPartial } from './kept.ts'
 import { unplace } from './pulled.ts'
 import { chainAt } from './rewind.ts'
@@ -28,14 +29,16 @@ function chainsAhead(sql: Sql): Map<number, string> {
 const entriesAfter = (sql: Sql, n: number, limit: number, chains: ReadonlyMap<number, string>): LogEntry[] =>
   readLog(sql, n, limit).map((entry) => ({ ...entry, chain: chains.get(entry.n) ?? entry.chain, settled: true }))
 
-/** What Redis is to hold besides the users: the data set as it is here, with what is applied ahead of the log as its end. To be called in one snapshot. */
-export function seedOf(sql: Sql, epoch: string, entries: number): { head: Head; entries: LogEntry[] } | null {
+/**
+ * What Redis is to hold besides users and log: the data set as it is here at this moment, with what is applied ahead of the log as its
+ * end, and so many entries of the log at most. To be called in one snapshot.
+ */
+export function seedHead(sql: Sql, epoch: string, entries: number): Head | null {
   const meta = loadMeta(sql)
   if (!meta) return null
   const chains = chainsAhead(sql)
   const n = meta.n + chains.size
   const trimmed = Math.max(meta.trimmed, n - entries)
-  const log = entriesAfter(sql, trimmed, entries, chains)
   const positions = new Map(
     sql
       .all(
@@ -44,7 +47,7 @@ export function seedOf(sql: Sql, epoch: string, entries: number): { head: Head; 
       )
       .map(({ origin, seq }): [string, number] => [origin, seq]),
   )
-  const head: Head = {
+  return {
     dataSetId: meta.dataSetId,
     epoch,
     tombstoneKey: meta.tombstoneKey.export().toString('hex'),
@@ -57,12 +60,15 @@ export function seedOf(sql: Sql, epoch: string, entries: number): { head: Head; 
     ...marksOf(sql),
     lineage: [...loadLineage(sql), { epoch, n: meta.n }],
   }
-  return { head, entries: log }
 }
+
+/** The log that goes with it; what was erased since is gone from there. To be called in one snapshot. */
+export const seedLog = (sql: Sql, { n, trimmed }: Pick<Head, 'n' | 'trimmed'>): LogEntry[] =>
+  entriesAfter(sql, trimmed, n - trimmed, chainsAhead(sql))
 
 const PAGE = 1_000
 
-/** The seed is what Redis holds now, so what was applied ahead of the log is its end. To be called in a transaction. */
+/** What Redis was filled with is what it holds now, so what was applied ahead of the log then is the log's end. To be called in a transaction. */
 export function settle(sql: Sql, { epoch, lineage, positions, n }: Pick<Head, 'epoch' | 'n' | 'positions' | 'lineage'>): void {
   const chains = chainsAhead(sql)
   for (let done = loadMeta(sql)?.n ?? 0; done < n; ) {
@@ -74,11 +80,11 @@ export function settle(sql: Sql, { epoch, lineage, positions, n }: Pick<Head, 'e
   sql.run('UPDATE meta SET n = ?, chain = ?', n, chains.get(n) ?? loadMeta(sql)?.chain ?? '')
   if (isPartial(sql)) sql.run('DELETE FROM positions')
   savePositions(sql, Object.entries(positions))
-  sql.run('DELETE FROM ahead WHERE origin NOT IN (SELECT origin FROM journal)')
+  settleAhead(sql)
   setEpoch(sql, { epoch, lineage })
-  // What the log makes of them is what Redis was given.
+  // Redis was given everybody as they are here, but for what came since.
   unplace(sql, 0)
-  if (aheadOfLog(sql) === 0) sql.run('DELETE FROM dirty')
+  sql.run('DELETE FROM dirty WHERE user_id NOT IN (SELECT user_id FROM journal WHERE n IS NOT NULL AND user_id IS NOT NULL)')
 }
 
 /** Goes on in the epoch of a Redis, which another instance may have begun. To be called in a transaction. */

@@ -5,7 +5,7 @@ import { writeEntry } from '../log.ts'
 import { erased, voidLog } from '../removal.ts'
 import type { Sql } from '../sql.ts'
 import { type EventOf, type Judged, loadMeta, loadPolicies, type Meta, type Step, tombstoneOf } from '../state.ts'
-import { applyAgain, hasAhead, loadAhead, markDirty } from './ahead.ts'
+import { applyAgain, hasAhead, loadAhead, markDirty, settleAhead } from './ahead.ts'
 import { voidInJournal } from './journal.ts'
 import { isRemoval } from './outcome.ts'
 import { forgetCovered, isIncluded } from './pulled.ts'
@@ -39,7 +39,7 @@ export function applyEntries(sql: Sql, { tombstoneKey }: Meta, entries: readonly
     for (const old of removed.keys()) if (removed.size > REMEMBERED_REMOVALS) removed.delete(old)
   }
   savePositions(sql, positions)
-  sql.run('DELETE FROM ahead WHERE seq <= (SELECT seq FROM positions WHERE positions.origin = ahead.origin)')
+  settleAhead(sql)
   sql.run('UPDATE meta SET n = ?, chain = ?', n, chain)
   forgetCovered(sql, n)
   return taken
