@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import * as z from 'zod'
 import { percentiles } from '../test/torture/latency.ts'
 import { type Bench, fill, settled, withBench } from './bench.ts'
+import { crashNoticed, hangNoticed } from './detection.ts'
 import type { Measured } from './job.ts'
 
 export interface Figure {
@@ -129,6 +130,26 @@ async function outage(): Promise<Figure[]> {
   })
 }
 
+const DETECTIONS = 10
+
+async function detection(): Promise<Figure[]> {
+  return withBench(async (bench) => {
+    const several = async (once: (bench: Bench) => Promise<number>): Promise<number[]> => {
+      const took: number[] = []
+      for (let i = 0; i < DETECTIONS; i += 1) took.push(await once(bench))
+      return took
+    }
+    const figure = (what: string, took: number[], target: number): Figure => {
+      const { p50, max } = percentiles(took)
+      return { what, value: max, unit: 'ms', target, more: `p50 ${ms(p50)}, ${DETECTIONS} times` }
+    }
+    return [
+      figure('a crash of Redis is noticed, at the latest', await several(crashNoticed), 10),
+      figure('a recording that finds Redis hanging is acknowledged, at the latest', await several(hangNoticed), COMMAND_TIMEOUT_MS + 100),
+    ]
+  })
+}
+
 const SEEDED_USERS = 20_000
 
 /** An instance finds Redis empty and brings everything back: users with 5 conversations of 300 characters. */
@@ -155,4 +176,4 @@ async function reseed(): Promise<Figure[]> {
   })
 }
 
-export const BENCHES: Record<string, () => Promise<Figure[]>> = { 'one-by-one': oneByOne, batches, context, outage, reseed }
+export const BENCHES: Record<string, () => Promise<Figure[]>> = { 'one-by-one': oneByOne, batches, context, outage, detection, reseed }

@@ -20,6 +20,14 @@ const JOINING_MS = 1_000
 const eventId = (key: string, alertId: string, kind: 'RAISED' | 'OCCURRED'): string =>
   createHash('sha1').update(`${key}\0${alertId}\0${kind}\0${0}`).digest('hex')
 
+/** One that is ended before it was connected says so to whoever listens, and graphql-ws does not any more by then. */
+class QuietSocket extends WebSocket {
+  constructor(...args: ConstructorParameters<typeof WebSocket>) {
+    super(...args)
+    this.on('error', () => {})
+  }
+}
+
 /** A subscriber of one instance's alerts that comes back with its cursor whenever it was cut off. */
 export class AlertWatch {
   readonly #instance: Instance
@@ -90,7 +98,7 @@ export class AlertWatch {
     }
     this.#isFresh = true
     this.#live.clear()
-    const client = createClient({ url, webSocketImpl: WebSocket, retryAttempts: 0, connectionAckWaitTimeout: 10_000 })
+    const client = createClient({ url, webSocketImpl: QuietSocket, retryAttempts: 0, connectionAckWaitTimeout: 10_000 })
     const ended = setInterval(() => {
       if (this.#closed || this.#instance.url?.replace('http', 'ws') !== url) client.terminate()
     }, 50)
