@@ -5,7 +5,7 @@ export const counted = (count: number, one: string, many: string): string => `${
 const at = (time: string): string => `${time.slice(0, 19).replace('T', ' ')} UTC`
 
 /** How the stores are doing, a sentence or two for each thing there is to tell. */
-export function storageSentences({ mode, since, pinned, pendingWrites, redis, reconciliation }: StorageFactsFragment): string[] {
+export function storageSentences({ mode, since, pinned, complete, pendingWrites, redis, reconciliation }: StorageFactsFragment): string[] {
   const pending = pendingWrites === 0 ? 'Nothing waits for Redis.' : `${counted(pendingWrites, 'write waits', 'writes wait')} for Redis.`
   const sentences = {
     EMBEDDED: `SQLite is the only store (EMBEDDED), since ${at(since)}.`,
@@ -15,10 +15,14 @@ export function storageSentences({ mode, since, pinned, pendingWrites, redis, re
       : `SQLite serves (FALLBACK), since ${at(since)}, because Redis does not. ${pending}`,
     REPLAYING: `SQLite serves (REPLAYING), since ${at(since)}, while Redis gets what it missed. ${pending}`,
   }
+  const incomplete = 'It has not taken over all users from Redis yet: those whom it lacks are not found before Redis is back.'
   // Nobody asks Redis while it is pinned.
-  return [sentences[mode], pinned ? null : redis && redisSentence(redis), reconciliation && reconciliationSentence(reconciliation)].filter(
-    (sentence) => sentence !== null,
-  )
+  return [
+    sentences[mode],
+    complete ? null : incomplete,
+    pinned ? null : redis && redisSentence(redis),
+    reconciliation && reconciliationSentence(reconciliation),
+  ].filter((sentence) => sentence !== null)
 }
 
 function redisSentence(redis: NonNullable<StorageFactsFragment['redis']>): string {

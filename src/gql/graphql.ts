@@ -215,21 +215,21 @@ export type EraseUserMutation = { eraseUser: { userId: string, removed: { conver
 export type StorageQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type StorageQuery = { storage: { backend: StorageBackend, mode: StorageMode, since: string, pinned: boolean, pendingWrites: number, redis: { reachable: boolean, version: string | null, latencyMs: number | null, usedMemoryBytes: number | null, connections: number, lastError: string | null } | null, reconciliation: { startedAt: string, finishedAt: string | null, pushed: number, pulled: number, repaired: number, inAgreement: boolean | null } | null }, overview: { users: number, activeUsers: number, openAlerts: number, unassignedHigh: number, oldestOpenAgeSeconds: number | null } };
+export type StorageQuery = { storage: { backend: StorageBackend, mode: StorageMode, since: string, pinned: boolean, complete: boolean, pendingWrites: number, redis: { reachable: boolean, version: string | null, latencyMs: number | null, usedMemoryBytes: number | null, connections: number, lastError: string | null } | null, reconciliation: { startedAt: string, finishedAt: string | null, pushed: number, pulled: number, repaired: number, inAgreement: boolean | null } | null }, overview: { users: number, activeUsers: number, openAlerts: number, unassignedHigh: number, oldestOpenAgeSeconds: number | null } };
 
 export type PinStorageMutationVariables = Exact<{
   to: StoragePin;
 }>;
 
 
-export type PinStorageMutation = { pinStorage: { backend: StorageBackend, mode: StorageMode, since: string, pinned: boolean, pendingWrites: number, redis: { reachable: boolean, version: string | null, latencyMs: number | null, usedMemoryBytes: number | null, connections: number, lastError: string | null } | null, reconciliation: { startedAt: string, finishedAt: string | null, pushed: number, pulled: number, repaired: number, inAgreement: boolean | null } | null } };
+export type PinStorageMutation = { pinStorage: { backend: StorageBackend, mode: StorageMode, since: string, pinned: boolean, complete: boolean, pendingWrites: number, redis: { reachable: boolean, version: string | null, latencyMs: number | null, usedMemoryBytes: number | null, connections: number, lastError: string | null } | null, reconciliation: { startedAt: string, finishedAt: string | null, pushed: number, pulled: number, repaired: number, inAgreement: boolean | null } | null } };
 
 export type StorageNewsSubscriptionVariables = Exact<{ [key: string]: never; }>;
 
 
-export type StorageNewsSubscription = { storageStatus: { backend: StorageBackend, mode: StorageMode, since: string, pinned: boolean, pendingWrites: number, redis: { reachable: boolean, version: string | null, latencyMs: number | null, usedMemoryBytes: number | null, connections: number, lastError: string | null } | null, reconciliation: { startedAt: string, finishedAt: string | null, pushed: number, pulled: number, repaired: number, inAgreement: boolean | null } | null } };
+export type StorageNewsSubscription = { storageStatus: { backend: StorageBackend, mode: StorageMode, since: string, pinned: boolean, complete: boolean, pendingWrites: number, redis: { reachable: boolean, version: string | null, latencyMs: number | null, usedMemoryBytes: number | null, connections: number, lastError: string | null } | null, reconciliation: { startedAt: string, finishedAt: string | null, pushed: number, pulled: number, repaired: number, inAgreement: boolean | null } | null } };
 
-export type StorageFactsFragment = { backend: StorageBackend, mode: StorageMode, since: string, pinned: boolean, pendingWrites: number, redis: { reachable: boolean, version: string | null, latencyMs: number | null, usedMemoryBytes: number | null, connections: number, lastError: string | null } | null, reconciliation: { startedAt: string, finishedAt: string | null, pushed: number, pulled: number, repaired: number, inAgreement: boolean | null } | null };
+export type StorageFactsFragment = { backend: StorageBackend, mode: StorageMode, since: string, pinned: boolean, complete: boolean, pendingWrites: number, redis: { reachable: boolean, version: string | null, latencyMs: number | null, usedMemoryBytes: number | null, connections: number, lastError: string | null } | null, reconciliation: { startedAt: string, finishedAt: string | null, pushed: number, pulled: number, repaired: number, inAgreement: boolean | null } | null };
 
 export type TopicsQueryVariables = Exact<{
   first?: number | null | undefined;
@@ -293,6 +293,7 @@ export const StorageFactsFragmentDoc = new TypedDocumentString(`
   mode
   since
   pinned
+  complete
   pendingWrites
   redis {
     reachable
@@ -597,6 +598,7 @@ export const StorageDocument = new TypedDocumentString(`
   mode
   since
   pinned
+  complete
   pendingWrites
   redis {
     reachable
@@ -626,6 +628,7 @@ export const PinStorageDocument = new TypedDocumentString(`
   mode
   since
   pinned
+  complete
   pendingWrites
   redis {
     reachable
@@ -655,6 +658,7 @@ export const StorageNewsDocument = new TypedDocumentString(`
   mode
   since
   pinned
+  complete
   pendingWrites
   redis {
     reachable

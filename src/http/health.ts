@@ -1,7 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
-import type { StorageMode } from '../model.ts'
-import type { Store } from '../store/store.ts'
+import type { Store, StoreStatus } from '../store/store.ts'
 import { sendJson } from './respond.ts'
 
 const PATIENCE_MS = 2_000
@@ -9,23 +8,23 @@ const PATIENCE_MS = 2_000
 /** The process runs and answers. */
 export const live = (res: ServerResponse): void => sendJson(res, 200, { status: 'live' })
 
-/** The store answers too, in whatever mode; 503 when not, so that a balancer sends requests elsewhere. */
+/** The store answers too, in whatever mode, for every user; 503 when not, so that a balancer sends requests elsewhere. */
 export async function ready(store: Store, res: ServerResponse): Promise<void> {
-  const mode = await modeOf(store)
-  const answering = mode !== null
-  sendJson(res, answering ? 200 : 503, {
-    status: answering ? 'ready' : 'unavailable',
-    store: { backend: store.backend, mode, answering },
+  const status = await statusOf(store)
+  const [answering, complete] = [status !== null, status?.complete ?? false]
+  sendJson(res, answering && complete ? 200 : 503, {
+    status: !answering ? 'unavailable' : complete ? 'ready' : 'incomplete',
+    store: { backend: store.backend, mode: status?.mode ?? null, answering, complete },
   })
 }
 
 /** Null where it does not answer reads. */
-async function modeOf(store: Store): Promise<StorageMode | null> {
+async function statusOf(store: Store): Promise<StoreStatus | null> {
   const patience = new AbortController()
   try {
     const late = setTimeout(PATIENCE_MS, null, { signal: patience.signal })
     const asked = Promise.all([store.status(), store.read([{ kind: 'user', userId: '' }], Date.now())])
-    return (await Promise.race([asked.then(([{ mode }]) => mode), late])) ?? null
+    return (await Promise.race([asked.then(([status]) => status), late])) ?? null
   } catch {
     return null
   } finally {

@@ -260,6 +260,8 @@ export interface StoreStatus {
   since: number
   /** Moved off Redis by `pin`. */
   pinned: boolean
+  /** Whether the store that answers reads has every user: SQLite has not before it has taken over all of them once. */
+  complete: boolean
   dataSetId: string
   /** Of the log's indexes at present. */
   epoch: string

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { chatsOf, expectAllEqual, healed, ownRedis, type Site, savedCopy, site, totalOf } from './several.ts'
+import { inFallback, until } from '../helpers/joined.ts'
+import { chatsOf, expectAllEqual, healed, heldReplica, ownRedis, type Site, savedCopy, site, totalOf } from './several.ts'
 
 type Part = 'redis' | 'A' | 'B'
 
@@ -37,3 +38,24 @@ test.each(orders)(
     await expectAllEqual(server, [againA, againB])
   },
 )
+
+test('a new server that Redis leaves before everybody was taken over says so, until it has everybody', async () => {
+  const server = await ownRedis()
+  const a = await site({ url: server.url })
+  await healed(server, [a])
+  await a.record('ann', ['a1'])
+  const held = heldReplica()
+  const reached = held.before('replaceUsers')
+  const b = await site({ url: server.url, path: held.path, seams: { replica: held.replica } })
+  await reached
+  expect(await b.store.status()).toMatchObject({ mode: 'PRIMARY', complete: true })
+  await server.kill()
+  expect(await until(b.store, inFallback)).toMatchObject({ complete: false })
+  expect(await until(a.store, inFallback)).toMatchObject({ complete: true })
+  held.goOn()
+  await server.restart()
+  await healed(server, [a, b])
+  await b.store.pin('sqlite')
+  expect(await b.store.status()).toMatchObject({ mode: 'FALLBACK', complete: true })
+  expect(await chatsOf(b.store, 'ann')).toEqual(['a1'])
+})

@@ -147,7 +147,7 @@ describe('beside GraphQL', () => {
     const ready = await health('ready')
     expect([ready.status, await ready.json()]).toEqual([
       200,
-      { status: 'ready', store: { backend: 'SQLITE', mode: 'EMBEDDED', answering: true } },
+      { status: 'ready', store: { backend: 'SQLITE', mode: 'EMBEDDED', answering: true, complete: true } },
     ])
     expect((await health('live', { method: 'HEAD' })).status).toBe(200)
     expect((await health('ready', { method: 'POST' })).status).toBe(405)
@@ -155,7 +155,7 @@ describe('beside GraphQL', () => {
     const gone = await health('ready')
     expect([gone.status, await gone.json()]).toEqual([
       503,
-      { status: 'unavailable', store: { backend: 'SQLITE', mode: null, answering: false } },
+      { status: 'unavailable', store: { backend: 'SQLITE', mode: null, answering: false, complete: false } },
     ])
     expect((await health('live')).status).toBe(200)
   })

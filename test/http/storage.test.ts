@@ -64,14 +64,14 @@ test('/health/ready is 200 in fallback too, and says the mode', async () => {
   }
   expect(await ready()).toEqual({
     status: 200,
-    body: { status: 'ready', store: { backend: 'REDIS', mode: 'PRIMARY', answering: true } },
+    body: { status: 'ready', store: { backend: 'REDIS', mode: 'PRIMARY', answering: true, complete: true } },
   })
   await redis.kill()
   expect(await ready()).toMatchObject({ status: 200 })
   await until(store, inFallback)
   expect(await ready()).toEqual({
     status: 200,
-    body: { status: 'ready', store: { backend: 'SQLITE', mode: 'FALLBACK', answering: true } },
+    body: { status: 'ready', store: { backend: 'SQLITE', mode: 'FALLBACK', answering: true, complete: true } },
   })
 })
 

@@ -44,6 +44,10 @@ const StorageStatus = builder.objectRef<StoreStatus>('StorageStatus').implement(
     mode: t.expose('mode', { type: StorageMode, description: 'How the stores work together now.' }),
     since: t.expose('since', { type: 'DateTime', description: 'Since when it has been in this mode.' }),
     pinned: t.exposeBoolean('pinned', { description: 'Whether `pinStorage` has moved it off Redis, so that it stays in FALLBACK.' }),
+    complete: t.exposeBoolean('complete', {
+      description:
+        'Whether the store that answers reads has every user. A new server has not, away from Redis, before it has taken over all of them once.',
+    }),
     redis: t.expose('redis', { type: RedisStatus, nullable: true, description: 'How Redis is doing; null when EMBEDDED.' }),
     pendingWrites: t.exposeInt('pendingWrites', {
       description: 'Writes that were acknowledged and are not in Redis yet; 0 when EMBEDDED.',

@@ -224,6 +224,7 @@ class FailoverStore implements Store {
       mode: state.mode,
       since: state.since,
       pinned,
+      complete: state.mode === 'PRIMARY' || facts?.isFirstCopy !== true,
       dataSetId: this.#dataSetId,
       epoch,
       n,

@@ -111,6 +111,7 @@ class SqliteStore implements Store {
       mode: 'EMBEDDED',
       since: this.#since,
       pinned: false,
+      complete: true,
       dataSetId,
       epoch,
       n: currentN(sql),

@@ -4,7 +4,7 @@ import { aheadOfLog, loadLineage } from '../log.ts'
 import type { Sql } from '../sql.ts'
 import type { Meta } from '../state.ts'
 import { journalSize } from './journal.ts'
-import { isPartial } from './kept.ts'
+import { isFirstCopy, isPartial } from './kept.ts'
 
 /** Where the replica stands. */
 export interface ReplicaFacts {
@@ -22,6 +22,8 @@ export interface ReplicaFacts {
   rebuiltTo: string | null
   /** Whether users are being taken over of whom the log here does not tell (kept.ts). */
   partial: boolean
+  /** Of those who are there now, never yet all were here. */
+  isFirstCopy: boolean
   journalSize: number
   dirty: number
   /** Users taken over as of an index that the log here has not reached. */
@@ -40,6 +42,7 @@ export const factsOf = (sql: Sql, { tombstoneKey, ...meta }: Meta): ReplicaFacts
   ahead: aheadOfLog(sql),
   journalSize: journalSize(sql),
   partial: isPartial(sql),
+  isFirstCopy: isFirstCopy(sql),
   dirty: count(sql, 'dirty'),
   pulled: count(sql, 'pulled'),
   users: count(sql, 'users'),

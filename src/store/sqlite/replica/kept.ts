@@ -36,6 +36,9 @@ export const sweepKept = (sql: Sql, before: number, limit: number): number =>
 /** Whether users are being taken over of whom the log here does not tell. */
 export const isPartial = (sql: Sql): boolean => sql.exists("SELECT 1 FROM complete WHERE origin = ''")
 
+/** Whether that is so for the first time: nobody is here who was not taken over, or written here, since. */
+export const isFirstCopy = (sql: Sql): boolean => isPartial(sql) && !sql.exists("SELECT 1 FROM complete WHERE origin <> ''")
+
 const PositionRow = z.object({ origin: z.string(), seq: z.int() })
 
 /** Up to which seq of each origin everybody here is complete: what is held is in their state, too. */
