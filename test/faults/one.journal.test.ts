@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { copyFileSync } from 'node:fs'
+import Database from 'better-sqlite3'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { spawnTied } from '../helpers/children.ts'
 import { HOUR, NOW } from '../helpers/events.ts'
@@ -154,5 +155,18 @@ describe('what was acknowledged is in the journal', () => {
     await w.open()
     await w.record('warm')
     await w.expectHealed()
+  })
+
+  test('events that stand there in another order than that of their origin are pushed in that order', async () => {
+    const w = await world({ light: true })
+    await w.store.pin('sqlite')
+    await w.record('warm', 3)
+    await w.store.close()
+    const file = new Database(w.path)
+    file.exec('UPDATE journal SET place = -place')
+    file.close()
+    await w.open()
+    await w.expectHealed()
+    expect(w.lines.filter(({ msg }) => msg?.includes('nobody holds'))).toEqual([])
   })
 })

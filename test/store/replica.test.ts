@@ -257,6 +257,26 @@ test('what was held before a rebuild is pushed again where Redis goes back to be
   expect(p.here.facts().partial).toBe(false)
 })
 
+test('what was held and has come by the log again since is pushed in the order in which it happened', async () => {
+  const p = await pair()
+  const events = [
+    p.ours.recorded({ user: 'a' }),
+    p.theirs.recorded({ user: 'b' }),
+    p.ours.recorded({ user: 'a' }),
+    p.ours.recorded({ user: 'c' }),
+  ]
+  await p.there.append(events)
+  await p.follow()
+  const { entries } = await p.there.log({ epoch: (await p.there.status()).epoch, n: 0 }, ALL)
+  const head = p.open('elsewhere').seedHead('', 0)
+  const { epoch } = p.here.facts()
+  p.here.beginRebuild({ ...head, epoch, n: 0, chain: '', trimmed: 0, positions: {} })
+  p.here.applyEntries(entries.slice(0, 3))
+  p.here.rewind(0)
+  p.here.recall('kept', {})
+  expect(p.here.journalAfter(Number.MIN_SAFE_INTEGER, ALL).map(({ event }) => event.id)).toEqual(events.map(({ id }) => id))
+})
+
 test('the journal and what was applied from it survive a restart', async () => {
   const p = await pair()
   p.here.journalAndApply([p.ours.recorded(risky)])

@@ -20,8 +20,12 @@ interface Pushing {
 /** Brings Redis everything that the journal holds and its positions lack. */
 export async function pushAll(primary: RedisStore, joint: Joint, { mend, pushed }: Pushing): Promise<void> {
   const { replica } = joint.local
-  const push = new Push({ primary, replica, positions: await primary.positions(), mend })
-  for (let count = await push.step(); count !== null; count = await push.step()) pushed(count)
+  let push: Push
+  do {
+    push = new Push({ primary, replica, positions: await primary.positions(), mend })
+    for (let count = await push.step(); count !== null; count = await push.step()) pushed(count)
+    // What comes later in its origin may stand before it here, where it was held apart.
+  } while (push.wasAdvanced)
   if (push.stuck.size === 0) {
     joint.stuckSince = null
     return
@@ -43,8 +47,9 @@ class Push {
   readonly #replica: RemoteReplica
   readonly #mend: (users: readonly string[]) => Promise<void>
   readonly #positions: Record<string, number>
-  /** Origins of which Redis lacks earlier events than any that are here. */
+  /** Origins of which Redis lacked earlier events than one that was met. */
   readonly stuck = new Set<string>()
+  readonly #advanced = new Set<string>()
   /** The rows that come next: read while those before them are sent. */
   #next: Promise<Awaited<ReturnType<RemoteReplica['journalAfter']>>>
   /** The batch that was sent last, until it is known to be in Redis. */
@@ -61,6 +66,11 @@ class Push {
     this.#positions = { ...options.positions }
     this.#mend = options.mend
     this.#next = this.#rowsAfter(Number.MIN_SAFE_INTEGER)
+  }
+
+  /** Whether Redis has got more of an origin that it lacked something of. */
+  get wasAdvanced(): boolean {
+    return [...this.stuck].some((origin) => this.#advanced.has(origin))
   }
 
   /** One step. Answers how many events Redis is sent by it; null when it has everything. */
@@ -94,10 +104,14 @@ class Push {
   /** Whether Redis lacks the event, and takes it behind those that were chosen before. */
   #isNext({ origin, seq }: Event): boolean {
     const position = this.#positions[origin] ?? 0
-    if (seq <= position || this.stuck.has(origin)) return false
-    if (seq > position + 1) this.stuck.add(origin)
-    else this.#positions[origin] = seq
-    return seq === position + 1
+    if (seq <= position) return false
+    if (seq > position + 1) {
+      this.stuck.add(origin)
+      return false
+    }
+    this.#positions[origin] = seq
+    this.#advanced.add(origin)
+    return true
   }
 
   async #send(batch: readonly Event[], before: Promise<void>, isSecond = false): Promise<void> {

@@ -68,8 +68,9 @@ export function rescue(sql: Sql, origins: readonly string[], fresh: string): voi
   const json = JSON.stringify(origins)
   sql.run(`DELETE FROM journal WHERE origin IN (${chosen}) AND payload IS NULL`, json)
   sql.run(
-    `UPDATE journal SET origin = ?, seq = ranked.seq FROM (SELECT place, row_number() OVER (ORDER BY place) AS seq FROM journal
-     WHERE origin IN (${chosen})) AS ranked WHERE journal.place = ranked.place`,
+    `UPDATE journal SET origin = ?, seq = ranked.number FROM (SELECT place, row_number() OVER (ORDER BY behind, seq) AS number FROM (
+       SELECT place, seq, max(place) OVER (PARTITION BY origin ORDER BY seq) AS behind FROM journal WHERE origin IN (${chosen})
+     )) AS ranked WHERE journal.place = ranked.place`,
     fresh,
     json,
   )
