@@ -89,7 +89,7 @@ export interface Counts {
 
 /**
  * An epoch that began with a Redis filled from one instance. What the users were made of there may go beyond the log that came
- * with them, so every other instance takes all users over.
+ * with them: every other instance looks who is of another revision there, and takes those users over.
  */
 const SEEDED = 'seeded-'
 const PARTIAL = `${SEEDED}partial-`

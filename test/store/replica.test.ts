@@ -253,7 +253,23 @@ test('what was held before a rebuild is pushed again where Redis goes back to be
   expect(p.here.journalAfter(Number.MIN_SAFE_INTEGER, ALL).map(({ event }) => event.id)).toEqual(['ours 2'])
   expect(p.here.copies(['b'])[0]?.state?.totalChats, 'it counts once').toBe(1)
   const positions = { ours: 2, theirs: 3 }
-  expect(p.here.replaceUsers({ copies: [], epoch, n: n + 2, positions, rebuiltTo: null })).toEqual([])
+  const copies = p.here.copies(['a', 'b', 'c'])
+  expect(p.here.replaceUsers({ copies, epoch, n: n + 2, positions })).toEqual([])
+  p.here.letGo()
+  expect(p.here.facts().partial, 'nobody has looked yet who else there is').toBe(true)
+  expect(
+    p.here.noteRevs({
+      epoch,
+      after: '',
+      last: null,
+      revs: [
+        ['a', 1],
+        ['b', 2],
+        ['c', 3],
+      ],
+    }),
+  ).toBe(true)
+  p.here.letGo()
   expect(p.here.facts().partial).toBe(false)
 })
 

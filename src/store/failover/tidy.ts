@@ -8,6 +8,7 @@ import type { Joint } from './joint.ts'
 import type { Tail } from './tail.ts'
 
 const USERS_PER_STEP = 50
+const REVS_PER_STEP = 500
 /** Each of them is held in memory twice. */
 const COMPARED_PER_STEP = 25
 const PATIENCE_MS = 2_000
@@ -36,10 +37,12 @@ export class Tidy {
   async pull(): Promise<boolean> {
     const { replica } = this.#joint.local
     await this.#primary.forget()
-    for (let { rebuiltTo } = await replica.facts(); rebuiltTo !== null; ) {
-      const page = await this.#primary.copies({ after: rebuiltTo, limit: USERS_PER_STEP })
-      await this.mend(page.damaged)
-      if (!(await this.#take({ ...page, rebuiltTo: page.last }))) return false
+    const { epoch } = this.#primary
+    const { partial, ...facts } = await replica.facts()
+    for (let { rebuiltTo } = facts; rebuiltTo !== null; ) {
+      const page = await this.#primary.revs({ after: rebuiltTo, limit: REVS_PER_STEP })
+      if (!(await this.#tail.reached(page.n, PATIENCE_MS))) return false
+      if (!(await replica.noteRevs({ ...page, after: rebuiltTo, epoch }))) return false
       rebuiltTo = page.last
     }
     for (let users = await this.#dirtyUsers(); users.length > 0; users = await this.#dirtyUsers()) {
@@ -50,6 +53,7 @@ export class Tidy {
       for (const user of damaged) this.#unmendable.add(user)
       if (!(await this.#take({ copies, ...from }))) return false
     }
+    if (partial) await replica.letGo()
     return this.#tail.reached((await this.#primary.status()).n, PATIENCE_MS)
   }
 

@@ -136,3 +136,24 @@ export async function readCopies(run: (argument: object) => Promise<unknown>, kn
     users = texts.parse(rest[0])
   }
 }
+
+export interface Revs {
+  /** As of this index of the log. */
+  n: number
+  /** User and index of their newest event; -1 where that does not tell all. */
+  revs: [user: string, rev: number][]
+  last: string | null
+}
+
+const FoundRevs = z.tuple([z.number(), z.string(), z.array(z.union([z.string(), z.number()]))])
+
+/** Of which revision the next users after an id are; null where the order of users is lost. */
+export async function readRevs(run: (argument: object) => Promise<unknown>, of: { after: string; limit: number }): Promise<Revs | null> {
+  const [state, ...rest] = z.array(z.unknown()).parse(await run(of))
+  if (state === 'unindexed') return null
+  fenced(state)
+  const [n, last, found] = FoundRevs.parse(rest)
+  const revs: Revs['revs'] = []
+  for (let i = 0; i < found.length; i += 2) revs.push([String(found[i]), Number(found[i + 1])])
+  return { n, revs, last: last || null }
+}

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
 import { z } from 'zod'
-import type { Head, Identity, Marks } from '../copy.ts'
+import type { Counts, Head, Identity, Marks } from '../copy.ts'
 import type { Policy } from '../rules.ts'
 import { pairs, parse } from './decode.ts'
 import { ForkSchema } from './inspect.ts'
@@ -17,6 +17,14 @@ export const decodePositions = (reply: unknown): Record<string, number> =>
 export const decodePolicy = (text: string): Policy | null => parse(PolicySchema, text)
 
 const decodeMarks = (reply: unknown): Marks => pairs(texts.parse(reply)).map(([mark, at]) => [mark, number.parse(at)])
+
+const CountsReply = z.tuple([number, number, number])
+
+/** What counts.lua answers after 'ok'. */
+export function decodeCounts(reply: readonly unknown[]): Counts {
+  const [tombstones, expiries, policies] = CountsReply.parse(reply)
+  return { tombstones, expiries, policies }
+}
 
 /** As many as one script is given: there may be marks of as many users as there ever were. */
 const RAISED_PER_STEP = 2_000

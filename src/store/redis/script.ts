@@ -17,6 +17,7 @@ const PARTS = {
   fork: ['keys', 'fork'],
   raise: ['keys', 'heal', 'raise'],
   copies: ['keys', 'lists', 'users', 'copies'],
+  revs: ['keys', 'lists', 'users', 'revs'],
   restore: ['keys', 'heal', 'lists', 'users', 'removal', 'put', 'restore'],
   release: ['keys', 'release'],
   prolong: ['keys', 'lease', 'prolong'],

@@ -19,11 +19,11 @@ import type {
 } from '../store.ts'
 import { MAX_CANDIDATES } from '../store.ts'
 import { answersWithin, type RedisTarget } from './connect.ts'
-import { type Asked, type Copied, readCopies } from './copies.ts'
+import { type Asked, type Copied, type Revs, readCopies, readRevs } from './copies.ts'
 import { encodeEvent, encodeRequest, Marks } from './encode.ts'
 import { DamagedUsers, Fault, fenced, unavailable, withoutText, wordOf } from './faults.ts'
 import { Growth } from './growth.ts'
-import { decodeHead, decodePolicy, decodePositions, type Lost, raising, scanMarks } from './head.ts'
+import { decodeCounts, decodeHead, decodePolicy, decodePositions, type Lost, raising, scanMarks } from './head.ts'
 import { decodeEntries, decodeOutcome } from './log.ts'
 import { putTexts } from './put.ts'
 import { DECODERS } from './reads.ts'
@@ -221,13 +221,9 @@ export class RedisStore implements Store {
   }
 
   async counts(): Promise<Counts> {
-    const [state, ...counts] = z
-      .tuple([z.string()])
-      .rest(z.number())
-      .parse(await this.#run('counts', {}))
+    const [state, ...rest] = z.array(z.unknown()).parse(await this.#run('counts', {}))
     fenced(state)
-    const [tombstones = 0, expiries = 0, policies = 0] = counts
-    return { tombstones, expiries, policies }
+    return decodeCounts(rest)
   }
 
   /** Makes good what was lost of these; nothing is lowered. */
@@ -259,6 +255,10 @@ export class RedisStore implements Store {
   /** Everything that is kept of some users, at one moment: these, or the next ones after an id, by the bytes of their ids. */
   copies(of: Asked): Promise<Copied> {
     return this.#indexed((mended) => readCopies((argument) => this.#run('copies', { ...argument, mended }), this.#marks, of))
+  }
+
+  revs(of: { after: string; limit: number }): Promise<Revs> {
+    return this.#indexed((mended) => readRevs((argument) => this.#run('revs', { ...argument, mended }), of))
   }
 
   /**

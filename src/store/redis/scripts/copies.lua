@@ -26,9 +26,7 @@ end
 local users, last = request.users, ''
 if not users then
   if not request.mended and not is_indexed(BY_NAME) then return { 'unindexed' } end
-  users = get({}, 'ZRANGEBYLEX', BY_NAME, '(' .. request.after, '+', 'LIMIT', 0, request.limit)
-  if request.after == '' then users = get({}, 'ZRANGEBYLEX', BY_NAME, '-', '+', 'LIMIT', 0, request.limit) end
-  if #users == request.limit then last = users[#users] end
+  users, last = names_after(request.after, request.limit)
 end
 local marks = {}
 for _, pair in ipairs(request.marks) do marks[pair[1]] = pair[2] end

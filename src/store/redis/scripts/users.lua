@@ -203,6 +203,12 @@ local function save_user(user, keys, record, was)
 end
 
 -- Whether an ordering of the users has all of them.
+-- The next users after an id, '' for the first ones, by the bytes of their ids; and the last of them, '' where there are no more.
+local function names_after(after, limit)
+  local users = get({}, 'ZRANGEBYLEX', BY_NAME, after == '' and '-' or '(' .. after, '+', 'LIMIT', 0, limit)
+  return users, #users == limit and users[#users] or ''
+end
+
 local function is_indexed(key) return get(0, 'ZCARD', key) >= get(0, 'HLEN', USERS) end
 
 -- Removes a list, and answers how many of it were visible.

@@ -28,6 +28,8 @@ export interface ReplicaFacts {
   dirty: number
   /** Users taken over as of an index that the log here has not reached. */
   pulled: number
+  /** Whether users are to be taken over although nothing of them waits for Redis. */
+  due: boolean
   users: number
   lineage: Fork[]
 }
@@ -45,6 +47,7 @@ export const factsOf = (sql: Sql, { tombstoneKey, ...meta }: Meta): ReplicaFacts
   isFirstCopy: isFirstCopy(sql),
   dirty: count(sql, 'dirty'),
   pulled: count(sql, 'pulled'),
+  due: sql.exists('SELECT 1 FROM dirty WHERE NOT EXISTS (SELECT 1 FROM journal WHERE journal.user_id = dirty.user_id) LIMIT 1'),
   users: count(sql, 'users'),
   lineage: loadLineage(sql),
 })

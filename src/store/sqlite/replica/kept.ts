@@ -24,9 +24,9 @@ export function keep(sql: Sql, positions: Readonly<Record<string, number>>): voi
   )
 }
 
-/** Everything was taken over. */
+/** Everybody who was due was taken over. */
 export function letGo(sql: Sql): void {
-  sql.run('DELETE FROM complete')
+  sql.run('DELETE FROM complete WHERE (SELECT rebuilt_to FROM meta) IS NULL')
 }
 
 /** What the log does not keep so long either goes. Answers how many events. */

@@ -1,11 +1,40 @@
+import { z } from 'zod'
 import { latest, type UserCopy } from '../../copy.ts'
 import { readCopies, writeCopy } from '../copies.ts'
 import { voidLog } from '../removal.ts'
 import type { Sql } from '../sql.ts'
 import type { Meta } from '../state.ts'
 import { loadAhead, markDirty } from './ahead.ts'
-import { letGo } from './kept.ts'
 import { beyondLog, notePulled } from './pulled.ts'
+
+/** Of which revision Redis has the next users. */
+export interface RevPage {
+  epoch: string
+  after: string
+  /** Null: there are no more. */
+  last: string | null
+  revs: readonly (readonly [user: string, rev: number])[]
+}
+
+const RevRow = z.object({ userId: z.string(), rev: z.int() })
+
+/** Marks those to be taken over who are of another revision here than there. False: the log is in another epoch by now. To be called in a transaction. */
+export function noteRevs(sql: Sql, meta: Meta, { epoch, after, last, revs }: RevPage): boolean {
+  if (epoch !== meta.epoch) return false
+  const there = new Map(revs)
+  const here = sql.all(
+    RevRow,
+    'SELECT user_id AS userId, rev FROM users WHERE user_id > ? AND (? IS NULL OR user_id <= ?)',
+    ...[after, last, last],
+  )
+  for (const { userId, rev } of here) {
+    if (there.get(userId) !== rev) markDirty(sql, userId)
+    there.delete(userId)
+  }
+  for (const user of there.keys()) markDirty(sql, user)
+  sql.run('UPDATE meta SET rebuilt_to = ?', last)
+  return true
+}
 
 /** Users as Redis had them at index n of the log, with its positions at that moment. */
 export interface Pulled {
@@ -13,8 +42,6 @@ export interface Pulled {
   epoch: string
   n: number
   positions: Readonly<Record<string, number>>
-  /** How far a rebuild has come by that; null when it is done. */
-  rebuiltTo?: string | null
 }
 
 /**
@@ -22,7 +49,7 @@ export interface Pulled {
  * in another epoch than it was then. Answers who is here, but not there, although nothing tells that they were erased or expired:
  * Redis has lost them, and they stay. To be called in a transaction.
  */
-export function replaceUsers(sql: Sql, meta: Meta, { copies, epoch, n, positions, rebuiltTo }: Pulled): string[] | null {
+export function replaceUsers(sql: Sql, meta: Meta, { copies, epoch, n, positions }: Pulled): string[] | null {
   if (epoch !== meta.epoch) return null
   for (const [origin, seq] of loadAhead(sql)) if (seq > (positions[origin] ?? 0)) return null
   const lost: string[] = []
@@ -42,8 +69,6 @@ export function replaceUsers(sql: Sql, meta: Meta, { copies, epoch, n, positions
     sql.run('DELETE FROM dirty WHERE user_id = ?', copy.user)
     notePulled(sql, copy.user, n, latest(has, beyondLog(sql, copy.has ?? {})))
   }
-  if (rebuiltTo !== undefined) sql.run('UPDATE meta SET rebuilt_to = ?', rebuiltTo)
-  if (rebuiltTo === null) letGo(sql)
   return lost
 }
 

@@ -19,10 +19,10 @@ import { type Answered, applyAhead, journaledSeq, renumber } from './ahead.ts'
 import { copiesOf } from './copies.ts'
 import { countsOf, factsOf, type ReplicaFacts } from './facts.ts'
 import { addToJournal, type Journaled, journalAfter, rescue } from './journal.ts'
-import { recall, settleKept, sweepKept } from './kept.ts'
+import { letGo, recall, settleKept, sweepKept } from './kept.ts'
 import { raiseMarks } from './marks.ts'
 import { outcomeOf } from './outcome.ts'
-import { type Pulled, replaceUsers } from './pull.ts'
+import { noteRevs, type Pulled, type RevPage, replaceUsers } from './pull.ts'
 import { beginRebuild, chainAt, rewind } from './rewind.ts'
 import { adoptEpoch, seedHead, seedLog, settle } from './seed.ts'
 import { applyEntries } from './tail.ts'
@@ -180,6 +180,14 @@ export class Replica {
     return this.#write((sql) => replaceUsers(sql, this.#meta(), from))
   }
 
+  noteRevs(page: RevPage): boolean {
+    return this.#write((sql) => noteRevs(sql, this.#meta(), page))
+  }
+
+  letGo(): void {
+    this.#write(letGo)
+  }
+
   copies(users: readonly string[]): UserCopy[] {
     return this.#sql.snapshot(() => copiesOf(this.#sql, this.#meta(), users))
   }
@@ -193,9 +201,7 @@ export class Replica {
   }
 
   seedHead(epoch: string, entries: number): Head {
-    const head = this.#sql.snapshot(() => seedHead(this.#sql, epoch, entries))
-    if (!head) throw new Error('no meta')
-    return head
+    return this.#sql.snapshot(() => seedHead(this.#sql, this.#meta(), epoch, entries))
   }
 
   seedLog(head: Pick<Head, 'n' | 'trimmed'>): LogEntry[] {

@@ -1,11 +1,11 @@
 import { z } from 'zod'
-import { type Head, isSeeded } from '../../copy.ts'
+import { type Head, isPartial as isPartialEpoch, isSeeded } from '../../copy.ts'
 import { chainOf } from '../../rules.ts'
 import type { LogEntry } from '../../store.ts'
 import { savePositions } from '../apply.ts'
 import { addFork, loadLineage, readLog, writeEntry } from '../log.ts'
 import type { Sql } from '../sql.ts'
-import { loadMeta, marksOf } from '../state.ts'
+import { loadMeta, type Meta, marksOf } from '../state.ts'
 import { settleAhead } from './ahead.ts'
 import { completeUpTo, isPartial } from './kept.ts'
 import { unplace } from './pulled.ts'
@@ -33,9 +33,7 @@ const entriesAfter = (sql: Sql, n: number, limit: number, chains: ReadonlyMap<nu
  * What Redis is to hold besides users and log: the data set as it is here at this moment, with what is applied ahead of the log as its
  * end, and so many entries of the log at most. To be called in one snapshot.
  */
-export function seedHead(sql: Sql, epoch: string, entries: number): Head | null {
-  const meta = loadMeta(sql)
-  if (!meta) return null
+export function seedHead(sql: Sql, meta: Meta, epoch: string, entries: number): Head {
   const chains = chainsAhead(sql)
   const n = meta.n + chains.size
   const trimmed = Math.max(meta.trimmed, n - entries)
@@ -95,15 +93,11 @@ export function adoptEpoch(sql: Sql, { epoch, lineage }: Pick<Head, 'epoch' | 'l
     sql.run('INSERT OR IGNORE INTO dirty (user_id) SELECT user_id FROM pulled')
     unplace(sql, 0)
     const since = lineage.slice(lineage.findIndex((fork) => fork.epoch === known.epoch) + 1)
-    if (since.some((fork) => isSeeded(fork.epoch))) takeOverAll(sql)
+    if (since.some((fork) => isSeeded(fork.epoch))) sql.run("UPDATE meta SET rebuilt_to = ''")
+    // There everybody may be other than here at the same revision.
+    if (since.some((fork) => isPartialEpoch(fork.epoch))) sql.run('INSERT OR IGNORE INTO dirty (user_id) SELECT user_id FROM users')
   }
   setEpoch(sql, { epoch, lineage })
-}
-
-/** From now on all users are taken over from Redis, one after the other. */
-export function takeOverAll(sql: Sql): void {
-  sql.run('INSERT OR IGNORE INTO dirty (user_id) SELECT user_id FROM users')
-  sql.run("UPDATE meta SET rebuilt_to = ''")
 }
 
 /** The data set is that of a Redis, whose log is in this epoch. */
