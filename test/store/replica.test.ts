@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { DAY_MS } from '../../src/model.ts'
 import type { UserCopy } from '../../src/store/copy.ts'
 import { Replica } from '../../src/store/sqlite/replica/replica.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
@@ -291,6 +292,24 @@ test('what was held and has come by the log again since is pushed in the order i
   p.here.rewind(0)
   p.here.recall('kept', {})
   expect(p.here.journalAfter(Number.MIN_SAFE_INTEGER, ALL).map(({ event }) => event.id)).toEqual(events.map(({ id }) => id))
+})
+
+test('what was held is swept when it is as old as what the log lets go of, and not before, without a gap', async () => {
+  const p = await pair()
+  const said = { user: 'a', id: 'the same', query: 'q', response: 'r' }
+  await p.there.append([p.theirs.recorded(said), p.theirs.recorded(said), p.theirs.recorded({ user: 'b', acceptedAt: NOW + DAY_MS })])
+  await p.follow()
+  const head = p.open('elsewhere').seedHead('', 0)
+  p.here.beginRebuild({ ...head, epoch: p.here.facts().epoch, n: 0, chain: '', trimmed: 0, positions: {} })
+  const held = (now: number): number => {
+    const left = p.here.sweepLog(ALL, now)
+    p.here.recall('kept', {})
+    return left
+  }
+  expect(held(NOW)).toBe(0)
+  expect(p.here.journalAfter(Number.MIN_SAFE_INTEGER, ALL).map(({ event }) => event.seq)).toEqual([1, 2, 3])
+  expect(held(NOW + 31 * DAY_MS - 1)).toBe(2)
+  expect(held(NOW + 31 * DAY_MS + 1)).toBe(1)
 })
 
 test('the journal and what was applied from it survive a restart', async () => {

@@ -29,9 +29,14 @@ export function letGo(sql: Sql): void {
   sql.run('DELETE FROM complete WHERE (SELECT rebuilt_to FROM meta) IS NULL')
 }
 
-/** What the log does not keep so long either goes. Answers how many events. */
+/** What the log does not keep so long either goes: all before the first that is not so old, as a void does not tell its time. Answers how many events. */
 export const sweepKept = (sql: Sql, before: number, limit: number): number =>
-  sql.run('DELETE FROM kept WHERE place IN (SELECT place FROM kept WHERE accepted_at < ? ORDER BY place LIMIT ?)', before, limit)
+  sql.run(
+    `DELETE FROM kept WHERE place IN (SELECT place FROM kept
+     WHERE place < ifnull((SELECT place FROM kept WHERE accepted_at >= ? ORDER BY place LIMIT 1), 9e15) ORDER BY place LIMIT ?)`,
+    before,
+    limit,
+  )
 
 /** Whether users are being taken over of whom the log here does not tell. */
 export const isPartial = (sql: Sql): boolean => sql.exists("SELECT 1 FROM complete WHERE origin = ''")
