@@ -158,7 +158,7 @@ test.each(['cleared', 'erased'] as const)(
     await p.there.append(events)
     p.here.markDirty(['a'])
     expect(await p.pull()).toBe(true)
-    const pulled = p.here.copies(['a'])[0]
+    const [pulled] = p.here.copiesFor({}, ['a'])
     expect(pulled).toMatchObject({ has: { ours: 3 }, state: { conversations: [{}] } })
     p.here.renumber()
     expect(p.here.applyAhead(ALL).map(({ outcome }) => outcome.type)).toEqual([
@@ -168,7 +168,7 @@ test.each(['cleared', 'erased'] as const)(
     ])
     expect(p.here.copies(['a'])[0]?.state?.conversations).toEqual(pulled?.state?.conversations)
     await p.follow()
-    expect(p.here.copies(['a'])[0]?.has).toBeUndefined()
+    expect(p.here.copiesFor(p.here.positions(), ['a'])[0]?.has).toBeUndefined()
     expect(await p.pull()).toBe(true)
     expect(p.state()).toEqual(await p.expected())
   },
@@ -292,6 +292,22 @@ test('what was held and has come by the log again since is pushed in the order i
   p.here.rewind(0)
   p.here.recall('kept', {})
   expect(p.here.journalAfter(Number.MIN_SAFE_INTEGER, ALL).map(({ event }) => event.id)).toEqual(events.map(({ id }) => id))
+})
+
+test('what comes between two events that are held is not taken for one that is here', async () => {
+  const p = await pair()
+  await p.there.append([p.theirs.recorded({ user: 'a' }), p.theirs.recorded({ user: 'a' }), p.theirs.recorded({ user: 'a' })])
+  const { epoch, entries } = await p.there.log({ epoch: (await p.there.status()).epoch, n: 0 }, ALL)
+  const head = { ...p.open('elsewhere').seedHead('', 0), epoch }
+  p.here.applyEntries(entries.slice(0, 1))
+  p.here.beginRebuild({ ...head, n: 2, chain: entries[1]?.chain ?? '', trimmed: 2, positions: { theirs: 2 } })
+  p.here.applyEntries(entries.slice(2))
+  p.here.beginRebuild({ ...head, n: 0, chain: '', trimmed: 0, positions: {} })
+  p.here.recall('kept', {})
+  expect(p.here.journalAfter(Number.MIN_SAFE_INTEGER, ALL).map(({ event }) => event.seq)).toEqual([1, 3])
+  expect(p.here.copiesFor({}, ['a'])).toMatchObject([{ has: { theirs: 1 }, state: { totalChats: 2 } }])
+  p.here.applyEntries(entries)
+  expect(p.here.copies(['a'])).toMatchObject([{ state: { totalChats: 3 } }])
 })
 
 test('what was held is swept when it is as old as what the log lets go of, and not before, without a gap', async () => {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Redis } from 'ioredis'
-import { type Head, seededEpoch, type UserCopy } from '../copy.ts'
+import { seededEpoch, type UserCopy } from '../copy.ts'
 import type { Found } from '../redis/inspect.ts'
 import { beginSeed, finishSeed, prolongSeed, releaseSeed, seedLog, seedUsers } from '../redis/seed.ts'
 import type { Event, LogEntry } from '../store.ts'
@@ -54,14 +54,14 @@ export async function seed(redis: Redis, joint: Joint, over: Exclude<Found, { st
     const head = await replica.seedHead(seededEpoch(partial), LOG_ENTRIES)
     let done: Promise<void> = Promise.resolve()
     for (let after: string | undefined = ''; after !== undefined; ) {
-      const copies = await replica.nextCopies(after, USERS_PER_STEP)
+      const copies = await replica.nextCopies(head.positions, after, USERS_PER_STEP)
       await done
       lastStep = performance.now()
       // The next users are read while these are written.
       done = seedUsers(
         redis,
         token,
-        copies.map((copy) => asOf(copy, head)),
+        copies.map((copy) => asOf(copy, head.n)),
         localTimeZone,
       )
       done.catch(() => {})
@@ -81,15 +81,8 @@ export async function seed(redis: Redis, joint: Joint, over: Exclude<Found, { st
   logger.info({ users, milliseconds: Math.round(performance.now() - started) }, 'Redis is filled')
 }
 
-/** A copy that was made when the log of the data set that it goes into had gone on already. */
-function asOf({ state, has, ...copy }: UserCopy, { n, positions }: Head): UserCopy {
-  const beyond = Object.entries(has ?? {}).filter(([origin, seq]) => seq > (positions[origin] ?? 0))
-  return {
-    ...copy,
-    state: state && { ...state, rev: Math.min(state.rev, n) },
-    ...(beyond.length > 0 && { has: Object.fromEntries(beyond) }),
-  }
-}
+/** The log that the copy goes with ends at index n, though the copy was made later. */
+const asOf = ({ state, ...copy }: UserCopy, n: number): UserCopy => ({ ...copy, state: state && { ...state, rev: Math.min(state.rev, n) } })
 
 const eventOf = ({ event, origin, seq }: LogEntry): Event =>
   event ?? { kind: 'void', id: '', user: '', acceptedAt: 0, occurredAt: 0, payload: {}, origin, seq }

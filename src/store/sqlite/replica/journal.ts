@@ -46,6 +46,13 @@ export const appliedTo = (sql: Sql, user: string): (Journaled & { n: number })[]
     .flatMap((row) => journaled(row).flatMap((each) => ({ ...each, n: Applied.parse(row).n })))
 
 const Count = z.object({ count: z.int() })
+export const countPending = (sql: Sql, positions: Readonly<Record<string, number>>): number =>
+  sql.get(
+    Count,
+    `SELECT count(*) AS count FROM journal LEFT JOIN (SELECT key AS origin, value AS seq FROM json_each(?)) AS position
+     USING (origin) WHERE journal.seq > ifnull(position.seq, 0)`,
+    JSON.stringify(positions),
+  )?.count ?? 0
 export const journalSize = (sql: Sql): number => sql.get(Count, 'SELECT count(*) AS count FROM journal')?.count ?? 0
 
 /** What an erasure leaves of a user's events that Redis does not have yet. */

@@ -81,9 +81,10 @@ export function recall(sql: Sql, from: 'kept' | 'log', positions: Readonly<Recor
     json,
   )
   for (const { origin, last } of spans) setAhead(sql, origin, last)
+  // What comes before that, and is not held, may yet come by the log.
   savePositions(
     sql,
-    spans.map(({ origin, first }) => [origin, first - 1]),
+    spans.map(({ origin, first }) => [origin, Math.min(first - 1, positionOf(sql, origin))]),
   )
   sql.run('INSERT OR IGNORE INTO dirty (user_id) SELECT user_id FROM journal WHERE user_id IS NOT NULL AND n IS NOT NULL')
   renumber(sql)

@@ -7,7 +7,7 @@ import type { Counts, Fork, Head, UserCopy } from '../../copy.ts'
 import { LOG_RETENTION_MS, markOf, type Policy } from '../../rules.ts'
 import type { Event, LogEntry, Outcome, ReadRequest, Reads, Removed, SweepReport } from '../../store.ts'
 import { loadPositions, positionOf } from '../apply.ts'
-import { nextUsers } from '../copies.ts'
+import { nextUsers, readCopies } from '../copies.ts'
 import { addFork, readLog } from '../log.ts'
 import { openDatabase } from '../open.ts'
 import { answerAll } from '../reads/answer.ts'
@@ -16,9 +16,9 @@ import type { Sql } from '../sql.ts'
 import { loadMeta, loadPolicies, type Meta, marksOf } from '../state.ts'
 import { expiredUsers, sweepLog, sweepUsers } from '../sweep.ts'
 import { type Answered, applyAhead, journaledSeq, renumber } from './ahead.ts'
-import { copiesOf } from './copies.ts'
+import { copiesFor } from './copies.ts'
 import { countsOf, factsOf, type ReplicaFacts } from './facts.ts'
-import { addToJournal, type Journaled, journalAfter, rescue } from './journal.ts'
+import { addToJournal, countPending, type Journaled, journalAfter, rescue } from './journal.ts'
 import { letGo, recall, settleKept, sweepKept } from './kept.ts'
 import { raiseMarks } from './marks.ts'
 import { outcomeOf } from './outcome.ts'
@@ -27,7 +27,6 @@ import { beginRebuild, chainAt, rewind } from './rewind.ts'
 import { adoptEpoch, seedHead, seedLog, settle } from './seed.ts'
 import { applyEntries } from './tail.ts'
 
-const Count = z.object({ count: z.int() })
 const UserRow = z.object({ userId: z.string() })
 
 /**
@@ -95,14 +94,7 @@ export class Replica {
 
   /** How many events of the journal these positions do not cover. */
   countPending(positions: Readonly<Record<string, number>>): number {
-    return (
-      this.#sql.get(
-        Count,
-        `SELECT count(*) AS count FROM journal LEFT JOIN (SELECT key AS origin, value AS seq FROM json_each(?)) AS position
-         USING (origin) WHERE journal.seq > ifnull(position.seq, 0)`,
-        JSON.stringify(positions),
-      )?.count ?? 0
-    )
+    return countPending(this.#sql, positions)
   }
 
   /** Takes over the next entries of the log. Answers how many followed on what is here. */
@@ -189,15 +181,21 @@ export class Replica {
   }
 
   copies(users: readonly string[]): UserCopy[] {
-    return this.#sql.snapshot(() => copiesOf(this.#sql, this.#meta(), users))
+    return this.#sql.snapshot(() => readCopies(this.#sql, this.#meta(), users))
   }
 
   nextUsers(after: string, limit: number): string[] {
     return nextUsers(this.#sql, after, limit)
   }
 
-  nextCopies(after: string, limit: number): UserCopy[] {
-    return this.#sql.snapshot(() => copiesOf(this.#sql, this.#meta(), nextUsers(this.#sql, after, limit)))
+  /** For a log with these positions. */
+  copiesFor(positions: Readonly<Record<string, number>>, users: readonly string[]): UserCopy[] {
+    return this.#sql.snapshot(() => copiesFor(this.#sql, this.#meta(), users, positions))
+  }
+
+  /** The same of the next users after an id. */
+  nextCopies(positions: Readonly<Record<string, number>>, after: string, limit: number): UserCopy[] {
+    return this.copiesFor(positions, nextUsers(this.#sql, after, limit))
   }
 
   seedHead(epoch: string, entries: number): Head {

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { chainOf, markOf } from '../../rules.ts'
 import type { Event, LogEntry, Removed } from '../../store.ts'
 import { judge, positionOf, savePositions } from '../apply.ts'
@@ -5,12 +6,13 @@ import { writeEntry } from '../log.ts'
 import { erased, voidLog } from '../removal.ts'
 import type { Sql } from '../sql.ts'
 import { type EventOf, type Judged, loadMeta, loadPolicies, type Meta, type Step, tombstoneOf } from '../state.ts'
-import { applyAgain, hasAhead, loadAhead, markDirty, settleAhead } from './ahead.ts'
+import { applyAgain, hasAhead, markDirty, settleAhead } from './ahead.ts'
 import { voidInJournal } from './journal.ts'
 import { isRemoval } from './outcome.ts'
 import { forgetCovered, isIncluded } from './pulled.ts'
 
 const REMEMBERED_REMOVALS = 100
+const Gone = z.object({ seq: z.int(), n: z.int().nullable() })
 
 /**
  * Takes over the next entries of the log that Redis orders. Answers how many there were before one that does not follow. To be
@@ -19,7 +21,6 @@ const REMEMBERED_REMOVALS = 100
 export function applyEntries(sql: Sql, { tombstoneKey }: Meta, entries: readonly LogEntry[], removed: Map<number, Removed>): number {
   let { n = 0, chain = '' } = loadMeta(sql) ?? {}
   const policies = loadPolicies(sql).filter((policy) => policy.n <= n)
-  const ahead = loadAhead(sql)
   const positions = new Map<string, number>()
   let taken = 0
   for (const entry of entries) {
@@ -28,10 +29,12 @@ export function applyEntries(sql: Sql, { tombstoneKey }: Meta, entries: readonly
     ;({ n, chain } = entry)
     writeEntry(sql, entry)
     positions.set(origin, Math.max(positions.get(origin) ?? positionOf(sql, origin), seq))
-    sql.run('DELETE FROM journal WHERE origin = ? AND seq <= ?', origin, seq)
+    const isAhead = sql
+      .all(Gone, 'DELETE FROM journal WHERE origin = ? AND seq <= ? RETURNING seq, n', origin, seq)
+      .some((gone) => gone.seq === seq && gone.n !== null)
     if (event && entry.outcome === 'applied') {
       const step: Step = { sql, n, policies, mark: markOf(tombstoneKey, event.user), told: [] }
-      const outcome = takeOver(step, event, seq <= (ahead.get(origin) ?? 0))
+      const outcome = takeOver(step, event, isAhead)
       if (outcome?.type === 'applied' && outcome.removed) removed.set(n, outcome.removed)
     }
     taken += 1
