@@ -310,6 +310,22 @@ test('what comes between two events that are held is not taken for one that is h
   expect(p.here.copies(['a'])).toMatchObject([{ state: { totalChats: 3 } }])
 })
 
+test.each(['cleared', 'erased'] as const)(
+  'when Redis has gone back, what was %s there comes again, and takes nothing that came after it',
+  async (kind) => {
+    const p = await pair()
+    await p.there.append([p.theirs.recorded(risky), p.theirs[kind]('a'), p.theirs.recorded({ ...risky, acceptedAt: NOW + 1 })])
+    const { epoch, entries } = await p.there.log({ epoch: (await p.there.status()).epoch, n: 0 }, ALL)
+    await p.follow()
+    const before = p.state()
+    p.here.beginRebuild({ ...p.open('elsewhere').seedHead('', 0), epoch, n: 0, chain: '', trimmed: 0, positions: {} })
+    expect(p.here.facts()).toMatchObject({ n: 0, pulled: 1 })
+    p.here.applyEntries(entries)
+    expect(p.state()).toEqual(before)
+    expect(p.here.facts()).toMatchObject({ n: 3, pulled: 0 })
+  },
+)
+
 test('what was held is swept when it is as old as what the log lets go of, and not before, without a gap', async () => {
   const p = await pair()
   const said = { user: 'a', id: 'the same', query: 'q', response: 'r' }

@@ -74,6 +74,8 @@ export const markDirty = (sql: Sql, user: string): void => {
   if (user !== '') sql.run('INSERT OR IGNORE INTO dirty (user_id) VALUES (?)', user)
 }
 
+export const isDirty = (sql: Sql, user: string): boolean => sql.exists('SELECT 1 FROM dirty WHERE user_id = ?', user)
+
 const AheadRow = z.object({ origin: z.string(), seq: z.int() })
 /** origin -> seq up to which its events are applied ahead of the log. */
 export const loadAhead = (sql: Sql): Map<string, number> =>

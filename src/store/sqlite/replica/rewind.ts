@@ -3,11 +3,13 @@ import { z } from 'zod'
 import type { Head } from '../../copy.ts'
 import { markOf } from '../../rules.ts'
 import { savePositions } from '../apply.ts'
+import { setMark } from '../copies.ts'
 import { addFork } from '../log.ts'
 import type { Sql } from '../sql.ts'
 import { loadMeta, marksOf } from '../state.ts'
 import { dropTopics } from '../topics.ts'
 import { renumber, setAhead, settleAhead } from './ahead.ts'
+import { noteStates } from './copies.ts'
 import { voidInJournal } from './journal.ts'
 import { keep } from './kept.ts'
 import { unplace } from './pulled.ts'
@@ -58,12 +60,13 @@ const UserId = z.object({ userId: z.string() })
 function removeGone(sql: Sql, { tombstoneKey, tombstones, expiries }: Head): void {
   const known = marksOf(sql)
   const before = new Map([...known.tombstones, ...known.expiries].map(([mark, at]) => [mark, at]))
-  const gone = new Set([...tombstones, ...expiries].filter(([mark, at]) => at > (before.get(mark) ?? -1)).map(([mark]) => mark))
+  const gone = new Map([...tombstones, ...expiries].filter(([mark, at]) => at > (before.get(mark) ?? -1)))
   if (gone.size === 0) return
   const key = createSecretKey(tombstoneKey, 'hex')
   for (const { userId } of sql.all(UserId, 'SELECT user_id AS userId FROM users')) {
-    if (!gone.has(markOf(key, userId))) continue
-    voidInJournal(sql, userId, Number.MAX_SAFE_INTEGER, 'kept')
+    const at = gone.get(markOf(key, userId))
+    if (at === undefined) continue
+    voidInJournal(sql, userId, at, 'kept')
     dropTopics(sql, userId)
     sql.run('DELETE FROM users WHERE user_id = ?', userId)
     sql.run('UPDATE meta SET unscrubbed = 1')
@@ -73,9 +76,10 @@ function removeGone(sql: Sql, { tombstoneKey, tombstones, expiries }: Head): voi
 /** Makes the log here that of Redis at this moment; users are taken over one after the other from then on. To be called in a transaction. */
 export function beginRebuild(sql: Sql, head: Head): void {
   const { dataSetId, epoch, tombstoneKey, n, chain, positions, policies, tombstones, expiries, lineage } = head
+  const noted = noteStates(sql, positions)
   keep(sql, positions)
   removeGone(sql, head)
-  for (const table of ['log', 'positions', 'policies', 'tombstones', 'expiries', 'pulls', 'lineage']) sql.run(`DELETE FROM ${table}`)
+  for (const table of ['log', 'positions', 'policies', 'pulls', 'lineage']) sql.run(`DELETE FROM ${table}`)
   sql.run(
     `UPDATE meta SET data_set_id = ?, epoch = ?, tombstone_key = ?, n = ?, chain = ?, trimmed = ?, trimmed_chain = ?, joined = 1, rebuilt_to = ''`,
     ...[dataSetId, epoch, Buffer.from(tombstoneKey, 'hex'), n, chain, n, chain],
@@ -85,9 +89,10 @@ export function beginRebuild(sql: Sql, head: Head): void {
   for (const [origin, seq] of Object.entries(positions)) sql.run('DELETE FROM journal WHERE origin = ? AND seq <= ?', origin, seq)
   for (const { n: at, at: time, limits } of policies)
     sql.run('INSERT INTO policies (n, at, limits) VALUES (?, ?, ?)', at, time, JSON.stringify(limits))
-  for (const [mark, at] of tombstones) sql.run('INSERT INTO tombstones (mark, at) VALUES (?, ?)', mark, at)
-  for (const [mark, at] of expiries) sql.run('INSERT INTO expiries (mark, at) VALUES (?, ?)', mark, at)
+  for (const [mark, at] of tombstones) setMark(sql, 'tombstones', mark, at)
+  for (const [mark, at] of expiries) setMark(sql, 'expiries', mark, at)
   for (const fork of lineage) addFork(sql, fork)
+  noted()
   sql.run('INSERT OR IGNORE INTO dirty (user_id) SELECT user_id FROM users')
   renumber(sql)
 }

@@ -6,7 +6,7 @@ import { writeEntry } from '../log.ts'
 import { erased, voidLog } from '../removal.ts'
 import type { Sql } from '../sql.ts'
 import { type EventOf, type Judged, loadMeta, loadPolicies, type Meta, type Step, tombstoneOf } from '../state.ts'
-import { applyAgain, hasAhead, markDirty, settleAhead } from './ahead.ts'
+import { applyAgain, hasAhead, isDirty, markDirty, settleAhead } from './ahead.ts'
 import { voidInJournal } from './journal.ts'
 import { isRemoval } from './outcome.ts'
 import { forgetCovered, isIncluded } from './pulled.ts'
@@ -55,7 +55,8 @@ function takeOver(step: Step, event: Event, isAhead: boolean): Judged | null {
   if (event.kind === 'policy')
     sql.run('DELETE FROM policies WHERE at = ? AND limits = ?', event.acceptedAt, JSON.stringify(event.payload.limits))
   const isNew = !isAhead && !isIncluded(sql, event)
-  if (isNew && isRemoval(event) && hasAhead(sql, event.user)) return removeUnder(step, event)
+  if (isNew && isRemoval(event) && (hasAhead(sql, event.user) || (event.kind === 'erased' && isDirty(sql, event.user))))
+    return removeUnder(step, event)
   const outcome = event.kind === 'policy' || isNew ? judge(step, event) : null
   // What Redis applied applies here too, unless the two differ already.
   if (outcome && outcome.type !== 'applied') markDirty(sql, event.user)
@@ -71,8 +72,8 @@ function voidHeld(step: Step, { user, acceptedAt }: Event): void {
 }
 
 /**
- * What somebody else removed of a user for whom more was applied here than the log has: in the log that comes behind it, so it must not
- * go with what is removed. The user is dirty, and taken over from Redis in the end.
+ * What somebody else removed of a user for whom more was applied here than the log has, or may have been: in the log that comes behind
+ * it, so it must not go with what is removed. The user is dirty, and taken over from Redis in the end.
  */
 function removeUnder(step: Step, event: EventOf<'cleared' | 'erased' | 'expired'>): Judged | null {
   const { sql } = step
