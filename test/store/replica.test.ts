@@ -326,6 +326,31 @@ test.each(['cleared', 'erased'] as const)(
   },
 )
 
+test('whoever comes by the log for the first time while users are being taken over is taken over too', async () => {
+  const p = await pair()
+  await p.there.append([p.theirs.recorded({ user: 'a' }), p.theirs.recorded({ user: 'b' })])
+  const { epoch, entries } = await p.there.log({ epoch: (await p.there.status()).epoch, n: 0 }, ALL)
+  p.here.beginRebuild({
+    ...p.open('elsewhere').seedHead('', 0),
+    epoch,
+    n: 1,
+    chain: entries[0]?.chain ?? '',
+    trimmed: 1,
+    positions: { theirs: 1 },
+  })
+  p.here.applyEntries(entries.slice(1))
+  p.here.noteRevs({
+    epoch,
+    after: '',
+    last: null,
+    revs: [
+      ['a', 1],
+      ['b', 2],
+    ],
+  })
+  expect(p.here.dirtyUsers(ALL)).toEqual(['a', 'b'])
+})
+
 test('what was held is swept when it is as old as what the log lets go of, and not before, without a gap', async () => {
   const p = await pair()
   const said = { user: 'a', id: 'the same', query: 'q', response: 'r' }

@@ -8,6 +8,7 @@ import type { Sql } from '../sql.ts'
 import { type EventOf, type Judged, loadMeta, loadPolicies, type Meta, type Step, tombstoneOf } from '../state.ts'
 import { applyAgain, hasAhead, isDirty, markDirty, settleAhead } from './ahead.ts'
 import { voidInJournal } from './journal.ts'
+import { isPartial } from './kept.ts'
 import { isRemoval } from './outcome.ts'
 import { forgetCovered, isIncluded } from './pulled.ts'
 
@@ -21,6 +22,7 @@ const Gone = z.object({ seq: z.int(), n: z.int().nullable() })
 export function applyEntries(sql: Sql, { tombstoneKey }: Meta, entries: readonly LogEntry[], removed: Map<number, Removed>): number {
   let { n = 0, chain = '' } = loadMeta(sql) ?? {}
   const policies = loadPolicies(sql).filter((policy) => policy.n <= n)
+  const partial = isPartial(sql)
   const positions = new Map<string, number>()
   let taken = 0
   for (const entry of entries) {
@@ -33,6 +35,8 @@ export function applyEntries(sql: Sql, { tombstoneKey }: Meta, entries: readonly
       .all(Gone, 'DELETE FROM journal WHERE origin = ? AND seq <= ? RETURNING seq, n', origin, seq)
       .some((gone) => gone.seq === seq && gone.n !== null)
     if (event && entry.outcome === 'applied') {
+      // Of whoever is not here yet, the log before may have told more.
+      if (partial && !sql.exists('SELECT 1 FROM users WHERE user_id = ?', event.user)) markDirty(sql, event.user)
       const step: Step = { sql, n, policies, mark: markOf(tombstoneKey, event.user), told: [] }
       const outcome = takeOver(step, event, isAhead)
       if (outcome?.type === 'applied' && outcome.removed) removed.set(n, outcome.removed)
