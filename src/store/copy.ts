@@ -14,6 +14,8 @@ export interface UserState {
   totalRiskAlerts: number
   /** The greatest acceptedAt applied. */
   acceptedAt: number
+  /** The least acceptedAt recorded; 0 where that is not known. */
+  firstAcceptedAt: number
   /** The newest three points ever, newest first: [occurredAt, id, risk rank]. */
   lastPoints: readonly (readonly [number, string, number])[]
   alertsRaised: number
@@ -40,16 +42,6 @@ export interface UserCopy {
   state: UserState | null
   erasedAt: number | null
   expiredAt: number | null
-  /** origin -> seq up to which events are in the state that the log of the store it comes from may not tell of. */
-  has?: Readonly<Record<string, number>> | undefined
-}
-
-type Has = NonNullable<UserCopy['has']>
-/** Of each origin the later of the two. */
-export function latest(one: Has, other: Has = {}): Has {
-  const all = { ...one }
-  for (const [origin, seq] of Object.entries(other)) all[origin] = Math.max(all[origin] ?? 0, seq)
-  return all
 }
 
 /** When a mark (HMAC of a user id under the tombstone key, hex) was set. */

@@ -113,7 +113,8 @@ export interface EventPayloads {
     fingerprint: string
   }
   cleared: Record<string, never>
-  erased: { reason: string }
+  /** `upTo`: where it was applied, what was accepted up to then is gone. */
+  erased: { reason: string; upTo?: number | undefined }
   expired: Record<string, never>
   policy: { limits: RetentionLimits }
   /** What is left of an event whose payload was erased before it got its index, or that changed nothing where it was logged first. Its user and id are ''. */

@@ -21,9 +21,9 @@ scene.notices('without the check of sequence numbers, a repeat that arrives late
   without: () => replaceInScripts("if event.seq <= position.seq then return { 'known', position.seq } end"),
   async keeps() {
     const [store, origin] = [await scene.store(), new Origin()]
-    const [first, clear, second] = [origin.recorded({ id: '1' }), origin.cleared('u'), origin.recorded({ id: '2' })]
-    await store.append([first, clear, second])
-    await store.append([clear])
+    const [first, erasure, second] = [origin.recorded({ id: '1' }), origin.erased('u'), origin.recorded({ id: '2', acceptedAt: NOW + 1 })]
+    await store.append([first, erasure, second])
+    await store.append([erasure])
     return holds(store, 'u', ['2'])
   },
 })
@@ -133,7 +133,7 @@ async function seeds(store: RedisStore) {
     return {
       begun,
       async finish() {
-        await seedUsers(redis, token, copies, 'Asia/Shanghai')
+        await seedUsers(redis, token, copies, { ...head, timeZone: 'Asia/Shanghai' })
         await seedLog(redis, token, entries)
         await finishSeed(redis, token, head)
       },

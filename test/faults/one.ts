@@ -184,7 +184,7 @@ async function expectEqual(url: string, path: string): Promise<void> {
     expect({ ...facts, positions: replica.positions() }).toMatchObject({ n, epoch, chain, positions, ahead: 0, journalSize: 0, dirty: 0 })
     expect({ policies: here.policies, tombstones: sorted(here.tombstones) }).toEqual({ policies, tombstones: sorted(tombstones) })
     const visible = (copies: readonly UserCopy[]) =>
-      copies.map(({ has: _, ...copy }) => ({ ...copy, state: copy.state && visibleOf(copy.state, policies, NOW) }))
+      copies.map((copy) => ({ ...copy, state: copy.state && visibleOf(copy.state, policies, NOW) }))
     const copies: UserCopy[] = []
     for (let after: string | null = ''; after !== null; ) {
       const page: Copied = await store.copies({ after, limit: 1_000 })

@@ -119,7 +119,7 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'log'> 
     const { origin, seq } = event
     this.#log.push({
       ...{ n, origin, seq, chain: sha1(this.#log.at(-1)?.chain ?? '', origin, seq), settled: true },
-      event: outcome.type === 'applied' ? asTold(event) : null,
+      event: outcome.type === 'applied' ? asTold(event, this.#tombstones.get(event.user)) : null,
       outcome: outcome.type,
       alertEvents: told,
     })
@@ -136,7 +136,7 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'log'> 
     }
     const known = this.people.get(user)
     if (event.kind === 'erased') {
-      this.#tombstones.set(user, Math.max(acceptedAt, known?.accepted ?? 0, this.#tombstones.get(user) ?? 0))
+      this.#tombstones.set(user, Math.max(acceptedAt, known?.accepted ?? 0, (this.#tombstones.get(user) ?? -1) + 1))
       this.#forget(user)
       const removed = this.#remove(known, acceptedAt, true)
       this.people.delete(user)
@@ -269,8 +269,10 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'log'> 
 const clean = (score: number | null): number | null => (score === null ? null : score + 0)
 
 /** An event as it is told again: minus zero is zero. */
-const asTold = (event: Event): Event =>
-  event.kind === 'recorded' ? { ...event, payload: { ...event.payload, emotionScore: clean(event.payload.emotionScore) } } : event
+function asTold(event: Event, erasedAt: number | undefined): Event {
+  if (event.kind === 'erased') return { ...event, payload: { ...event.payload, upTo: erasedAt } }
+  return event.kind === 'recorded' ? { ...event, payload: { ...event.payload, emotionScore: clean(event.payload.emotionScore) } } : event
+}
 
 const newcomer = ({ acceptedAt, occurredAt }: Recorded, rev: number): Person => ({
   rev,

@@ -54,6 +54,9 @@ export class TwoDatabases {
 
 export const identity = (): Identity => ({ dataSetId: randomUUID(), epoch: randomUUID(), tombstoneKey: 'ab'.repeat(32) })
 
+/** What else users are seeded with. */
+export const SEEDED = { ...identity(), timeZone: 'Asia/Shanghai' }
+
 export const lease = (over: Found = { state: 'empty' }) => ({ dataSetId: 'set', token: randomUUID(), leaseMs: 5_000, over })
 
 /** Fills a database with what a store holds. */
@@ -63,7 +66,7 @@ export async function seedFrom(store: RedisStore, redis: Redis, over?: Found): P
   if (!(await beginSeed(redis, seed))) throw new Error('not begun')
   for (let after: string | null = ''; after !== null; ) {
     const page = await store.copies({ after, limit: 7 })
-    await seedUsers(redis, seed.token, page.copies, 'Asia/Shanghai')
+    await seedUsers(redis, seed.token, page.copies, SEEDED)
     after = page.last
   }
   await seedLog(redis, seed.token, (await store.log({ epoch: store.epoch, n: head.trimmed }, 10_000)).entries)

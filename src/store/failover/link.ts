@@ -225,8 +225,7 @@ export class Link {
       await catchUp(primary, replica)
       // What is applied ahead has other indexes now.
       this.places.leave((await replica.facts()).n)
-      const positions = await primary.positions()
-      for (const copy of await replica.copiesFor(positions, users)) await primary.restore(copy, { force: true })
+      for (const copy of await replica.copies(users)) await primary.restore(copy, { force: true })
       report.repaired += users.length
     }
     const pushed = (count: number): void => {

@@ -21,7 +21,7 @@ const LOG_ENTRIES = 10_000
 /**
  * Fills a Redis that has lost (or never had) the data set with what is here, what is applied ahead of the log included: that
  * becomes the end of the log. One instance does so at a time, under a lease. Writing goes on meanwhile: what comes is pushed afterwards,
- * and for users who had it already when they were copied, Redis knows that.
+ * and changes nothing for users who had it already when they were copied.
  */
 export async function seed(redis: Redis, joint: Joint, over: Exclude<Found, { state: 'foreign' }>): Promise<void> {
   const { local, logger, localTimeZone } = joint
@@ -54,7 +54,7 @@ export async function seed(redis: Redis, joint: Joint, over: Exclude<Found, { st
     const head = await replica.seedHead(seededEpoch(partial), LOG_ENTRIES)
     let done: Promise<void> = Promise.resolve()
     for (let after: string | undefined = ''; after !== undefined; ) {
-      const copies = await replica.nextCopies(head.positions, after, USERS_PER_STEP)
+      const copies = await replica.nextCopies(after, USERS_PER_STEP)
       await done
       lastStep = performance.now()
       // The next users are read while these are written.
@@ -62,7 +62,7 @@ export async function seed(redis: Redis, joint: Joint, over: Exclude<Found, { st
         redis,
         token,
         copies.map((copy) => asOf(copy, head.n)),
-        localTimeZone,
+        { tombstoneKey: head.tombstoneKey, timeZone: localTimeZone },
       )
       done.catch(() => {})
       after = copies.at(-1)?.user

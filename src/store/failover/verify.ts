@@ -56,11 +56,11 @@ export async function verify(redis: Redis, joint: Joint): Promise<Verified> {
 
 /** How long an instance that does not have everything leaves it to others to fill Redis. */
 const OTHERS_FIRST_MS = 3_000
-/** The same for one who has users that are further on than its log. */
+/** The same for one who has yet to take some users over. */
 const MOMENT_MS = 1_000
 
 async function fill(redis: Redis, joint: Joint, facts: ReplicaFacts, found: Exclude<Found, { state: 'foreign' }>): Promise<void> {
-  const patience = facts.partial ? OTHERS_FIRST_MS : facts.pulled > 0 || facts.due || facts.rebuiltTo !== null ? MOMENT_MS : 0
+  const patience = facts.partial ? OTHERS_FIRST_MS : facts.due || facts.rebuiltTo !== null ? MOMENT_MS : 0
   if (performance.now() - joint.joinedAt < patience)
     throw new Outdated('Redis is empty, and what is here is not complete; another instance may fill it')
   await seed(redis, joint, found)

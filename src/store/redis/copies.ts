@@ -30,7 +30,7 @@ const Record = recordSchema.extend({
   stripped: time.optional(),
   kept: z.array(z.number()).optional(),
   last: z.array(z.tuple([time, z.string(), rank.transform(riskRank)])).optional(),
-  has: z.record(z.string(), z.number().int()).optional().catch(undefined),
+  since: time.optional(),
 })
 
 /** Whatever can't be read is missing. */
@@ -54,10 +54,7 @@ function decodeAlerts(reply: readonly (string | string[])[]): UserState['alerts'
 }
 
 /** Null where the state does not hold all that the record says it does. */
-function decodeState(
-  user: string,
-  [text, conversations, emotions, tally, seen, alertRows]: z.infer<typeof StateReply>,
-): Pick<UserCopy, 'state' | 'has'> | null {
+function decodeState(user: string, [text, conversations, emotions, tally, seen, alertRows]: z.infer<typeof StateReply>): UserState | null {
   const record = parse(Record, text)
   const alerts = decodeAlerts(alertRows)
   if (!record || !alerts) return null
@@ -68,6 +65,7 @@ function decodeState(
     totalChats: record.chats,
     totalRiskAlerts: record.risks,
     acceptedAt: record.accepted,
+    firstAcceptedAt: record.since ?? 0,
     lastPoints: record.last ?? [],
     alertsRaised: record.raised,
     openAlertId: record.alert ?? null,
@@ -88,7 +86,7 @@ function decodeState(
   const lacks = (list: readonly unknown[], i: number, elements: number) => elements > 0 && list.length < (kept[i] ?? 0)
   if (lacks(state.conversations, 0, conversations.length) || lacks(state.emotions, 1, emotions.length)) return null
   if (lacks(state.topics, 2, tally.length) || lacks(state.seen, 3, seen.length)) return null
-  return { state, has: record.has }
+  return state
 }
 
 const timeOf = (reply: string): number | null => (reply === '' ? null : Number(reply))
@@ -100,7 +98,7 @@ function decodeCopies(reply: unknown): { copies: UserCopy[]; damaged: string[] }
   for (const [user, erasedAt, expiredAt, state] of z.array(UserReply).parse(reply)) {
     const found = typeof state === 'string' ? null : decodeState(user, state)
     if (!found && state !== 'none') damaged.push(user)
-    else copies.push({ user, state: null, erasedAt: timeOf(erasedAt), expiredAt: timeOf(expiredAt), ...found })
+    else copies.push({ user, state: found, erasedAt: timeOf(erasedAt), expiredAt: timeOf(expiredAt) })
   }
   return { copies, damaged }
 }
@@ -140,7 +138,7 @@ export async function readCopies(run: (argument: object) => Promise<unknown>, kn
 export interface Revs {
   /** As of this index of the log. */
   n: number
-  /** User and index of their newest event; -1 where that does not tell all. */
+  /** User and index of their newest event; -1 where that can't be read. */
   revs: [user: string, rev: number][]
   last: string | null
 }

@@ -72,6 +72,7 @@ export function encodeEvent(event: Event, marks: Marks, timeZone: string): { eve
     seq: event.seq,
     mark: marks.of(event.user),
   }
+  if (event.kind === 'erased') return { event: { ...common, upTo: event.payload.upTo }, texts: [bodyOf(event), ''] }
   if (event.kind !== 'recorded') return { event: common, texts: [bodyOf(event), ''] }
   const localTime = naiveTime(event.occurredAt, timeZone)
   const { riskLevel, emotionScore: score, fingerprint, topics } = event.payload

@@ -54,7 +54,7 @@ const entrySchema = z.object({
 })
 type Entry = z.infer<typeof entrySchema>
 
-const reasonSchema = z.object({ reason: text })
+const erasedSchema = z.object({ reason: text, upTo: n.optional() })
 export const limitsSchema = z.object({ conversations: n, conversationsDays: n, emotions: n, emotionsDays: n, profileDays: n })
 
 function eventOf(entry: Entry): Event | null {
@@ -73,7 +73,7 @@ function eventOf(entry: Entry): Event | null {
       return limits && { ...common, kind, payload: { limits } }
     }
     case 'erased': {
-      const payload = parse(reasonSchema, body)
+      const payload = parse(erasedSchema, body)
       return payload && { ...common, kind, payload }
     }
     case 'void':

@@ -1,13 +1,13 @@
 import { naiveTime } from '../../local-time.ts'
 import { type AlertTrigger, attentionOf, RISK_LEVELS, type RiskLevel, riskRank } from '../../model.ts'
-import type { UserCopy, UserState } from '../copy.ts'
+import type { UserState } from '../copy.ts'
 import { alertOrder, riskOrder } from '../rules.ts'
 import { conversationElement, pointElement } from './encode.ts'
 
 const levelOf = (rank: number): RiskLevel => RISK_LEVELS[rank] ?? 'UNKNOWN'
 
 /** A user as put.lua takes them, text by text. */
-export function putTexts(user: string, state: UserState, timeZone: string, has?: UserCopy['has']): string[] {
+export function putTexts(user: string, state: UserState, timeZone: string): string[] {
   const { conversations, emotions, topics, seen, alerts } = state
   const naive = new Map<number, string>()
   // Most times are met twice, and writing one out takes as long as the rest of a point.
@@ -18,7 +18,7 @@ export function putTexts(user: string, state: UserState, timeZone: string, has?:
   }
   const levels = state.lastPoints.map(([, , rank]) => levelOf(rank))
   const risk = levelOf(Math.max(state.lastPoints[0]?.[2] ?? 0, state.openAlertLevel ?? 0))
-  const texts = [recordText(state, has), `${state.createdAt}`, `${state.lastActiveAt ?? 0}`, `${riskOrder(risk, state.lastActiveAt)}`]
+  const texts = [recordText(state), `${state.createdAt}`, `${state.lastActiveAt ?? 0}`, `${riskOrder(risk, state.lastActiveAt)}`]
   texts.push(attentionOf(levels), state.openAlertId === null ? '0' : '1', localTime(state.createdAt))
   texts.push(state.lastActiveAt === null ? '' : localTime(state.lastActiveAt), `${state.totalChats}`, `${state.totalRiskAlerts}`)
   texts.push(`${conversations.length}`)
@@ -38,7 +38,7 @@ export function putTexts(user: string, state: UserState, timeZone: string, has?:
 }
 
 /** The record of users.lua, where what is null is absent. */
-function recordText(state: UserState, has: UserCopy['has']): string {
+function recordText(state: UserState): string {
   const { conversations, emotions, topics, seen, alerts } = state
   return JSON.stringify({
     rev: state.rev,
@@ -47,6 +47,7 @@ function recordText(state: UserState, has: UserCopy['has']): string {
     chats: state.totalChats,
     risks: state.totalRiskAlerts,
     accepted: state.acceptedAt,
+    since: state.firstAcceptedAt,
     raised: state.alertsRaised,
     last: state.lastPoints.length > 0 ? state.lastPoints : undefined,
     alert: state.openAlertId ?? undefined,
@@ -54,7 +55,6 @@ function recordText(state: UserState, has: UserCopy['has']): string {
     stripped: state.strippedAt ?? undefined,
     kept: [conversations.length, emotions.length, topics.length, seen.length, alerts.length],
     deadlines: [0, 0],
-    has,
   })
 }
 

@@ -6,7 +6,7 @@ import type { Redis } from 'ioredis'
 const PARTS = {
   open: ['keys', 'open'],
   upgrade: ['keys', 'upgrade'],
-  append: ['keys', 'heal', 'lists', 'users', 'alerts', 'recorded', 'removal', 'append'],
+  append: ['keys', 'heal', 'lists', 'users', 'alerts', 'recorded', 'removal', 'removed', 'append'],
   read: ['keys', 'lists', 'users', 'pages', 'read'],
   log: ['keys', 'log'],
   chains: ['keys', 'chains'],

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
 import type { Head, UserCopy } from '../copy.ts'
 import type { LogEntry } from '../store.ts'
-import { bodyOf } from './encode.ts'
+import { bodyOf, Marks } from './encode.ts'
 import { Fault, withoutText } from './faults.ts'
 import type { Found } from './inspect.ts'
 import { decodeEntries } from './log.ts'
@@ -74,9 +74,19 @@ export async function releaseSeed(redis: Redis, token: string): Promise<void> {
 }
 
 /** Puts users, in place of whoever is there under these ids. Rejects when the lease is lost. */
-export async function seedUsers(redis: Redis, token: string, copies: readonly UserCopy[], timeZone: string): Promise<void> {
-  const encode = ({ user, state, has }: UserCopy) => (state ? ['1', ...putTexts(user, state, timeZone, has)] : ['0'])
-  await inSteps(copies, encode, (some, texts) => step(redis, 'seedusers', { token, users: some.map(({ user }) => user) }, texts))
+export async function seedUsers(
+  redis: Redis,
+  token: string,
+  copies: readonly UserCopy[],
+  { tombstoneKey, timeZone }: { tombstoneKey: string; timeZone: string },
+): Promise<void> {
+  const marks = new Marks(tombstoneKey)
+  const encode = ({ user, state }: UserCopy) => (state ? ['1', ...putTexts(user, state, timeZone)] : ['0'])
+  const marked = ({ user, erasedAt, expiredAt }: UserCopy) =>
+    erasedAt === null && expiredAt === null ? [] : [[marks.of(user), erasedAt ?? -1, expiredAt ?? -1]]
+  await inSteps(copies, encode, (some, texts) =>
+    step(redis, 'seedusers', { token, users: some.map(({ user }) => user), marks: some.flatMap(marked) }, texts),
+  )
 }
 
 /** Adds entries to the log, under their indexes; they come in order. Rejects when the lease is lost. */

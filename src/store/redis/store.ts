@@ -265,11 +265,11 @@ export class RedisStore implements Store {
    * Puts a user back whose keys are missing or damaged. False where it was left as it is: the user was erased or expired after this copy,
    * or (unless forced) what Redis knows of them is of another event. A forced one changes nothing for a user of whom nothing is missing.
    */
-  async restore({ user, state, erasedAt, expiredAt, has }: UserCopy, { force = false } = {}): Promise<boolean> {
+  async restore({ user, state, erasedAt, expiredAt }: UserCopy, { force = false } = {}): Promise<boolean> {
     if (!state) return false
     const mark = this.#marks.of(user)
     const request = { user, mark, erasedAt: erasedAt ?? -1, expiredAt: expiredAt ?? -1, rev: state.rev, force }
-    const answer = await this.#run('restore', request, putTexts(user, state, this.#timeZone, has))
+    const answer = await this.#run('restore', request, putTexts(user, state, this.#timeZone))
     if (answer === 'refused') return false
     fenced(answer)
     return true

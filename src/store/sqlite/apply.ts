@@ -4,7 +4,7 @@ import { chainOf, markOf } from '../rules.ts'
 import type { Event, Outcome } from '../store.ts'
 import { writeEntry } from './log.ts'
 import { recorded } from './recorded.ts'
-import { cleared, erased, expired } from './removal.ts'
+import { asApplied, cleared, erased, expired } from './removal.ts'
 import type { Sql } from './sql.ts'
 import { type Judged, loadMeta, loadPolicies, type Step, tombstoneOf } from './state.ts'
 
@@ -26,7 +26,7 @@ export function applyAll(sql: Sql, tombstoneKey: KeyObject, events: readonly Eve
     const step: Step = { sql, n, policies, mark: markOf(tombstoneKey, event.user), told: [] }
     const outcome = judge(step, event)
     const { origin, seq } = event
-    writeEntry(sql, { n, origin, seq, chain, event, outcome: outcome.type, alertEvents: step.told })
+    writeEntry(sql, { n, origin, seq, chain, event: asApplied(step, event), outcome: outcome.type, alertEvents: step.told })
     return outcome
   })
   savePositions(sql, positions)

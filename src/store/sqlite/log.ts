@@ -51,7 +51,7 @@ export const EventRow: z.ZodType<Event> = z.discriminatedUnion('kind', [
     ),
   }),
   z.object({ ...fields, kind: z.literal('cleared'), payload: json(Nothing) }),
-  z.object({ ...fields, kind: z.literal('erased'), payload: json(z.object({ reason: z.string() })) }),
+  z.object({ ...fields, kind: z.literal('erased'), payload: json(z.object({ reason: z.string(), upTo: z.int().optional() })) }),
   z.object({ ...fields, kind: z.literal('expired'), payload: json(Nothing) }),
   z.object({ ...fields, kind: z.literal('policy'), payload: json(z.object({ limits: Limits })) }),
 ])

@@ -25,6 +25,7 @@ export function recorded(step: Step, event: EventOf<'recorded'>): Judged {
   const found = loadUser(sql, userId)
   if (found) meetPolicies(step, found, acceptedAt)
   const user = touched(found ?? newUser(userId, n, occurredAt, acceptedAt), n, acceptedAt)
+  user.firstAcceptedAt = Math.min(user.firstAcceptedAt, acceptedAt)
   user.createdAt = Math.min(user.createdAt, occurredAt)
   user.lastActiveAt = Math.max(user.lastActiveAt ?? occurredAt, occurredAt)
   user.totalChats += 1
@@ -41,12 +42,12 @@ export function recorded(step: Step, event: EventOf<'recorded'>): Judged {
   const kept = addConversation(step, event, limits.conversations, limits.conversationsDays)
   addEmotion(step, event, limits.emotions, limits.emotionsDays)
   for (const name of payload.topics) addTopic(sql, userId, name, occurredAt)
-  remember(sql, event, alertId)
+  remember(sql, event, payload.fingerprint, alertId)
   return { type: 'applied', n, kept, alertId, removed: null }
 }
 
 /** Names an event for ever: the same one may come again, when a store was filled with what was made of it, or went back. */
-const sourceOf = ({ seq, origin }: EventOf<'recorded'>): string => `${seq} ${origin}`
+const sourceOf = ({ seq, origin }: Remembered): string => `${seq} ${origin}`
 
 /** The very event whose effects are here already. It changes nothing, but the log needs it: others may not have it yet. */
 function recordedBefore(step: Step, event: EventOf<'recorded'>, alertId: string | null): Judged {
@@ -101,6 +102,8 @@ function addEmotion({ sql, n }: Step, event: EventOf<'recorded'>, cap: number, d
   keepsWithin(sql, 'emotions', event.user, cap, [event.occurredAt, event.id])
 }
 
+type Remembered = EventOf<'recorded' | 'cleared'>
+
 /** An id of unknown age counts as known: nothing may be recorded twice. */
 const SeenRow = z.object({
   acceptedAt: z.int().catch(Number.MAX_SAFE_INTEGER),
@@ -111,7 +114,7 @@ const SeenRow = z.object({
 const SeenKey = z.object({ acceptedAt: z.int(), id: z.string() })
 
 /** What is remembered of the event's id, as long as it counts as known. */
-export function remembered(sql: Sql, event: EventOf<'recorded'>): z.infer<typeof SeenRow> | null {
+export function remembered(sql: Sql, event: Remembered): z.infer<typeof SeenRow> | null {
   const { user, id } = event
   const seen = sql.get(
     SeenRow,
@@ -135,13 +138,13 @@ export function oldestKnown(sql: Sql, userId: string): Key | null {
   return found && [found.acceptedAt, found.id]
 }
 
-function remember(sql: Sql, event: EventOf<'recorded'>, alertId: string | null): void {
+export function remember(sql: Sql, event: Remembered, fingerprint: string, alertId: string | null): void {
   sql.run(
     'INSERT OR REPLACE INTO seen (user_id, id, accepted_at, fingerprint, alert_id, source) VALUES (?, ?, ?, ?, ?, ?)',
     event.user,
     event.id,
     event.acceptedAt,
-    event.payload.fingerprint,
+    fingerprint,
     alertId,
     sourceOf(event),
   )

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { DAY_MS } from '../../model.ts'
-import type { Removed } from '../store.ts'
+import type { Event, Removed } from '../store.ts'
 import { countVisible, drop } from './lists.ts'
+import { remember, remembered } from './recorded.ts'
 import type { Sql } from './sql.ts'
 import { type EventOf, type Judged, newestLimits, type Step, tombstoneOf } from './state.ts'
 import { dropTopics } from './topics.ts'
@@ -12,22 +13,50 @@ export function cleared(step: Step, event: EventOf<'cleared'>): Judged {
   const { sql, n } = step
   const user = loadUser(sql, event.user)
   if (!user) return { type: 'conflict', n }
+  const after = touched(user, n, event.acceptedAt)
+  if (remembered(sql, event)) return removedBefore(step, after)
   const removed = removeLists(step, user, event.acceptedAt)
   sql.run('UPDATE alerts SET exchange = NULL WHERE user_id = ? AND exchange IS NOT NULL', user.userId)
-  saveUser(sql, { ...touched(user, n, event.acceptedAt), lastPoints: [] })
+  saveUser(sql, { ...after, lastPoints: [] })
+  remember(sql, event, '0', null)
   return applied(n, removed)
 }
 
 /**
- * Everything goes, what the log says of the user too, and a mark stays that keeps it so. `seen`: the time of the newest event before
- * the erasure.
+ * Everything goes, what the log says of the user too, and a mark stays that keeps it so. `upTo`: what was accepted until then was there
+ * to be removed; after what is here, unless it is known.
  */
-export function erased(step: Step, event: EventOf<'erased'>, seen = loadUser(step.sql, event.user)?.acceptedAt ?? 0): Judged {
-  const user = loadUser(step.sql, event.user)
-  const at = Math.max(event.acceptedAt, seen, tombstoneOf(step) ?? 0)
+export function erased(step: Step, event: EventOf<'erased'>, upTo?: number): Judged {
+  const { sql, n } = step
+  const user = loadUser(sql, event.user)
+  const before = tombstoneOf(step)
+  if (user && before !== null && isErasedBefore(step, event)) {
+    voidLog(sql, event.user, n, before)
+    return removedBefore(step, touched(user, n, event.acceptedAt))
+  }
+  const { upTo: known } = event.payload
+  const at =
+    upTo ?? Math.max(event.acceptedAt, known ?? 0, user?.acceptedAt ?? 0, before === null ? 0 : known === undefined ? before + 1 : before)
   const removed = removeUser(step, event.user, user?.rev ?? 0, event.acceptedAt)
-  step.sql.run('INSERT OR REPLACE INTO tombstones (mark, at) VALUES (?, ?)', step.mark, at)
-  return applied(step.n, removed)
+  sql.run('INSERT OR REPLACE INTO tombstones (mark, at) VALUES (?, ?)', step.mark, at)
+  return applied(n, removed)
+}
+
+/** An erasure comes again with the time up to which it was applied: where nothing is as old as that, it has been applied here. */
+export function isErasedBefore(step: Step, { user, payload: { upTo } }: EventOf<'erased'>): boolean {
+  return upTo !== undefined && (tombstoneOf(step) ?? -1) >= upTo && (loadUser(step.sql, user)?.firstAcceptedAt ?? 0) > upTo
+}
+
+/** An event as it is kept once it is applied. */
+export const asApplied = (step: Step, event: Event): Event =>
+  event.kind === 'erased' ? { ...event, payload: { ...event.payload, upTo: tombstoneOf(step) ?? event.acceptedAt } } : event
+
+const NOTHING: Removed = { conversations: 0, emotions: 0, topics: 0, alerts: 0, redisKeys: null, sqliteRows: 0 }
+
+/** A removal that comes again changes nothing: what there is came after it. */
+function removedBefore({ sql, n }: Step, user: UserRecord): Judged {
+  saveUser(sql, user)
+  return applied(n, NOTHING)
 }
 
 /** After long inactivity a user goes without a mark; one who has alerts stays, without lists and topics. */
@@ -73,12 +102,14 @@ function removeUser(step: Step, userId: string, rev: number, at: number): Remove
   return { ...removed, alerts, sqliteRows: removed.sqliteRows + rows }
 }
 
-/** What the log says of a user before an index goes, but that they were erased, or expired. */
-export function voidLog(sql: Sql, userId: string, n: number): void {
+/** What the log says of a user before an index, and up to a time, goes, but that they were erased, or expired. */
+export function voidLog(sql: Sql, userId: string, n: number, upTo = Number.MAX_SAFE_INTEGER): void {
   const voided = sql.run(
-    "UPDATE log SET outcome = 'erased', id = NULL, user_id = NULL, payload = NULL, alert_events = NULL WHERE user_id = ? AND n < ? AND kind NOT IN ('erased', 'expired')",
+    `UPDATE log SET outcome = 'erased', id = NULL, user_id = NULL, payload = NULL, alert_events = NULL
+     WHERE user_id = ? AND n < ? AND min(accepted_at, occurred_at) <= ? AND kind NOT IN ('erased', 'expired')`,
     userId,
     n,
+    upTo,
   )
   if (voided > 0) sql.run('UPDATE meta SET unscrubbed = 1')
 }

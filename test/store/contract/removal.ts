@@ -147,10 +147,27 @@ export function removal(open: Open): void {
     const it = await given(open)
     await it.apply(it.origin.erased('u', NOW))
     expect(await it.apply(it.origin.erased('u', NOW - HOUR))).toMatchObject({ n: 2, removed: removed(0, 0, 0, 0) })
-    expect(await it.record({ acceptedAt: NOW })).toMatchObject({ type: 'dead', erasedAt: NOW })
+    // Each has a time of its own, by which it is known when it comes again.
+    expect(await it.record({ acceptedAt: NOW + 1 })).toMatchObject({ type: 'dead', erasedAt: NOW + 1 })
     await it.apply(it.origin.erased('u', NOW + HOUR))
     expect(await it.record({ acceptedAt: NOW + HOUR })).toMatchObject({ type: 'dead', erasedAt: NOW + HOUR })
   })
+
+  test.each(['cleared', 'erased'] as const)(
+    'what was %s comes again under another number, and takes nothing that came after it',
+    async (kind) => {
+      const it = await given(open)
+      await it.record({ id: 'before' })
+      await it.apply(it.origin[kind]('u'))
+      const [logged] = await it.log(1, 1)
+      if (!logged?.event) throw new Error('not in the log')
+      await it.record({ id: 'after', acceptedAt: NOW + 1 })
+      const again = { ...logged.event, origin: 'rescued', seq: 1 }
+      expect(await it.apply(again)).toMatchObject({ removed: removed(0, 0, 0, 0) })
+      expect(await it.ids()).toEqual(['after'])
+      expect(await it.record({ id: 'last', acceptedAt: NOW + 2 })).toMatchObject({ type: 'applied' })
+    },
+  )
 
   test('the erased stay erased after a restart and a sweep years later', async () => {
     const it = await given(open)

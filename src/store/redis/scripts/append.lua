@@ -1,6 +1,6 @@
 -- append: applies events to the log and the state, in order.
 -- ARGV[1] JSON {epoch, events: [{id, user, kind, at, occurred (ms), origin, seq, mark,
---   recorded: risk (rank), fingerprint (hex), topics, localTime (naive, for the predecessor)}]}
+--   recorded: risk (rank), fingerprint (hex), topics, localTime (naive, for the predecessor); erased: upTo (ms), where it was applied before}]}
 -- ARGV[2 i], ARGV[2 i + 1], of the i-th event: body (JSON for the log, and for the list of conversations), point (JSON for the list of emotions)
 -- Answers for each event one of
 --   {'stale'}  {'known', position}  {'gap', position}  {'damaged'}  {'dead', n, erasedAt}  {'conflict', n}  {'duplicate', n, alert}
@@ -62,28 +62,6 @@ local function user_of(event, keys)
   return record, false
 end
 
--- An event whose effects the user was put back with: they must neither come twice nor undo what came after them.
-local function included(event, keys, record, told)
-  local known = event.kind == 'recorded' and remembered(keys, event.id, event.at)
-  if record.has[event.origin] == event.seq then record.has[event.origin] = nil end
-  if event.kind == 'recorded' then return recorded_before(event, n, keys, record, known and known.alert or '', told) end
-  if event.kind == 'erased' then
-    call('HSET', TOMBSTONES, event.mark, int(math.max(event.at, number_at(TOMBSTONES, event.mark) or 0)))
-    forget_entries(event.user, n, keys)
-    call('DEL', keys.entries)
-    call('RPUSH', keys.entries, 'all')
-  elseif event.kind == 'cleared' then
-    call('RPUSH', keys.entries, int(n))
-  end
-  record.rev, record.accepted = n, math.max(record.accepted, event.at)
-  save_user(event.user, keys, record, indexed(record))
-  return { 'applied', 0, 0, 0, 0, 0 }
-end
-
-local function is_included(event, record)
-  return record and type(record.has) == 'table' and event.seq <= (record.has[event.origin] or 0)
-end
-
 local function applied(event, keys, record, tombstone, told)
   if event.kind == 'void' then return { 'erased' } end
   if event.kind == 'policy' then
@@ -92,9 +70,12 @@ local function applied(event, keys, record, tombstone, told)
     return { 'applied' }
   end
   if is_dead(event, tombstone) then return { 'dead', tombstone } end
-  local there = record or event.kind == 'erased' and load_user(event.user, keys)
-  local outcome = is_included(event, there) and included(event, keys, there, told) or APPLY[event.kind](event, n, keys, record, told)
-  if event.kind == 'erased' then tombstones[event.mark] = call('HGET', TOMBSTONES, event.mark) end
+  local outcome = APPLY[event.kind](event, n, keys, record, told)
+  if event.kind == 'erased' then
+    local body = cjson.decode(event.body)
+    body.upTo = number_at(TOMBSTONES, event.mark)
+    tombstones[event.mark], event.body = body.upTo, cjson.encode(body)
+  end
   return outcome
 end
 

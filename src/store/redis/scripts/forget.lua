@@ -10,13 +10,13 @@ repeat
 until #page > 0 or cursor == '0'
 local user = page[1]
 if not user then return { 'ok', 0 } end
-local first, last = string.match(page[2], '^(%d+) (%d+)$')
+local first, last, up_to = string.match(page[2], '^(%d+) (%d+) ?(%d*)$')
 local entries = first and call('XRANGE', LOG, first .. '-0', last .. '-0', 'COUNT', request.count) or {}
 for _, entry in ipairs(entries) do
-  if fields_of(entry).user == user then forget_entry(string.match(entry[1], '^%d+')) end
+  if fields_of(entry).user == user then forget_entry(string.match(entry[1], '^%d+'), tonumber(up_to)) end
 end
 if #entries == request.count then
-  call('HSET', FORGETTING, user, int(string.match(entries[#entries][1], '^%d+') + 1) .. ' ' .. last)
+  call('HSET', FORGETTING, user, int(string.match(entries[#entries][1], '^%d+') + 1) .. ' ' .. last .. ' ' .. up_to)
 else
   call('HDEL', FORGETTING, user)
 end

@@ -61,6 +61,11 @@ local function int(number) return string.format('%d', number) end
 -- A number kept in a hash; nil where there is none.
 local function number_at(key, field) return tonumber(call('HGET', key, field) or nil) end
 
+-- The time of a mark (of an erased or expired user) only grows.
+local function raise_mark(key, mark, at)
+  if (number_at(key, mark) or -1) < at then call('HSET', key, mark, int(at)) end
+end
+
 local function parse(text)
   local ok, value = pcall(cjson.decode, text)
   if ok and type(value) == 'table' then return value end

@@ -3,9 +3,7 @@
 local request = cjson.decode(ARGV[1])
 if call('HGET', META, 'epoch') ~= request.epoch then return 'stale' end
 for name, key in pairs({ positions = POSITIONS, tombstones = TOMBSTONES, expiries = EXPIRIES }) do
-  for _, pair in ipairs(request[name] or {}) do
-    if (number_at(key, pair[1]) or -1) < pair[2] then call('HSET', key, pair[1], int(pair[2])) end
-  end
+  for _, pair in ipairs(request[name] or {}) do raise_mark(key, pair[1], pair[2]) end
 end
 if request.policies then
   local by_index, order = {}, {}

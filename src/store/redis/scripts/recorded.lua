@@ -41,7 +41,7 @@ local LISTS = { conversations = 1, emotions = 2 }
 
 -- What is remembered of the event's id.
 local function memory_of(event, alert)
-  return string.format('%d %s %s %s', event.at, event.fingerprint, alert, source_of(event))
+  return string.format('%d %s %s %s', event.at, event.fingerprint or '0', alert, source_of(event))
 end
 
 local function add_item(list, keys, record, event, element, is_newest)
@@ -87,7 +87,7 @@ local function recorded(event, n, keys, record, told)
   if record then
     meet_policies(keys, record, event.at)
   else
-    record = { chats = 0, risks = 0, raised = 0, created = math.huge, accepted = event.at, kept = { 0, 0, 0, 0, 0 }, deadlines = { 0, 0 } }
+    record = { chats = 0, risks = 0, raised = 0, created = math.huge, accepted = event.at, since = event.at, kept = { 0, 0, 0, 0, 0 }, deadlines = { 0, 0 } }
     call('RPUSH', keys.entries, 'all')
   end
   local is_newest = not record.active or event.occurred > record.active
@@ -96,6 +96,7 @@ local function recorded(event, n, keys, record, told)
     call('HSET', keys.profile, 'user_id', event.user, 'created_at', event.localTime)
   end
   record.rev, record.accepted, record.chats = n, math.max(record.accepted, event.at), record.chats + 1
+  record.since = math.min(record.since or 0, event.at)
   local kept = add_item('conversations', keys, record, event, event.body, is_newest)
   add_item('emotions', keys, record, event, event.point, is_newest)
   add_point(record, event)

@@ -4,22 +4,24 @@ local function dig_hole(n, origin, seq, chain)
   call('HSET', HOLES, n, string.format('%s %s %s', origin, seq, chain))
 end
 
--- What the log says of an entry goes; its place in the order stays.
-local function forget_entry(n)
+-- What the log says of an entry goes; its place in the order stays. `up_to`: unless that came after this time.
+local function forget_entry(n, up_to)
   local entry = call('XRANGE', LOG, n .. '-0', n .. '-0')[1]
   if not entry then return end
   local fields = fields_of(entry)
   if fields.kind ~= 'recorded' and fields.kind ~= 'cleared' then return end
+  if up_to and math.min(tonumber(fields.at), tonumber(fields.occurred)) > up_to then return end
   dig_hole(n, fields.origin, fields.seq, fields.chain or '')
   call('XDEL', LOG, entry[1])
 end
 
 -- The payloads of the user's entries go. Where their list is lost, or begins after it was, the log itself has to be searched, which takes
 -- too long for one script.
-local function forget_entries(user, n, keys)
+local function forget_entries(user, n, keys, up_to)
   local entries = call('LRANGE', keys.entries, 0, -1)
-  if entries[1] == 'all' then table.remove(entries, 1) else call('HSET', FORGETTING, user, '0 ' .. int(n)) end
-  for _, each in ipairs(entries) do forget_entry(each) end
+  if entries[1] == 'all' then table.remove(entries, 1)
+  else call('HSET', FORGETTING, user, '0 ' .. int(n) .. (up_to and ' ' .. int(up_to) or '')) end
+  for _, each in ipairs(entries) do forget_entry(each, up_to) end
 end
 
 local function drop_alert(id)
@@ -73,40 +75,4 @@ local function empty_user(event, keys, record)
   local topics = drop_topics(event.user, keys)
   record.kept[1], record.kept[2], record.kept[3], record.deadlines = 0, 0, 0, { 0, 0 }
   return { 'applied', conversations, emotions, topics, 0, 0 }
-end
-
-local function cleared(event, n, keys, record)
-  if not record then return { 'conflict' } end
-  local answer, was = empty_user(event, keys, record), indexed(record)
-  for _, id in ipairs(call('LRANGE', keys.alerts, 0, -1)) do
-    call('HDEL', alert_key(id), 'trigger')
-  end
-  record.rev, record.accepted, record.last = n, math.max(record.accepted, event.at), nil
-  call('RPUSH', keys.entries, n)
-  save_user(event.user, keys, record, was)
-  return answer
-end
-
-local function erased(event, n, keys)
-  local record = load_user(event.user, keys)
-  local time = math.max(event.at, record and record.accepted or 0, number_at(TOMBSTONES, event.mark) or 0)
-  local answer = remove_user(event, n, keys, record)
-  call('HSET', TOMBSTONES, event.mark, time)
-  return answer
-end
-
-local function expired(event, n, keys, record)
-  local days = limits().profileDays
-  if not record or days == 0 or (record.active or record.created) + days * DAY > event.at or (record.stripped or -1) >= event.at then
-    return { 'conflict' }
-  end
-  if record.kept[5] == 0 then
-    local answer = remove_user(event, n, keys, record)
-    call('HSET', EXPIRIES, event.mark, event.at)
-    return answer
-  end
-  local answer = empty_user(event, keys, record)
-  record.rev, record.accepted, record.stripped = n, math.max(record.accepted, event.at), event.at
-  save_user(event.user, keys, record, indexed(record))
-  return answer
 end

@@ -17,6 +17,8 @@ end
 drop_user(request.user, keys)
 cursor = 1
 put_user(request.user, keys)
+raise_mark(TOMBSTONES, request.mark, request.erasedAt)
+raise_mark(EXPIRIES, request.mark, request.expiredAt)
 write_all()
 if request.force then
   local record = load_user(request.user, keys)

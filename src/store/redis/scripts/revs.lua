@@ -1,5 +1,5 @@
 -- revs: of which revision the next users are. ARGV[1] JSON {epoch, after, limit, mended}. Answers {'stale'}, {'unindexed'} when the users' order
--- is lost, or {'ok', n, last id or '', {id, revision, …}}; -1 for one whose record can't be read, or has more in it than the log.
+-- is lost, or {'ok', n, last id or '', {id, revision, …}}; -1 for one whose record can't be read.
 local request = cjson.decode(ARGV[1])
 local meta = redis.call('HMGET', META, 'epoch', 'n')
 if meta[1] ~= request.epoch then return { 'stale' } end
@@ -9,7 +9,6 @@ local texts = #users > 0 and get({}, 'HMGET', USERS, unpack(users)) or {}
 local found = {}
 for i, user in ipairs(users) do
   local record = parse(texts[i] or '')
-  local is_plain = record and type(record.rev) == 'number' and (type(record.has) ~= 'table' or next(record.has) == nil)
-  found[2 * i - 1], found[2 * i] = user, is_plain and record.rev or -1
+  found[2 * i - 1], found[2 * i] = user, record and tonumber(record.rev) or -1
 end
 return { 'ok', tonumber(meta[2]), last, found }

@@ -1,5 +1,5 @@
--- seedusers: puts users, in place of whoever is there under these names. ARGV[1] JSON {token, users: [name]}, then of each '1' or
--- '0' (whether there is such a user), and the user. Answers 'lost' or 'ok'.
+-- seedusers: puts users, in place of whoever is there under these names. ARGV[1] JSON {token, users: [name], marks: of each user who has any [mark,
+-- erasedAt, expiredAt (ms, -1 for never)]}, then of each '1' or '0' (whether there is such a user), and the user. Answers 'lost' or 'ok'.
 local request = cjson.decode(ARGV[1])
 if not holds_lease(request.token) then return 'lost' end
 cursor = 1
@@ -17,6 +17,10 @@ for i, user in ipairs(request.users) do
   else
     call('DEL', keys.entries)
   end
+end
+for _, found in ipairs(request.marks) do
+  raise_mark(TOMBSTONES, found[1], found[2])
+  raise_mark(EXPIRIES, found[1], found[3])
 end
 write_all()
 return 'ok'

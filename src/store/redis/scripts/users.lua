@@ -1,8 +1,8 @@
 -- A user's record: the JSON under USERS, {rev, created, active, chats, risks, accepted, raised, last, alert, level, stripped, kept, deadlines}.
 -- last: the newest three points ever, newest first, [at, id, risk rank] each; absent when there are none. alert and level (rank):
 -- the unresolved alert; raised: alerts raised so far. kept: how many conversations, emotions, topics, ids and alerts the user's keys
--- hold, so that missing ones are noticed; deadlines: when conversations and emotions expire by themselves, 0 for never. has: origin -> seq up to
--- which events are in the state although the log does not have them yet; absent where there are none.
+-- hold, so that missing ones are noticed; deadlines: when conversations and emotions expire by themselves, 0 for never. since: the least
+-- acceptedAt of what was recorded.
 
 local WEEK = 7 * DAY
 
@@ -64,13 +64,13 @@ local function is_sound(record)
   for i = 1, #NUMBERS do if type(record[NUMBERS[i]]) ~= 'number' then return false end end
   if record.active ~= nil and type(record.active) ~= 'number' then return false end
   if record.stripped ~= nil and type(record.stripped) ~= 'number' then return false end
+  if record.since ~= nil and type(record.since) ~= 'number' then return false end
   if record.alert == nil then
     if record.level ~= nil then return false end
   elseif type(record.alert) ~= 'string' or not is_rank(record.level) then
     return false
   end
   if not are_numbers(record.kept, 5) or not are_numbers(record.deadlines, 2) then return false end
-  for _, seq in pairs(type(record.has) == 'table' and record.has or {}) do if type(seq) ~= 'number' then return false end end
   if record.last == nil then return true end
   if type(record.last) ~= 'table' or #record.last < 1 or #record.last > 3 then return false end
   for i = 1, #record.last do if not is_point(record.last[i]) then return false end end
@@ -179,7 +179,7 @@ local function text_of(record)
   if record.active then text = text .. ',"active":' .. int(record.active) end
   if record.stripped then text = text .. ',"stripped":' .. int(record.stripped) end
   if record.alert then text = text .. ',"alert":' .. cjson.encode(record.alert) .. ',"level":' .. record.level end
-  if type(record.has) == 'table' and next(record.has) then text = text .. ',"has":' .. cjson.encode(record.has) end
+  if record.since then text = text .. ',"since":' .. int(record.since) end
   if not record.last then return text .. '}' end
   local points = {}
   for i, point in ipairs(record.last) do points[i] = string.format('[%d,%s,%d]', point[1], cjson.encode(point[2]), point[3]) end

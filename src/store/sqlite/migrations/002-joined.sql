@@ -10,6 +10,8 @@ ALTER TABLE log ADD COLUMN chain TEXT NOT NULL DEFAULT '';
 -- Which event is remembered: "seq origin". The very same one may come again (recorded.ts).
 ALTER TABLE seen ADD COLUMN source TEXT NOT NULL DEFAULT '';
 
+ALTER TABLE users ADD COLUMN first_accepted_at INTEGER NOT NULL DEFAULT 0; -- least of the conversations recorded; 0: not known
+
 -- An index of the log says nothing of the order of insertion any more.
 ALTER TABLE conversations RENAME COLUMN n TO number;
 
@@ -51,20 +53,6 @@ CREATE TABLE ahead (
 CREATE TABLE dirty (
   user_id TEXT PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
-
--- Users taken over from Redis as they were at an index that the log here has not reached yet; `has`: JSON, origin -> seq up to which the
--- events beyond the log here are in their state. An as_of of 0: as of nobody knows which index.
-CREATE TABLE pulls (
-  id INTEGER PRIMARY KEY,
-  as_of INTEGER NOT NULL,
-  has TEXT NOT NULL
-) STRICT;
-CREATE INDEX pulls_by_index ON pulls (as_of);
-CREATE TABLE pulled (
-  user_id TEXT PRIMARY KEY,
-  pull INTEGER NOT NULL REFERENCES pulls ON DELETE CASCADE
-) STRICT, WITHOUT ROWID;
-CREATE INDEX pulled_by_pull ON pulled (pull);
 
 -- What this instance held before all users were taken over from Redis, in order. If Redis goes back to before that, it has to get it again.
 CREATE TABLE kept (

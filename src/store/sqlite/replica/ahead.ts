@@ -4,11 +4,10 @@ import { markOf } from '../../rules.ts'
 import type { Outcome } from '../../store.ts'
 import { judge } from '../apply.ts'
 import { aheadOfLog } from '../log.ts'
+import { asApplied } from '../removal.ts'
 import type { Sql } from '../sql.ts'
 import { loadMeta, loadPolicies, type Step, tombstoneOf } from '../state.ts'
 import { appliedTo, hideInJournal, notApplied, voidInJournal } from './journal.ts'
-import { isRemoval, removedBefore } from './outcome.ts'
-import { isIncluded } from './pulled.ts'
 
 export interface Answered {
   origin: string
@@ -28,11 +27,13 @@ export function applyAhead(sql: Sql, tombstoneKey: KeyObject, limit: number): An
   return rows.map(({ place, event }) => {
     n += 1
     const step: Step = { sql, n, policies, mark: markOf(tombstoneKey, event.user), told: [] }
-    const outcome = isRemoval(event) && isIncluded(sql, event) ? removedBefore(n) : judge(step, event)
+    const outcome = judge(step, event)
     sql.run(
       'UPDATE journal SET n = ?, outcome = ?, alert_events = ? WHERE place = ?',
       ...[n, outcome.type, step.told.length > 0 ? JSON.stringify(step.told) : null, place],
     )
+    if (event.kind === 'erased')
+      sql.run('UPDATE journal SET payload = ? WHERE place = ?', JSON.stringify(asApplied(step, event).payload), place)
     setAhead(sql, event.origin, event.seq)
     markDirty(sql, event.user)
     if (event.kind === 'expired' && !sql.exists('SELECT 1 FROM users WHERE user_id = ?', event.user)) hideInJournal(sql, event.user, n)
@@ -84,3 +85,8 @@ export const loadAhead = (sql: Sql): Map<string, number> =>
 const Seq = z.object({ seq: z.int() })
 export const journaledSeq = (sql: Sql, origin: string): number =>
   sql.get(Seq, 'SELECT ifnull(max(seq), 0) AS seq FROM journal WHERE origin = ?', origin)?.seq ?? 0
+
+/** Users who were taken over as of an index that the log here had not come to: as it goes on from here, that may mean something else. */
+export const markBeyond = (sql: Sql): void => {
+  sql.run('INSERT OR IGNORE INTO dirty (user_id) SELECT user_id FROM users WHERE rev > (SELECT n FROM meta)')
+}

@@ -26,8 +26,6 @@ export interface ReplicaFacts {
   isFirstCopy: boolean
   journalSize: number
   dirty: number
-  /** Users taken over as of an index that the log here has not reached. */
-  pulled: number
   /** Whether users are to be taken over although nothing of them waits for Redis. */
   due: boolean
   users: number
@@ -35,7 +33,7 @@ export interface ReplicaFacts {
 }
 
 const Count = z.object({ count: z.int() })
-const count = (sql: Sql, table: 'dirty' | 'pulled' | 'users' | keyof Counts): number =>
+const count = (sql: Sql, table: 'dirty' | 'users' | keyof Counts): number =>
   sql.get(Count, `SELECT count(*) AS count FROM ${table}`)?.count ?? 0
 
 export const factsOf = (sql: Sql, { tombstoneKey, ...meta }: Meta): ReplicaFacts => ({
@@ -46,7 +44,6 @@ export const factsOf = (sql: Sql, { tombstoneKey, ...meta }: Meta): ReplicaFacts
   partial: isPartial(sql),
   isFirstCopy: isFirstCopy(sql),
   dirty: count(sql, 'dirty'),
-  pulled: count(sql, 'pulled'),
   due: sql.exists('SELECT 1 FROM dirty WHERE NOT EXISTS (SELECT 1 FROM journal WHERE journal.user_id = dirty.user_id) LIMIT 1'),
   users: count(sql, 'users'),
   lineage: loadLineage(sql),

@@ -66,6 +66,15 @@ export function voidInJournal(sql: Sql, user: string, erasedAt: number, table: '
   )
 }
 
+const ErasedRow = z.object({ place: z.int(), origin: z.string(), seq: z.int() })
+
+/** Redis, which had these positions then, has applied the erasures of a user that they cover: up to this time at the latest. */
+export function noteErased(sql: Sql, user: string, upTo: number, positions: Readonly<Record<string, number>>): void {
+  const rows = sql.all(ErasedRow, "SELECT place, origin, seq FROM journal WHERE user_id = ? AND kind = 'erased' AND n IS NULL", user)
+  for (const { place, origin, seq } of rows)
+    if (seq <= (positions[origin] ?? 0)) sql.run("UPDATE journal SET payload = json_set(payload, '$.upTo', ?) WHERE place = ?", upTo, place)
+}
+
 /**
  * Gives events of these origins a new one: Redis lacks earlier ones of them, that are nowhere to be had, and would not take these
  * for ever. Their ids see to it that they count once even if what was lost turns up again. To be called in a transaction.

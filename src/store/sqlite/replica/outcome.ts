@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Event, Outcome, Removed } from '../../store.ts'
 import { positionOf } from '../apply.ts'
 import { remembered } from '../recorded.ts'
-import { type EventOf, type Judged, type Step, tombstoneOf } from '../state.ts'
+import { type EventOf, type Step, tombstoneOf } from '../state.ts'
 
 const Row = z.object({ n: z.int(), outcome: z.enum(['applied', 'duplicate', 'conflict', 'dead', 'erased']) })
 
@@ -41,8 +41,5 @@ export function outcomeOf({ sql, mark }: Pick<Step, 'sql' | 'mark'>, event: Even
   }
 }
 
-/** Of a removal that is in the state already. What it removed is nowhere noted. */
-export const removedBefore = (n: number): Judged => ({ type: 'applied', n, kept: false, alertId: null, removed: NOTHING })
-
-type Removal = EventOf<'cleared' | 'erased' | 'expired'>
+export type Removal = EventOf<'cleared' | 'erased' | 'expired'>
 export const isRemoval = (event: Event): event is Removal => event.kind === 'cleared' || event.kind === 'erased' || event.kind === 'expired'

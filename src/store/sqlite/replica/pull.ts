@@ -1,11 +1,11 @@
 import { z } from 'zod'
-import { latest, type UserCopy } from '../../copy.ts'
+import type { UserCopy } from '../../copy.ts'
 import { readCopies, writeCopy } from '../copies.ts'
 import { voidLog } from '../removal.ts'
 import type { Sql } from '../sql.ts'
 import type { Meta } from '../state.ts'
 import { loadAhead, markDirty } from './ahead.ts'
-import { beyondLog, notePulled } from './pulled.ts'
+import { noteErased } from './journal.ts'
 
 /** Of which revision Redis has the next users. */
 export interface RevPage {
@@ -53,7 +53,6 @@ export function replaceUsers(sql: Sql, meta: Meta, { copies, epoch, n, positions
   if (epoch !== meta.epoch) return null
   for (const [origin, seq] of loadAhead(sql)) if (seq > (positions[origin] ?? 0)) return null
   const lost: string[] = []
-  const has = beyondLog(sql, positions)
   for (const copy of copies) {
     // The log here has gone on beyond the copy meanwhile, and says something newer of the user.
     if (sql.exists('SELECT 1 FROM log WHERE user_id = ? AND n > ? LIMIT 1', copy.user, n)) {
@@ -67,7 +66,7 @@ export function replaceUsers(sql: Sql, meta: Meta, { copies, epoch, n, positions
     if (!copy.state) voidLog(sql, copy.user, n + 1)
     writeCopy(sql, meta, copy)
     sql.run('DELETE FROM dirty WHERE user_id = ?', copy.user)
-    notePulled(sql, copy.user, n, latest(has, beyondLog(sql, copy.has ?? {})))
+    if (copy.erasedAt !== null) noteErased(sql, copy.user, copy.erasedAt, positions)
   }
   return lost
 }

@@ -46,7 +46,8 @@ export async function openReplica(path: string): Promise<RemoteReplica> {
     await expect(0)
     opened = true
   } catch (error) {
-    await worker.terminate()
+    // Of itself: a thread that is cut off within SQLite takes the process with it.
+    if (!ended) await once(worker, 'exit')
     throw error
   }
   const call = async (method: string, args: unknown[]): Promise<unknown> => {

@@ -16,7 +16,6 @@ import type { Sql } from '../sql.ts'
 import { loadMeta, loadPolicies, type Meta, marksOf } from '../state.ts'
 import { expiredUsers, sweepLog, sweepUsers } from '../sweep.ts'
 import { type Answered, applyAhead, journaledSeq, renumber } from './ahead.ts'
-import { copiesFor } from './copies.ts'
 import { countsOf, factsOf, type ReplicaFacts } from './facts.ts'
 import { addToJournal, countPending, type Journaled, journalAfter, rescue } from './journal.ts'
 import { letGo, recall, settleKept, sweepKept } from './kept.ts'
@@ -188,14 +187,9 @@ export class Replica {
     return nextUsers(this.#sql, after, limit)
   }
 
-  /** For a log with these positions. */
-  copiesFor(positions: Readonly<Record<string, number>>, users: readonly string[]): UserCopy[] {
-    return this.#sql.snapshot(() => copiesFor(this.#sql, this.#meta(), users, positions))
-  }
-
-  /** The same of the next users after an id. */
-  nextCopies(positions: Readonly<Record<string, number>>, after: string, limit: number): UserCopy[] {
-    return this.copiesFor(positions, nextUsers(this.#sql, after, limit))
+  /** The next users after an id. */
+  nextCopies(after: string, limit: number): UserCopy[] {
+    return this.copies(nextUsers(this.#sql, after, limit))
   }
 
   seedHead(epoch: string, entries: number): Head {

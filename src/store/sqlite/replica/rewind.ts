@@ -8,11 +8,9 @@ import { addFork } from '../log.ts'
 import type { Sql } from '../sql.ts'
 import { loadMeta, marksOf } from '../state.ts'
 import { dropTopics } from '../topics.ts'
-import { renumber, setAhead, settleAhead } from './ahead.ts'
-import { noteStates } from './copies.ts'
+import { markBeyond, renumber, setAhead, settleAhead } from './ahead.ts'
 import { voidInJournal } from './journal.ts'
 import { keep } from './kept.ts'
-import { unplace } from './pulled.ts'
 
 const Chain = z.object({ chain: z.string() })
 const First = z.object({ origin: z.string(), first: z.int(), last: z.int() })
@@ -35,8 +33,6 @@ export function rewind(sql: Sql, n: number): void {
   if (chain === null) throw new Error('The log is not kept so far back.')
   const origins = sql.all(First, 'SELECT origin, min(seq) AS first, max(seq) AS last FROM log WHERE n > ? GROUP BY origin', n)
   sql.run('INSERT OR IGNORE INTO dirty (user_id) SELECT user_id FROM log WHERE n > ? AND user_id IS NOT NULL AND user_id <> ?', n, '')
-  sql.run('INSERT OR IGNORE INTO dirty (user_id) SELECT user_id FROM pulled JOIN pulls ON pulls.id = pulled.pull WHERE as_of > ?', n)
-  unplace(sql, n)
   const least = sql.get(Least, 'SELECT ifnull(min(place), 1) AS place FROM journal')?.place ?? 1
   const end = loadMeta(sql)?.n ?? n
   sql.run(
@@ -51,6 +47,7 @@ export function rewind(sql: Sql, n: number): void {
     origins.map(({ origin, first }) => [origin, first - 1]),
   )
   sql.run('UPDATE meta SET n = ?, chain = ?', n, chain)
+  markBeyond(sql)
   renumber(sql)
 }
 
@@ -76,10 +73,9 @@ function removeGone(sql: Sql, { tombstoneKey, tombstones, expiries }: Head): voi
 /** Makes the log here that of Redis at this moment; users are taken over one after the other from then on. To be called in a transaction. */
 export function beginRebuild(sql: Sql, head: Head): void {
   const { dataSetId, epoch, tombstoneKey, n, chain, positions, policies, tombstones, expiries, lineage } = head
-  const noted = noteStates(sql, positions)
   keep(sql, positions)
   removeGone(sql, head)
-  for (const table of ['log', 'positions', 'policies', 'pulls', 'lineage']) sql.run(`DELETE FROM ${table}`)
+  for (const table of ['log', 'positions', 'policies', 'lineage']) sql.run(`DELETE FROM ${table}`)
   sql.run(
     `UPDATE meta SET data_set_id = ?, epoch = ?, tombstone_key = ?, n = ?, chain = ?, trimmed = ?, trimmed_chain = ?, joined = 1, rebuilt_to = ''`,
     ...[dataSetId, epoch, Buffer.from(tombstoneKey, 'hex'), n, chain, n, chain],
@@ -92,7 +88,6 @@ export function beginRebuild(sql: Sql, head: Head): void {
   for (const [mark, at] of tombstones) setMark(sql, 'tombstones', mark, at)
   for (const [mark, at] of expiries) setMark(sql, 'expiries', mark, at)
   for (const fork of lineage) addFork(sql, fork)
-  noted()
   sql.run('INSERT OR IGNORE INTO dirty (user_id) SELECT user_id FROM users')
   renumber(sql)
 }

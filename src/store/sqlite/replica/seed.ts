@@ -6,9 +6,8 @@ import { savePositions } from '../apply.ts'
 import { addFork, loadLineage, readLog, writeEntry } from '../log.ts'
 import type { Sql } from '../sql.ts'
 import { loadMeta, type Meta, marksOf } from '../state.ts'
-import { settleAhead } from './ahead.ts'
+import { markBeyond, settleAhead } from './ahead.ts'
 import { completeUpTo, isPartial } from './kept.ts'
-import { unplace } from './pulled.ts'
 import { chainAt } from './rewind.ts'
 
 const PositionRow = z.object({ origin: z.string(), seq: z.int() })
@@ -81,7 +80,6 @@ export function settle(sql: Sql, { epoch, lineage, positions, n }: Pick<Head, 'e
   settleAhead(sql)
   setEpoch(sql, { epoch, lineage })
   // Redis was given everybody as they are here, but for what came since.
-  unplace(sql, 0)
   sql.run('DELETE FROM dirty WHERE user_id NOT IN (SELECT user_id FROM journal WHERE n IS NOT NULL AND user_id IS NOT NULL)')
 }
 
@@ -89,9 +87,7 @@ export function settle(sql: Sql, { epoch, lineage, positions, n }: Pick<Head, 'e
 export function adoptEpoch(sql: Sql, { epoch, lineage }: Pick<Head, 'epoch' | 'lineage'>): void {
   const known = loadMeta(sql)
   if (known?.joined && known.epoch !== epoch) {
-    // What a user was taken over as of was an index of the log before.
-    sql.run('INSERT OR IGNORE INTO dirty (user_id) SELECT user_id FROM pulled')
-    unplace(sql, 0)
+    markBeyond(sql)
     const since = lineage.slice(lineage.findIndex((fork) => fork.epoch === known.epoch) + 1)
     if (since.some((fork) => isSeeded(fork.epoch))) sql.run("UPDATE meta SET rebuilt_to = ''")
     // There everybody may be other than here at the same revision.

@@ -2,15 +2,15 @@ import { z } from 'zod'
 import { chainOf, markOf } from '../../rules.ts'
 import type { Event, LogEntry, Removed } from '../../store.ts'
 import { judge, positionOf, savePositions } from '../apply.ts'
+import { setMark } from '../copies.ts'
 import { writeEntry } from '../log.ts'
-import { erased, voidLog } from '../removal.ts'
+import { erased, isErasedBefore, voidLog } from '../removal.ts'
 import type { Sql } from '../sql.ts'
 import { type EventOf, type Judged, loadMeta, loadPolicies, type Meta, type Step, tombstoneOf } from '../state.ts'
 import { applyAgain, hasAhead, isDirty, markDirty, settleAhead } from './ahead.ts'
 import { voidInJournal } from './journal.ts'
 import { isPartial } from './kept.ts'
-import { isRemoval } from './outcome.ts'
-import { forgetCovered, isIncluded } from './pulled.ts'
+import { isRemoval, type Removal } from './outcome.ts'
 
 const REMEMBERED_REMOVALS = 100
 const Gone = z.object({ seq: z.int(), n: z.int().nullable() })
@@ -48,27 +48,36 @@ export function applyEntries(sql: Sql, { tombstoneKey }: Meta, entries: readonly
   savePositions(sql, positions)
   settleAhead(sql)
   sql.run('UPDATE meta SET n = ?, chain = ?', n, chain)
-  forgetCovered(sql, n)
   return taken
 }
 
-/** Null where the state has it already. */
+/** Null where it was applied here ahead. */
 function takeOver(step: Step, event: Event, isAhead: boolean): Judged | null {
   const { sql, n } = step
   // Applied ahead, it had an index that was not its own.
   if (event.kind === 'policy')
     sql.run('DELETE FROM policies WHERE at = ? AND limits = ?', event.acceptedAt, JSON.stringify(event.payload.limits))
-  const isNew = !isAhead && !isIncluded(sql, event)
-  if (isNew && isRemoval(event) && (hasAhead(sql, event.user) || (event.kind === 'erased' && isDirty(sql, event.user))))
-    return removeUnder(step, event)
-  const outcome = event.kind === 'policy' || isNew ? judge(step, event) : null
+  if (!isAhead && isRemoval(event) && isOnOther(step, event)) return removeUnder(step, event)
+  const outcome = event.kind === 'policy' || !isAhead ? judge(step, event) : null
   // What Redis applied applies here too, unless the two differ already.
   if (outcome && outcome.type !== 'applied') markDirty(sql, event.user)
   if (event.kind === 'erased') {
-    if (!outcome) voidLog(sql, event.user, n)
+    const upTo = upToOf(event)
+    if (!outcome) voidLog(sql, event.user, n, upTo)
+    setMark(sql, 'tombstones', step.mark, upTo)
     voidHeld(step, event)
   }
   return outcome
+}
+
+/** Redis says up to when an erasure was applied there. */
+const upToOf = ({ payload, acceptedAt }: EventOf<'erased'>): number => payload.upTo ?? acceptedAt
+
+/** Whether a removal meets more here than it did in Redis. */
+function isOnOther(step: Step, event: Removal): boolean {
+  const { sql } = step
+  if (event.kind !== 'erased') return hasAhead(sql, event.user)
+  return (hasAhead(sql, event.user) || isDirty(sql, event.user)) && !isErasedBefore(step, event)
 }
 
 function voidHeld(step: Step, { user, acceptedAt }: Event): void {
@@ -79,11 +88,11 @@ function voidHeld(step: Step, { user, acceptedAt }: Event): void {
  * What somebody else removed of a user for whom more was applied here than the log has, or may have been: in the log that comes behind
  * it, so it must not go with what is removed. The user is dirty, and taken over from Redis in the end.
  */
-function removeUnder(step: Step, event: EventOf<'cleared' | 'erased' | 'expired'>): Judged | null {
+function removeUnder(step: Step, event: Removal): Judged | null {
   const { sql } = step
   markDirty(sql, event.user)
   if (event.kind !== 'erased') return null
-  const outcome = erased(step, event, 0)
+  const outcome = erased(step, event, upToOf(event))
   voidHeld(step, event)
   applyAgain(step, event.user)
   return outcome

@@ -29,6 +29,7 @@ try {
   port?.postMessage({ id: 0, value: null } satisfies Reply)
 } catch (error) {
   port?.postMessage({ id: 0, failure: failureOf(error) } satisfies Reply)
+  port?.close()
 }
 
 port?.on('message', (message: unknown) => {
