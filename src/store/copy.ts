@@ -44,6 +44,10 @@ export interface UserCopy {
   expiredAt: number | null
 }
 
+/** Whether there is something in a state that an erasure, applied up to this time, should have removed. */
+export const isErased = ({ firstAcceptedAt }: UserState, erasedAt: number | null): boolean =>
+  erasedAt !== null && firstAcceptedAt > 0 && firstAcceptedAt <= erasedAt
+
 /** When a mark (HMAC of a user id under the tombstone key, hex) was set. */
 export type Marks = readonly (readonly [mark: string, at: number])[]
 

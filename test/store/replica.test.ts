@@ -5,7 +5,7 @@ import type { UserCopy } from '../../src/store/copy.ts'
 import { Replica } from '../../src/store/sqlite/replica/replica.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
 import type { Event, Store } from '../../src/store/store.ts'
-import { NOW, Origin, type Said } from '../helpers/events.ts'
+import { HOUR, NOW, Origin, type Said } from '../helpers/events.ts'
 import { tempDir } from '../helpers/temp.ts'
 
 const USERS = ['a', 'b', 'c']
@@ -376,4 +376,22 @@ test('the journal and what was applied from it survive a restart', async () => {
   expect(p.here.facts()).toMatchObject({ journalSize: 2, ahead: 1 })
   expect(p.here.applyAhead(ALL)).toHaveLength(1)
   expect(p.here.copies(['a'])[0]?.state?.totalChats).toBe(2)
+})
+
+test('whoever went from Redis with an erasure that reached further there is not taken for lost, however its mark came here', async () => {
+  const p = await pair()
+  await p.there.append([p.theirs.recorded({ user: 'a' })])
+  await p.follow()
+  p.here.journalAndApply([p.ours.erased('a'), p.ours.recorded({ user: 'a', acceptedAt: NOW + 1 })])
+  await p.there.append([p.theirs.recorded({ user: 'a', acceptedAt: NOW + HOUR })])
+  await p.push()
+  await p.follow()
+  expect(p.here.copies(['a'])).toMatchObject([{ state: { totalChats: 1 } }])
+  const fresh = p.open('fresh')
+  await p.follow(fresh)
+  p.here.raiseMarks(fresh.marks())
+  const { n } = fresh.facts()
+  const from = { epoch: p.here.facts().epoch, n, positions: fresh.positions() }
+  expect(p.here.replaceUsers({ copies: fresh.copies(['a']), ...from })).toEqual([])
+  expect(p.here.copies(['a'])).toMatchObject([{ state: null, erasedAt: NOW + HOUR }])
 })

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { DAY_MS } from '../../model.ts'
-import type { UserCopy, UserState } from '../copy.ts'
+import { isErased, type UserCopy, type UserState } from '../copy.ts'
 import { type Keep, keepOf, type Policy } from '../rules.ts'
 
 /** What has to be done about a user whom the two stores were asked for. */
@@ -16,6 +16,7 @@ export function judge(there: UserCopy | null, here: UserCopy, of: { n: number; p
   const [theirs, ours] = [there.state?.rev ?? 0, here.state?.rev ?? 0]
   // What came after Redis was asked is no difference.
   if (ours > of.n) return 'equal'
+  if (here.state && isErased(here.state, there.erasedAt)) return 'pull'
   if (isLater(there.erasedAt, here.erasedAt) || isLater(there.expiredAt, here.expiredAt)) return 'pull'
   if (ours > theirs) return 'restore'
   if (ours < theirs) return 'pull'

@@ -268,7 +268,15 @@ export class RedisStore implements Store {
   async restore({ user, state, erasedAt, expiredAt }: UserCopy, { force = false } = {}): Promise<boolean> {
     if (!state) return false
     const mark = this.#marks.of(user)
-    const request = { user, mark, erasedAt: erasedAt ?? -1, expiredAt: expiredAt ?? -1, rev: state.rev, force }
+    const request = {
+      user,
+      mark,
+      erasedAt: erasedAt ?? -1,
+      expiredAt: expiredAt ?? -1,
+      rev: state.rev,
+      since: state.firstAcceptedAt,
+      force,
+    }
     const answer = await this.#run('restore', request, putTexts(user, state, this.#timeZone))
     if (answer === 'refused') return false
     fenced(answer)

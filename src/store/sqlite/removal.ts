@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { DAY_MS } from '../../model.ts'
 import type { Event, Removed } from '../store.ts'
+import { setMark } from './copies.ts'
 import { countVisible, drop } from './lists.ts'
 import { remember, remembered } from './recorded.ts'
 import type { Sql } from './sql.ts'
@@ -30,11 +31,12 @@ export function erased(step: Step, event: EventOf<'erased'>, upTo?: number): Jud
   const { sql, n } = step
   const user = loadUser(sql, event.user)
   const before = tombstoneOf(step)
-  if (user && before !== null && isErasedBefore(step, event)) {
-    voidLog(sql, event.user, n, before)
+  const { upTo: known } = event.payload
+  if (known !== undefined && user && isErasedBefore(step, event)) {
+    setMark(sql, 'tombstones', step.mark, known)
+    voidLog(sql, event.user, n, known)
     return removedBefore(step, touched(user, n, event.acceptedAt))
   }
-  const { upTo: known } = event.payload
   const at =
     upTo ?? Math.max(event.acceptedAt, known ?? 0, user?.acceptedAt ?? 0, before === null ? 0 : known === undefined ? before + 1 : before)
   const removed = removeUser(step, event.user, user?.rev ?? 0, event.acceptedAt)
@@ -42,10 +44,9 @@ export function erased(step: Step, event: EventOf<'erased'>, upTo?: number): Jud
   return applied(n, removed)
 }
 
-/** An erasure comes again with the time up to which it was applied: where nothing is as old as that, it has been applied here. */
-export function isErasedBefore(step: Step, { user, payload: { upTo } }: EventOf<'erased'>): boolean {
-  return upTo !== undefined && (tombstoneOf(step) ?? -1) >= upTo && (loadUser(step.sql, user)?.firstAcceptedAt ?? 0) > upTo
-}
+/** An erasure that was applied elsewhere comes with the time up to which: where nothing is as old as that, it has nothing to do. */
+export const isErasedBefore = ({ sql }: Step, { user, payload: { upTo } }: EventOf<'erased'>): boolean =>
+  upTo !== undefined && (loadUser(sql, user)?.firstAcceptedAt ?? 0) > upTo
 
 /** An event as it is kept once it is applied. */
 export const asApplied = (step: Step, event: Event): Event =>

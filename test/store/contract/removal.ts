@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { DAY_MS } from '../../../src/model.ts'
+import type { Event } from '../../../src/store/store.ts'
 import { HOUR, MINUTE, NOW } from '../../helpers/events.ts'
 import { ALL, given, idsOf, type Open, type Subject, snapshot } from './harness.ts'
 
@@ -151,6 +152,24 @@ export function removal(open: Open): void {
     expect(await it.record({ acceptedAt: NOW + 1 })).toMatchObject({ type: 'dead', erasedAt: NOW + 1 })
     await it.apply(it.origin.erased('u', NOW + HOUR))
     expect(await it.record({ acceptedAt: NOW + HOUR })).toMatchObject({ type: 'dead', erasedAt: NOW + HOUR })
+  })
+
+  test('an erasure that was applied elsewhere takes what is as old as that, and leaves a user alone who is newer', async () => {
+    const it = await given(open)
+    const applied = (user: string): Event => ({
+      ...it.origin.erased(user, NOW),
+      kind: 'erased',
+      payload: { reason: 'asked for', upTo: NOW + 1 },
+    })
+    await it.record({ user: 'old', acceptedAt: NOW + 1 })
+    await it.record({ user: 'old', acceptedAt: NOW + 2 })
+    await it.record({ user: 'new', acceptedAt: NOW + 2 })
+    expect(await it.apply(applied('old'))).toMatchObject({ removed: { conversations: 2 } })
+    expect(await it.apply(applied('new'))).toMatchObject({ removed: { conversations: 0 } })
+    expect([await it.ids('old'), (await it.ids('new')).length]).toEqual([[], 1])
+    expect(await it.record({ user: 'old', acceptedAt: NOW + 2 })).toMatchObject({ type: 'dead', erasedAt: NOW + 2 })
+    expect(await it.record({ user: 'new', acceptedAt: NOW + 1 })).toMatchObject({ type: 'dead', erasedAt: NOW + 1 })
+    expect(await it.record({ user: 'new', acceptedAt: NOW + 2 })).toMatchObject({ type: 'applied' })
   })
 
   test.each(['cleared', 'erased'] as const)(

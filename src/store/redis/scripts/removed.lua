@@ -23,11 +23,12 @@ local function cleared(event, n, keys, record)
   return answer
 end
 
--- An erasure comes again with the time up to which it was applied: where nothing is as old as that, it has been applied here.
+-- An erasure that was applied elsewhere comes with the time up to which: where nothing is as old as that, it has nothing to do.
 local function erased(event, n, keys)
   local record, before = load_user(event.user, keys), number_at(TOMBSTONES, event.mark)
-  if event.upTo and before and before >= event.upTo and record and (record.since or 0) > event.upTo then
-    forget_entries(event.user, n, keys, before)
+  if event.upTo and record and (record.since or 0) > event.upTo then
+    raise_mark(TOMBSTONES, event.mark, event.upTo)
+    forget_entries(event.user, n, keys, event.upTo)
     return removed_before(event, n, keys, record)
   end
   local time = math.max(event.at, event.upTo or 0, record and record.accepted or 0, before and before + (event.upTo and 0 or 1) or 0)

@@ -1,8 +1,9 @@
--- restore: puts a user back whose keys are missing; with `force`, whatever is known of them here, and as of now. ARGV[1] JSON {epoch, user, mark, erasedAt, expiredAt (ms, -1 for never), rev, force}, then the user.
+-- restore: puts a user back whose keys are missing; with `force`, whatever is known of them here, and as of now. ARGV[1] JSON {epoch, user, mark, erasedAt, expiredAt (ms, -1 for never), rev, since, force}, then the user.
 -- Answers 'stale', 'refused' or 'ok'.
 local request = cjson.decode(ARGV[1])
 if call('HGET', META, 'epoch') ~= request.epoch then return 'stale' end
-if (number_at(TOMBSTONES, request.mark) or -1) > request.erasedAt then return 'refused' end
+local erased = number_at(TOMBSTONES, request.mark) or -1
+if erased > request.erasedAt or request.since > 0 and request.since <= erased then return 'refused' end
 if (number_at(EXPIRIES, request.mark) or -1) > request.expiredAt then return 'refused' end
 local found = parse(get(false, 'HGET', USERS, request.user) or '')
 if found and found.rev ~= request.rev and not request.force then return 'refused' end

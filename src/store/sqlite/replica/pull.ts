@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { UserCopy } from '../../copy.ts'
+import { isErased, type UserCopy } from '../../copy.ts'
 import { readCopies, writeCopy } from '../copies.ts'
 import { voidLog } from '../removal.ts'
 import type { Sql } from '../sql.ts'
@@ -74,5 +74,6 @@ export function replaceUsers(sql: Sql, meta: Meta, { copies, epoch, n, positions
 /** Whether the user is here, and has not been erased or expired since. */
 function isThere(sql: Sql, meta: Meta, { user, erasedAt, expiredAt }: UserCopy): boolean {
   const [here] = readCopies(sql, meta, [user])
-  return here?.state != null && (erasedAt ?? -1) <= (here.erasedAt ?? -1) && (expiredAt ?? -1) <= (here.expiredAt ?? -1)
+  if (!here?.state || isErased(here.state, erasedAt)) return false
+  return (erasedAt ?? -1) <= (here.erasedAt ?? -1) && (expiredAt ?? -1) <= (here.expiredAt ?? -1)
 }

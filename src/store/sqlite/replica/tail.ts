@@ -2,7 +2,6 @@ import { z } from 'zod'
 import { chainOf, markOf } from '../../rules.ts'
 import type { Event, LogEntry, Removed } from '../../store.ts'
 import { judge, positionOf, savePositions } from '../apply.ts'
-import { setMark } from '../copies.ts'
 import { writeEntry } from '../log.ts'
 import { erased, isErasedBefore, voidLog } from '../removal.ts'
 import type { Sql } from '../sql.ts'
@@ -62,9 +61,7 @@ function takeOver(step: Step, event: Event, isAhead: boolean): Judged | null {
   // What Redis applied applies here too, unless the two differ already.
   if (outcome && outcome.type !== 'applied') markDirty(sql, event.user)
   if (event.kind === 'erased') {
-    const upTo = upToOf(event)
-    if (!outcome) voidLog(sql, event.user, n, upTo)
-    setMark(sql, 'tombstones', step.mark, upTo)
+    if (!outcome) voidLog(sql, event.user, n, upToOf(event))
     voidHeld(step, event)
   }
   return outcome
