@@ -138,7 +138,7 @@ export class AlertFeed {
   }
 
   async #advance(): Promise<void> {
-    const { epoch, entries } = await this.#store.log(this.#at, PAGE)
+    const { epoch, entries } = await this.#store.told(this.#at, PAGE)
     if (epoch !== this.#at.epoch) return this.#changeEpoch(await this.#standing(this.#at))
     for (const entry of entries) {
       const told = toldOf(entry, this.#at, (id) => this.#told.get(id))
@@ -195,7 +195,7 @@ export class AlertFeed {
   async #idsBetween({ epoch, n }: Place, end: number): Promise<string[]> {
     const ids: string[] = []
     for (let at = Math.max(n, end - REMEMBERED); at < end; ) {
-      const page = await this.#store.log({ epoch, n: at }, PAGE)
+      const page = await this.#store.told({ epoch, n: at }, PAGE)
       const entries = page.epoch === epoch ? page.entries : []
       ids.push(...entries.flatMap(({ alertEvents }) => alertEvents.map(({ id }) => id)))
       at = entries.at(-1)?.n ?? end
@@ -214,7 +214,7 @@ export class AlertFeed {
   async #standing({ epoch, n }: Place): Promise<Standing> {
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const present = await this.#present()
-      const page = await this.#store.log({ epoch, n }, 1)
+      const page = await this.#store.told({ epoch, n }, 1)
       // With nothing after the place, it is the end.
       const at = page.entries[0] ? page.entries[0].n - 1 : present.n
       if (page.epoch === present.epoch) return { epoch: page.epoch, n: at, settledEpoch: present.settled.epoch }
@@ -259,7 +259,7 @@ export class AlertFeed {
       if (upTo.ordinal === END) return { at, given: same }
       // The entry may have been read in part.
       const before = { ...at, n: at.n - 1 }
-      await this.#store.log(before, 1)
+      await this.#store.told(before, 1)
       return { at: before, given: same }
     } catch (error) {
       throw error instanceof XinyiError && error.code === 'CURSOR_EXPIRED' ? cursorExpired('after') : error
@@ -278,7 +278,7 @@ export class AlertFeed {
     }
     const tail = this.#at
     if (reader.at.epoch === tail.epoch && reader.at.n <= tail.n) {
-      const { epoch, entries } = await this.#store.log(reader.at, PAGE)
+      const { epoch, entries } = await this.#store.told(reader.at, PAGE)
       if (epoch === tail.epoch)
         return entries.filter(({ n }) => n <= tail.n).map((entry) => toldOf(entry, tail, (id) => this.#told.get(id)))
     }

@@ -1,5 +1,5 @@
 import { type AlertEvent, type RiskLevel, riskRank } from '../model.ts'
-import type { LogEntry, Place } from '../store/store.ts'
+import type { Place, ToldEntry } from '../store/store.ts'
 import { type Given, MAX_BEYOND, type Position, shortId } from './cursor.ts'
 import { Recent } from './recent.ts'
 
@@ -22,7 +22,7 @@ export interface Told extends Place {
 
 /** An entry as it is told; `known` is what was told before. */
 export function toldOf(
-  { n, settled, alertEvents }: LogEntry,
+  { n, settled, alertEvents }: ToldEntry,
   { epoch, settledEpoch }: Standing,
   known: (id: string) => { position: Position | null; telling: number } | undefined,
 ): Told {

@@ -16,6 +16,9 @@ import type {
   UserOrder,
   UserTopic,
 } from '../model.ts'
+import type { Key, Page, Slice } from './page.ts'
+
+export type { Key, Page, Slice }
 
 /**
  * The contract of a store: an ordered log of events, the state that follows from it, and plural reads of that state.
@@ -31,17 +34,19 @@ export interface Store {
   readonly pendingWrites: number
   /** Applies the events in this order, and answers for each. Events of one origin must come in the order of their seq. */
   append(events: readonly Event[]): Promise<Appended>
-  /** Answers every request of a batch from one moment of the state, in the order asked, in one round trip. `now` decides what is expired. */
+  /** Answers every request, in the order asked, from one moment of the state. `now` decides what is expired. */
   read<const R extends readonly ReadRequest[]>(requests: R, now: number): Promise<Reading<R>>
   /** The retention limits in force; null before the first policy event. */
   policy(): Promise<RetentionLimits | null>
   /**
-   * The entries after a place, oldest first, at most `limit`, fewer where they are long; none only at the end. A place in an earlier epoch is first taken back to where the log
-   * forked from it. CURSOR_EXPIRED if the log does not reach there: it was trimmed, has gone back (a store restored from an
-   * earlier time), or the epoch is not known.
+   * The entries after a place, oldest first, at most `limit`, fewer where they are long; none only at the end. A place in an earlier epoch is
+   * first taken back to where the log forked from it. CURSOR_EXPIRED if the log does not reach there: it was trimmed, has gone back, or the
+   * epoch is not known.
    */
-  log(after: Place, limit: number): Promise<LogPage>
-  /** Waits until the log has an entry after this place, whoever wrote it, or its epoch is another; resolves early when the signal aborts. CURSOR_EXPIRED as for `log`. */
+  log(after: Place, limit: number): Promise<LogPage<LogEntry>>
+  /** What the same entries tell of alerts. */
+  told(after: Place, limit: number): Promise<LogPage<ToldEntry>>
+  /** Waits until the log has an entry after this place, or its epoch is another; resolves early when the signal aborts. CURSOR_EXPIRED as for `log`. */
   logGrown(after: Place, signal: AbortSignal): Promise<void>
   /** Removes what has been expired for more than a day, and log entries older than 30 days; changes no answer. */
   sweep(now: number): Promise<SweepReport>
@@ -76,10 +81,10 @@ export interface Place {
   n: number
 }
 
-export interface LogPage {
+export interface LogPage<Entry> {
   /** The epoch that the entries' indexes are of; the next place to ask from is (epoch, n of the last entry). */
   epoch: string
-  entries: LogEntry[]
+  entries: Entry[]
 }
 
 /** An immutable fact about one user; a `policy` is about the data set, its user is ''. */
@@ -160,27 +165,6 @@ export interface Removed {
   sqliteRows: number
 }
 
-/** A place in an ordering: the sort number, then the id by UTF-8 bytes. */
-export type Key = readonly [sort: number, id: string]
-
-/** Which part of an ordering: between the keys (both exclusive), the first or the last `limit`. */
-export interface Page {
-  limit: number
-  take: 'first' | 'last'
-  after?: Key | undefined
-  before?: Key | undefined
-}
-
-export interface Slice<T> {
-  items: readonly { key: Key; value: T }[]
-  hasPrevious: boolean
-  hasNext: boolean
-  /** Size of the whole ordering; null when filtered. */
-  total: number | null
-  /** Where a filtered walk stopped before the page was full; the next page goes on from here. */
-  resume: Key | null
-}
-
 export interface UserFilter {
   /** currentRisk at or above. */
   minRisk?: RiskLevel | undefined
@@ -244,6 +228,8 @@ export interface LogEntry {
   /** The alert events that applying it brought about, in order. */
   alertEvents: readonly AlertEvent[]
 }
+
+export type ToldEntry = Pick<LogEntry, 'n' | 'settled' | 'alertEvents'>
 
 export interface SweepReport {
   users: number

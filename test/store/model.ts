@@ -25,6 +25,7 @@ import type {
   ReadRequest,
   Removed,
   Store,
+  ToldEntry,
 } from '../../src/store/store.ts'
 import { answer } from './model.reads.ts'
 
@@ -73,7 +74,12 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'log'> 
     return this.#policies.at(-1)?.limits ?? null
   }
 
-  async log({ n }: Place, limit: number): Promise<LogPage> {
+  async told(after: Place, limit: number): Promise<LogPage<ToldEntry>> {
+    const { epoch, entries } = await this.log(after, limit)
+    return { epoch, entries: entries.map(({ n, settled, alertEvents }) => ({ n, settled, alertEvents })) }
+  }
+
+  async log({ n }: Place, limit: number): Promise<LogPage<LogEntry>> {
     return { epoch: 'model', entries: this.#log.slice(n, n + limit) }
   }
 

@@ -1,7 +1,9 @@
+import { createSecretKey } from 'node:crypto'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { DAY_MS } from '../../src/model.ts'
 import type { UserCopy } from '../../src/store/copy.ts'
+import { markOf } from '../../src/store/rules.ts'
 import { Replica } from '../../src/store/sqlite/replica/replica.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
 import type { Event, Store } from '../../src/store/store.ts'
@@ -394,4 +396,15 @@ test('whoever went from Redis with an erasure that reached further there is not 
   const from = { epoch: p.here.facts().epoch, n, positions: fresh.positions() }
   expect(p.here.replaceUsers({ copies: fresh.copies(['a']), ...from })).toEqual([])
   expect(p.here.copies(['a'])).toMatchObject([{ state: null, erasedAt: NOW + HOUR }])
+})
+
+test('whoever came back after an erasure that is only known now is kept when everybody is taken over', async () => {
+  const p = await pair()
+  await p.there.append([p.theirs.recorded({ user: 'a' }), p.theirs.recorded({ user: 'b', acceptedAt: NOW + HOUR })])
+  await p.follow()
+  const fresh = p.open('fresh')
+  await p.follow(fresh)
+  const both = ['a', 'b'].map((user): [string, number] => [markOf(createSecretKey(fresh.facts().tombstoneKey, 'hex'), user), NOW])
+  p.here.beginRebuild({ ...fresh.seedHead('another', 0), tombstones: both })
+  expect(p.here.nextUsers('', ALL)).toEqual(['b'])
 })

@@ -3,8 +3,23 @@ import { StartError, XinyiError } from '../../errors.ts'
 import type { RetentionLimits, StorageBackend } from '../../model.ts'
 import type { RedisTarget } from '../redis/connect.ts'
 import { DamagedUsers } from '../redis/faults.ts'
-import { openReplica } from '../sqlite/replica/remote.ts'
-import type { Answers, Appended, Event, LogPage, Pin, Place, Reading, ReadRequest, Store, StoreStatus, SweepReport } from '../store.ts'
+import type { RedisStore } from '../redis/store.ts'
+import { openReplica, type RemoteReplica } from '../sqlite/replica/remote.ts'
+import type {
+  Answers,
+  Appended,
+  Event,
+  LogEntry,
+  LogPage,
+  Pin,
+  Place,
+  Reading,
+  ReadRequest,
+  Store,
+  StoreStatus,
+  SweepReport,
+  ToldEntry,
+} from '../store.ts'
 import { isTimeout, Refused, wordOf } from './faults.ts'
 import type { Joint } from './joint.ts'
 import { Link, type Primary, type State } from './link.ts'
@@ -43,6 +58,11 @@ export async function openFailoverStore({ path, ...options }: FailoverOptions): 
     if (!(error instanceof Refused)) throw error
     throw new StartError(`${error.message} (Data directory: ${basename(dirname(path))}.)`)
   }
+}
+
+interface ReadEntries<Entry> {
+  there(primary: RedisStore, place: Place): Promise<LogPage<Entry>>
+  here(replica: RemoteReplica, n: number): Promise<Entry[]>
 }
 
 class FailoverStore implements Store {
@@ -144,25 +164,39 @@ class FailoverStore implements Store {
     return this.#local.replica.policy()
   }
 
-  async log(after: Place, limit: number): Promise<LogPage> {
+  log(after: Place, limit: number): Promise<LogPage<LogEntry>> {
+    return this.#entries(after, {
+      there: (primary, place) => primary.log(place, limit),
+      here: (replica, n) => replica.log(n, limit),
+    })
+  }
+
+  told(after: Place, limit: number): Promise<LogPage<ToldEntry>> {
+    return this.#entries(after, {
+      there: (primary, place) => primary.told(place, limit),
+      here: (replica, n) => replica.told(n, limit),
+    })
+  }
+
+  async #entries<Entry>(after: Place, read: ReadEntries<Entry>): Promise<LogPage<Entry>> {
     const { state, places } = this.#link
     const { epoch } = places
     const n = places.indexOf(after)
     try {
-      return await this.#page(state, { epoch, n }, limit)
+      return await this.#page(state, { epoch, n }, read)
     } catch (error) {
       const isExpired = error instanceof XinyiError && error.code === 'CURSOR_EXPIRED'
       if (state.mode === 'PRIMARY' && !isExpired) this.#link.leave(state, wordOf(error))
       // What the indexes mean has changed while they were read.
-      if (epoch !== places.epoch) return this.log(after, limit)
+      if (epoch !== places.epoch) return this.#entries(after, read)
       throw error
     }
   }
 
-  async #page(state: State, { epoch, n }: Place, limit: number): Promise<LogPage> {
+  async #page<Entry>(state: State, { epoch, n }: Place, read: ReadEntries<Entry>): Promise<LogPage<Entry>> {
     if (state.mode === 'PRIMARY') {
       try {
-        return await state.primary.log({ epoch, n }, limit)
+        return await read.there(state.primary, { epoch, n })
       } catch (error) {
         // Redis may have lost the beginning of its log (trimmed, or filled anew), and the replica not.
         if (!(error instanceof XinyiError && error.code === 'CURSOR_EXPIRED')) throw error
@@ -170,8 +204,8 @@ class FailoverStore implements Store {
     } else {
       await this.#local.whole()
     }
-    const entries = await this.#local.replica.log(n, limit)
-    return epoch === this.#link.places.epoch ? { epoch, entries } : this.log({ epoch, n }, limit)
+    const entries = await read.here(this.#local.replica, n)
+    return epoch === this.#link.places.epoch ? { epoch, entries } : this.#entries({ epoch, n }, read)
   }
 
   async logGrown(after: Place, signal: AbortSignal): Promise<void> {
@@ -184,7 +218,7 @@ class FailoverStore implements Store {
       try {
         const turn = AbortSignal.any([signal, stop.signal])
         const change = changes.next(turn)
-        const { entries } = await this.log(after, 1)
+        const { entries } = await this.told(after, 1)
         if (entries.length > 0) return
         await Promise.race([state.mode === 'PRIMARY' ? state.tail.grown(after.n, turn) : change, change])
       } finally {

@@ -1,6 +1,8 @@
 import { z } from 'zod'
-import type { Event, LogEntry, Outcome } from '../store.ts'
+import { cursorExpired } from '../../errors.ts'
+import type { Event, LogEntry, Outcome, Place, ToldEntry } from '../store.ts'
 import { decodeAlertEvents, decodeConversation, pairs, parse } from './decode.ts'
+import { fenced } from './faults.ts'
 
 const n = z.number()
 const text = z.string()
@@ -90,14 +92,15 @@ function decodeHole(hole: string): { origin: string; seq: number; chain: string 
 }
 
 const rowsSchema = z.array(z.tuple([text, z.array(text)]))
-const holesSchema = z.array(z.union([n, text]))
+/** Index, text, … */
+const indexedSchema = z.array(z.union([n, text]))
 
 /** The entries after `from` up to `to`. An index whose entry can't be read counts as one that was erased: it must not hold up those behind it. */
 export function decodeEntries(from: number, to: number, rows: unknown, holes: unknown): LogEntry[] {
   const found = new Map(
     rowsSchema.parse(rows).map(([id, fields]) => [Number(id.split('-')[0]), entrySchema.safeParse(Object.fromEntries(pairs(fields))).data]),
   )
-  const left = new Map(pairs(holesSchema.parse(holes)).map(([index, hole]) => [Number(index), decodeHole(String(hole))]))
+  const left = new Map(pairs(indexedSchema.parse(holes)).map(([index, hole]) => [Number(index), decodeHole(String(hole))]))
   return Array.from({ length: to - from }, (_, i) => from + 1 + i).map((index): LogEntry => {
     const entry = found.get(index)
     if (!entry) {
@@ -106,5 +109,29 @@ export function decodeEntries(from: number, to: number, rows: unknown, holes: un
     }
     const { origin, seq, chain, outcome } = entry
     return { n: index, origin, seq, chain, settled: true, event: eventOf(entry), outcome, alertEvents: decodeAlertEvents(entry.alerts) }
+  })
+}
+
+type Run = (argument: object) => Promise<unknown>
+
+async function askLog(run: Run, argument: object): Promise<{ from: number; to: number; found: unknown[] }> {
+  const [state, from, to, ...found] = z.array(z.unknown()).parse(await run(argument))
+  if (state === 'expired') throw cursorExpired()
+  fenced(state)
+  return { from: n.parse(from), to: n.parse(to), found }
+}
+
+export async function readEntries(run: Run, after: Place, limit: number): Promise<LogEntry[]> {
+  const { from, to, found } = await askLog(run, { after, limit })
+  return decodeEntries(from, to, found[0], found[1])
+}
+
+/** What the same entries tell of alerts. */
+export async function readTold(run: Run, after: Place, limit: number): Promise<ToldEntry[]> {
+  const { from, to, found } = await askLog(run, { after, limit, told: true })
+  const told = new Map(pairs(indexedSchema.parse(found[0])).map(([index, alerts]) => [Number(index), String(alerts)]))
+  return Array.from({ length: to - from }, (_, i) => from + 1 + i).map((index): ToldEntry => {
+    const alerts = told.get(index)
+    return { n: index, settled: true, alertEvents: alerts === undefined ? [] : decodeAlertEvents(alerts) }
   })
 }

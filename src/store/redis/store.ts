@@ -1,12 +1,13 @@
 import type { Redis } from 'ioredis'
 import { z } from 'zod'
-import { badInput, cursorExpired } from '../../errors.ts'
+import { badInput } from '../../errors.ts'
 import type { RetentionLimits } from '../../model.ts'
 import type { Counts, Fork, Head, Identity, UserCopy } from '../copy.ts'
 import type {
   Answers,
   Appended,
   Event,
+  LogEntry,
   LogPage,
   Pin,
   Place,
@@ -16,6 +17,7 @@ import type {
   Store,
   StoreStatus,
   SweepReport,
+  ToldEntry,
 } from '../store.ts'
 import { MAX_CANDIDATES } from '../store.ts'
 import { answersWithin, type RedisTarget } from './connect.ts'
@@ -24,17 +26,14 @@ import { encodeEvent, encodeRequest, Marks } from './encode.ts'
 import { DamagedUsers, Fault, fenced, unavailable, withoutText, wordOf } from './faults.ts'
 import { Growth } from './growth.ts'
 import { decodeCounts, decodeHead, decodePolicy, decodePositions, type Lost, raising, scanMarks } from './head.ts'
-import { decodeEntries, decodeOutcome } from './log.ts'
+import { decodeOutcome, readEntries, readTold } from './log.ts'
 import { putTexts } from './put.ts'
 import { DECODERS } from './reads.ts'
 import { runScript, type ScriptName } from './script.ts'
 import { statusOf } from './status.ts'
-import { sweep } from './sweep.ts'
+import { forget, sweep } from './sweep.ts'
 
 const USERS_PER_STEP = 100
-/** A few milliseconds of Redis each. */
-const ENTRIES_PER_STEP = 250
-const FORGETTING_STEPS = 10
 
 /** What must hold for an answer of reads to count: the position of an origin is at least so. */
 export type Fence = readonly { origin: string; seq: number }[]
@@ -132,17 +131,8 @@ export class RedisStore implements Store {
     return second
   }
 
-  /** Looks for what the log may still have of users who are gone, but not for long. Answers whether all of it has gone. */
-  async forget(): Promise<boolean> {
-    for (let step = 0; step < FORGETTING_STEPS; step += 1) {
-      const [state, left] = z
-        .tuple([z.string()])
-        .rest(z.number())
-        .parse(await this.#run('forget', { count: ENTRIES_PER_STEP }))
-      fenced(state)
-      if (left === 0) return true
-    }
-    return false
+  forget(): Promise<boolean> {
+    return forget((argument) => this.#run('forget', argument))
   }
 
   async policy(): Promise<RetentionLimits | null> {
@@ -151,11 +141,12 @@ export class RedisStore implements Store {
     return decodePolicy(text ?? '')?.limits ?? null
   }
 
-  async log(after: Place, limit: number): Promise<LogPage> {
-    const [state, from, to, entries, holes] = z.array(z.unknown()).parse(await this.#run('log', { after, limit }))
-    if (state === 'expired') throw cursorExpired()
-    fenced(state)
-    return { epoch: this.epoch, entries: decodeEntries(z.number().parse(from), z.number().parse(to), entries, holes) }
+  async log(after: Place, limit: number): Promise<LogPage<LogEntry>> {
+    return { epoch: this.epoch, entries: await readEntries((argument) => this.#run('log', argument), after, limit) }
+  }
+
+  async told(after: Place, limit: number): Promise<LogPage<ToldEntry>> {
+    return { epoch: this.epoch, entries: await readTold((argument) => this.#run('log', argument), after, limit) }
   }
 
   async logGrown(after: Place, signal: AbortSignal): Promise<void> {
@@ -165,7 +156,7 @@ export class RedisStore implements Store {
       if (seen !== 'behind') return
     }
     // Only this store's own connection can tell that the log does not reach there.
-    await this.log(after, 1)
+    await this.told(after, 1)
   }
 
   sweep(now: number): Promise<SweepReport> {

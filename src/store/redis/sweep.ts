@@ -1,8 +1,12 @@
 import { z } from 'zod'
 import { LOG_RETENTION_MS } from '../rules.ts'
 import type { SweepReport } from '../store.ts'
+import { fenced } from './faults.ts'
 
 const USERS_PER_STEP = 100
+/** A few milliseconds of Redis each. */
+const ENTRIES_PER_STEP = 250
+const FORGETTING_STEPS = 10
 
 const Step = z.tuple([z.string(), z.number(), z.number()]).rest(z.string())
 
@@ -22,4 +26,16 @@ export async function sweep(run: (name: 'trim' | 'sweep', argument: object) => P
     cursor = next
   } while (cursor !== '0')
   return { ...report, expiredUsers: [...expired].map(([userId, deadline]) => ({ userId, deadline })) }
+}
+
+const Forgotten = z.tuple([z.string()]).rest(z.number())
+
+/** Looks for what the log may still have of users who are gone, but not for long. Answers whether all of it has gone. */
+export async function forget(run: (argument: object) => Promise<unknown>): Promise<boolean> {
+  for (let step = 0; step < FORGETTING_STEPS; step += 1) {
+    const [state, left] = Forgotten.parse(await run({ count: ENTRIES_PER_STEP }))
+    fenced(state)
+    if (left === 0) return true
+  }
+  return false
 }

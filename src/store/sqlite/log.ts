@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { cursorExpired } from '../../errors.ts'
 import { RISK_LEVELS } from '../../model.ts'
 import type { Fork } from '../copy.ts'
-import type { Event, LogEntry, Place } from '../store.ts'
+import type { Event, LogEntry, Place, ToldEntry } from '../store.ts'
 import { AlertEventJson, json, Limits } from './rows.ts'
 import type { Sql } from './sql.ts'
 import { loadMeta } from './state.ts'
@@ -57,14 +57,17 @@ export const EventRow: z.ZodType<Event> = z.discriminatedUnion('kind', [
 ])
 export const EVENT = 'origin, seq, kind, accepted_at AS acceptedAt, occurred_at AS occurredAt, id, user_id AS user, payload'
 
-const EntryRow = z.object({
+const ToldRow = z.object({
   n: z.int(),
+  settled: z.int().transform((settled) => settled === 1),
+  alertEvents: json(z.array(AlertEventJson)).catch([]),
+})
+
+const EntryRow = ToldRow.extend({
   origin: z.string(),
   seq: z.int(),
   chain: z.string(),
-  settled: z.int().transform((settled) => settled === 1),
   outcome: z.enum(['applied', 'duplicate', 'conflict', 'dead', 'erased']),
-  alertEvents: json(z.array(AlertEventJson)).catch([]),
 })
 
 export function entryOf(row: unknown): LogEntry[] {
@@ -74,17 +77,26 @@ export function entryOf(row: unknown): LogEntry[] {
 }
 
 /** The entries after an index, oldest first: those of the log, then those that are applied here ahead of it. */
-export function readLog(sql: Sql, after: number, limit: number): LogEntry[] {
+export const readLog = (sql: Sql, after: number, limit: number): LogEntry[] =>
+  rowsAfter(sql, { settled: `${ENTRY}, chain`, ahead: `${ENTRY}, '' AS chain` }, after, limit).flatMap(entryOf)
+
+const ENTRY = `${EVENT}, outcome, alert_events AS alertEvents`
+const TOLD = 'alert_events AS alertEvents'
+
+/** What the same entries tell of alerts. */
+export const readTold = (sql: Sql, after: number, limit: number): ToldEntry[] =>
+  rowsAfter(sql, { settled: TOLD, ahead: TOLD }, after, limit).flatMap((row) => ToldRow.safeParse(row).data ?? [])
+
+function rowsAfter(sql: Sql, columns: { settled: string; ahead: string }, after: number, limit: number): unknown[] {
   const { n = 0, trimmed = 0 } = loadMeta(sql) ?? {}
   if (after < trimmed || after > n + aheadOfLog(sql)) throw cursorExpired()
-  const columns = `n, ${EVENT}, outcome, alert_events AS alertEvents`
-  const settled = sql.rows(`SELECT ${columns}, chain, 1 AS settled FROM log WHERE n > ? ORDER BY n LIMIT ?`, after, limit)
+  const settled = sql.rows(`SELECT n, ${columns.settled}, 1 AS settled FROM log WHERE n > ? ORDER BY n LIMIT ?`, after, limit)
   const ahead = sql.rows(
-    `SELECT ${columns}, '' AS chain, 0 AS settled FROM journal WHERE n > ? ORDER BY n LIMIT ?`,
+    `SELECT n, ${columns.ahead}, 0 AS settled FROM journal WHERE n > ? ORDER BY n LIMIT ?`,
     Math.max(after, n),
     limit - settled.length,
   )
-  return [...settled, ...ahead].flatMap(entryOf)
+  return [...settled, ...ahead]
 }
 
 const Ahead = z.object({ count: z.int() })

@@ -4,10 +4,24 @@ import { setImmediate } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import { badInput, StartError, storeUnavailable } from '../../errors.ts'
 import type { RetentionLimits } from '../../model.ts'
-import type { Answers, Appended, Event, LogPage, Pin, Place, Reading, ReadRequest, Store, StoreStatus, SweepReport } from '../store.ts'
+import type {
+  Answers,
+  Appended,
+  Event,
+  LogEntry,
+  LogPage,
+  Pin,
+  Place,
+  Reading,
+  ReadRequest,
+  Store,
+  StoreStatus,
+  SweepReport,
+  ToldEntry,
+} from '../store.ts'
 import { applyAll } from './apply.ts'
 import { Growth } from './growth.ts'
-import { indexOf, loadLineage, readLog } from './log.ts'
+import { indexOf, loadLineage, readLog, readTold } from './log.ts'
 import { type Opened, openDatabase } from './open.ts'
 import { answerAll } from './reads/answer.ts'
 import { journalSize } from './replica/journal.ts'
@@ -76,8 +90,12 @@ class SqliteStore implements Store {
     return this.#use((sql) => loadPolicies(sql).at(-1)?.limits ?? null)
   }
 
-  async log(after: Place, limit: number): Promise<LogPage> {
+  async log(after: Place, limit: number): Promise<LogPage<LogEntry>> {
     return this.#use((sql) => ({ epoch: this.#meta.epoch, entries: readLog(sql, indexOf(after, loadLineage(sql)), limit) }))
+  }
+
+  async told(after: Place, limit: number): Promise<LogPage<ToldEntry>> {
+    return this.#use((sql) => ({ epoch: this.#meta.epoch, entries: readTold(sql, indexOf(after, loadLineage(sql)), limit) }))
   }
 
   async logGrown(after: Place, signal: AbortSignal): Promise<void> {

@@ -1,5 +1,6 @@
--- log: entries after a place. ARGV[1] JSON {epoch, after: {epoch, n}, limit}. Answers {'stale'}, {'expired'} when the log does not reach there,
--- or {'ok', from, to, entries as XRANGE gives them, holes: index, text, …}: those after `from` up to `to`.
+-- log: entries after a place. ARGV[1] JSON {epoch, after: {epoch, n}, limit, told}. Answers {'stale'}, {'expired'} when the log does not reach there,
+-- or {'ok', from, to, entries as XRANGE gives them, holes: index, text, …}: those after `from` up to `to`. With `told` the entries are index,
+-- alert events (JSON), … of those that have any.
 local MAX_PAGE = 1000000
 local request = cjson.decode(ARGV[1])
 local meta = redis.call('HMGET', META, 'epoch', 'n', 'trimmed')
@@ -46,4 +47,10 @@ if #entries < to - from then
     end
   end
 end
-return { 'ok', from, to, entries, holes }
+if not request.told then return { 'ok', from, to, entries, holes } end
+local told = {}
+for _, entry in ipairs(entries) do
+  local alerts = fields_of(entry).alerts
+  if alerts and alerts ~= '[]' then told[#told + 1], told[#told + 2] = tonumber(string.match(entry[1], '^%d+')), alerts end
+end
+return { 'ok', from, to, told }

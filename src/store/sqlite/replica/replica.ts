@@ -5,10 +5,10 @@ import { storeUnavailable } from '../../../errors.ts'
 import type { RetentionLimits } from '../../../model.ts'
 import type { Counts, Fork, Head, UserCopy } from '../../copy.ts'
 import { LOG_RETENTION_MS, markOf, type Policy } from '../../rules.ts'
-import type { Event, LogEntry, Outcome, ReadRequest, Reads, Removed, SweepReport } from '../../store.ts'
+import type { Event, LogEntry, Outcome, ReadRequest, Reads, Removed, SweepReport, ToldEntry } from '../../store.ts'
 import { loadPositions, positionOf } from '../apply.ts'
 import { nextUsers, readCopies } from '../copies.ts'
-import { addFork, readLog } from '../log.ts'
+import { addFork, readLog, readTold } from '../log.ts'
 import { openDatabase } from '../open.ts'
 import { answerAll } from '../reads/answer.ts'
 import { scrub } from '../scrub.ts'
@@ -231,6 +231,10 @@ export class Replica {
 
   log(after: number, limit: number): LogEntry[] {
     return this.#use((sql) => readLog(sql, after, limit))
+  }
+
+  told(after: number, limit: number): ToldEntry[] {
+    return this.#use((sql) => readTold(sql, after, limit))
   }
 
   sweepUsers(after: string, limit: number, now: number): { users: number; removedItems: number; last: string | null } {

@@ -51,7 +51,7 @@ export function rewind(sql: Sql, n: number): void {
   renumber(sql)
 }
 
-const UserId = z.object({ userId: z.string() })
+const UserRow = z.object({ userId: z.string(), firstAcceptedAt: z.int().catch(0) })
 
 /** Users who were erased, or expired, without this log. */
 function removeGone(sql: Sql, { tombstoneKey, tombstones, expiries }: Head): void {
@@ -60,9 +60,10 @@ function removeGone(sql: Sql, { tombstoneKey, tombstones, expiries }: Head): voi
   const gone = new Map([...tombstones, ...expiries].filter(([mark, at]) => at > (before.get(mark) ?? -1)))
   if (gone.size === 0) return
   const key = createSecretKey(tombstoneKey, 'hex')
-  for (const { userId } of sql.all(UserId, 'SELECT user_id AS userId FROM users')) {
+  for (const { userId, firstAcceptedAt } of sql.all(UserRow, 'SELECT user_id AS userId, first_accepted_at AS firstAcceptedAt FROM users')) {
     const at = gone.get(markOf(key, userId))
-    if (at === undefined) continue
+    // What is here may have come after that.
+    if (at === undefined || firstAcceptedAt > at) continue
     voidInJournal(sql, userId, at, 'kept')
     dropTopics(sql, userId)
     sql.run('DELETE FROM users WHERE user_id = ?', userId)
