@@ -19,10 +19,12 @@ const ALERT_MS = DAY_MS
 export function recorded(step: Step, event: EventOf<'recorded'>): Judged {
   const { sql, n, policies } = step
   const { user: userId, acceptedAt, occurredAt, payload } = event
-  const known = remembered(sql, event)
+  const found = loadUser(sql, userId)
+  // Mostly the id is new, and there is no alert that would go with it.
+  const isNew = found !== null && !isRisky(payload.riskLevel) && rememberNew(sql, event)
+  const known = found && !isNew ? remembered(sql, event) : null
   if (known?.source === sourceOf(event)) return recordedBefore(step, event, known.alertId)
   if (known) return known.fingerprint === payload.fingerprint ? { type: 'duplicate', n, alertId: known.alertId } : { type: 'conflict', n }
-  const found = loadUser(sql, userId)
   if (found) meetPolicies(step, found, acceptedAt)
   const user = touched(found ?? newUser(userId, n, occurredAt, acceptedAt), n, acceptedAt)
   user.firstAcceptedAt = Math.min(user.firstAcceptedAt, acceptedAt)
@@ -39,10 +41,12 @@ export function recorded(step: Step, event: EventOf<'recorded'>): Judged {
   }
   saveUser(sql, user)
   const limits = newestLimits(policies)
-  const kept = addConversation(step, event, limits.conversations, limits.conversationsDays)
-  addEmotion(step, event, limits.emotions, limits.emotionsDays)
+  // Nobody has more of anything than was ever recorded.
+  const capFor = (cap: number): number => (cap < user.totalChats ? cap : 0)
+  const kept = addConversation(step, event, capFor(limits.conversations), limits.conversationsDays)
+  addEmotion(step, event, capFor(limits.emotions), limits.emotionsDays)
   for (const name of payload.topics) addTopic(sql, userId, name, occurredAt)
-  remember(sql, event, payload.fingerprint, alertId)
+  if (!isNew) remember(sql, event, payload.fingerprint, alertId)
   return { type: 'applied', n, kept, alertId, removed: null }
 }
 
@@ -139,13 +143,11 @@ export function oldestKnown(sql: Sql, userId: string): Key | null {
 }
 
 export function remember(sql: Sql, event: Remembered, fingerprint: string, alertId: string | null): void {
-  sql.run(
-    'INSERT OR REPLACE INTO seen (user_id, id, accepted_at, fingerprint, alert_id, source) VALUES (?, ?, ?, ?, ?, ?)',
-    event.user,
-    event.id,
-    event.acceptedAt,
-    fingerprint,
-    alertId,
-    sourceOf(event),
-  )
+  sql.run(`INSERT OR REPLACE INTO ${SEEN}`, event.user, event.id, event.acceptedAt, fingerprint, alertId, sourceOf(event))
 }
+
+/** False, and nothing changed, where something is remembered of the id. */
+const rememberNew = (sql: Sql, event: EventOf<'recorded'>): boolean =>
+  sql.run(`INSERT OR IGNORE INTO ${SEEN}`, event.user, event.id, event.acceptedAt, event.payload.fingerprint, null, sourceOf(event)) === 1
+
+const SEEN = 'seen (user_id, id, accepted_at, fingerprint, alert_id, source) VALUES (?, ?, ?, ?, ?, ?)'
