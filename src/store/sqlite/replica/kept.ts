@@ -46,15 +46,29 @@ export const isFirstCopy = (sql: Sql): boolean => isPartial(sql) && !sql.exists(
 
 const PositionRow = z.object({ origin: z.string(), seq: z.int() })
 
+const BEYOND = 'LEFT JOIN json_each(?) AS position ON position.key = held.origin WHERE held.seq > ifnull(position.value, 0)'
+/** Events that are held, as `held`, and that positions (a parameter, JSON) do not cover. Of what was kept there may be very much, so it is looked up. */
+const HELD_BEYOND = {
+  log: `FROM log AS held ${BEYOND}`,
+  kept: `FROM (WITH RECURSIVE origins (origin) AS (
+      SELECT min(origin) FROM kept UNION ALL
+      SELECT (SELECT min(origin) FROM kept WHERE kept.origin > origins.origin) FROM origins WHERE origins.origin IS NOT NULL
+    ) SELECT origin FROM origins WHERE origin IS NOT NULL) AS each
+    LEFT JOIN json_each(?) AS position ON position.key = each.origin
+    CROSS JOIN kept AS held ON held.origin = each.origin AND held.seq > ifnull(position.value, 0)`,
+}
+
 /** Up to which seq of each origin everybody here is complete: what is held is in their state, too. */
 export function completeUpTo(sql: Sql): Record<string, number> {
   const positions = new Map(
     sql.all(PositionRow, "SELECT origin, seq FROM complete WHERE origin <> ''").map(({ origin, seq }): [string, number] => [origin, seq]),
   )
+  const json = JSON.stringify(Object.fromEntries(positions))
   const held = sql.all(
     PositionRow,
-    `SELECT origin, seq FROM kept UNION SELECT origin, seq FROM log UNION SELECT origin, seq FROM journal WHERE n IS NOT NULL
-     ORDER BY origin, seq`,
+    `SELECT held.origin, held.seq ${HELD_BEYOND.kept} UNION SELECT held.origin, held.seq ${HELD_BEYOND.log}
+     UNION SELECT held.origin, held.seq FROM journal AS held ${BEYOND} AND held.n IS NOT NULL ORDER BY origin, seq`,
+    ...[json, json, json],
   )
   for (const { origin, seq } of held) if (seq === (positions.get(origin) ?? 0) + 1) positions.set(origin, seq)
   return Object.fromEntries(positions)
@@ -68,7 +82,7 @@ const Span = z.object({ origin: z.string(), first: z.int(), last: z.int() })
  */
 export function recall(sql: Sql, from: 'kept' | 'log', positions: Readonly<Record<string, number>>): void {
   const order = from === 'log' ? 'n' : 'place'
-  const lacking = `FROM ${from} AS held LEFT JOIN json_each(?) AS position ON position.key = held.origin WHERE held.seq > ifnull(position.value, 0)`
+  const lacking = HELD_BEYOND[from]
   const json = JSON.stringify(positions)
   const spans = sql.all(Span, `SELECT held.origin, min(held.seq) AS first, max(held.seq) AS last ${lacking} GROUP BY held.origin`, json)
   if (spans.length === 0) return
