@@ -1,14 +1,14 @@
 import { join } from 'node:path'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { DAY_MS } from '../../src/model.ts'
 import type { Head, UserCopy } from '../../src/store/copy.ts'
-import { inspect } from '../../src/store/redis/inspect.ts'
+import { createDataSet, inspect } from '../../src/store/redis/inspect.ts'
 import { beginSeed, finishSeed, seedLog, seedUsers } from '../../src/store/redis/seed.ts'
 import { Replica } from '../../src/store/sqlite/replica/replica.ts'
 import { HOUR, NOW, Origin } from '../helpers/events.ts'
 import { tempDir } from '../helpers/temp.ts'
 import { snapshot } from './contract/harness.ts'
-import { lease, SEEDED, seedFrom, TwoDatabases, writeMuch } from './redis.joined.ts'
+import { identity, lease, SEEDED, seedFrom, TwoDatabases, writeMuch } from './redis.joined.ts'
 
 /** Filling a Redis with what another store holds. */
 
@@ -192,6 +192,16 @@ describe('who may seed', () => {
     await expect(seedUsers(redis, slow.token, copies, SEEDED)).rejects.toMatchObject(refused)
     await expect(finishSeed(redis, slow.token, await store.head())).rejects.toMatchObject(refused)
     expect(await snapshot(await databases.open(1), NOW)).toEqual(whole)
+  })
+
+  test('a data set that another begins while one looks is not taken for one that has lost its head', async () => {
+    const [redis, other] = [await databases.connection(), await databases.connection()]
+    const exists = redis.exists.bind(redis)
+    vi.spyOn(redis, 'exists').mockImplementationOnce(async (...keys) => {
+      await createDataSet(other, identity())
+      return exists(...keys)
+    })
+    expect(await inspect(redis)).toMatchObject({ state: 'ready', n: 0 })
   })
 
   test('every step prolongs the lease', async () => {

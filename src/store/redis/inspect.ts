@@ -36,7 +36,11 @@ export function inspect(redis: Redis): Promise<Found> {
       return foreign('Redis is a cluster node, and a data set needs a single server: point REDIS_URL at one.')
     }
     const meta = await redis.hgetall('xinyi:meta')
-    if (Object.keys(meta).length === 0) return await whatIsThere(redis)
+    if (Object.keys(meta).length === 0) {
+      const found = await whatIsThere(redis)
+      // Another server may have begun the data set between the two looks.
+      return found.state === 'foreign' && (await redis.exists('xinyi:meta')) === 1 ? await inspect(redis) : found
+    }
     if (meta.format === '1') {
       await runScript(redis, 'upgrade', { epoch: randomUUID() })
       return await inspect(redis)
