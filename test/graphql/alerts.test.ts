@@ -83,7 +83,7 @@ test('that can not be brought any more end with an error that says so', async ()
   const origin = new Origin()
   await store.append([origin.recorded({ user: 'ada', riskLevel: 'HIGH' }), origin.recorded({ user: 'bob', riskLevel: 'HIGH' })])
   const { dataSetId, epoch } = await store.status()
-  const served = await serveStore(store, { log: (after, limit) => (limit === 1 ? store.log(after, limit) : Promise.reject(expired)) })
+  const served = await serveStore(store, { told: (after, limit) => (limit === 1 ? store.told(after, limit) : Promise.reject(expired)) })
   const cursor = encodeCursor(dataSetId, { upTo: { epoch, n: 1, ordinal: 0 }, beyond: [] })
   const news = await served.listen(RiskAlertNewsDocument, { after: cursor })
   expect(await take(news, 2)).toMatchObject([
