@@ -1,14 +1,25 @@
 import { describe, expect, test } from 'vitest'
-import { inFallback } from '../helpers/joined.ts'
+import { inCharge, inFallback } from '../helpers/joined.ts'
 import { eventually, LATEST_MS, timed, type World, world } from './one.ts'
 
-/** A write that Redis has been sent and holds back. */
+/** A write that Redis has been sent and holds back. (One that a busy machine lets run into its time-out first is not: then the next.) */
 async function inFlight(w: World): Promise<ReturnType<World['record']>[]> {
   return w.admin(async (redis) => {
-    await redis.call('CLIENT', 'PAUSE', '5000', 'WRITE')
-    const answer = w.record('warm')
-    await eventually(async () => /flags=b.* cmd=evalsha/.test(String(await redis.client('LIST'))))
-    return [answer]
+    for (;;) {
+      await w.until(inCharge)
+      await redis.call('CLIENT', 'PAUSE', '5000', 'WRITE')
+      const answer = w.record('warm')
+      let answered = false
+      const noted = answer.then(() => (answered = true))
+      let held = false
+      await eventually(async () => {
+        held = /flags=b.* cmd=evalsha/.test(String(await redis.client('LIST')))
+        return held || answered
+      })
+      if (held && !answered) return [answer]
+      await noted
+      await redis.call('CLIENT', 'UNPAUSE')
+    }
   })
 }
 
