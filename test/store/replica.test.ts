@@ -275,6 +275,24 @@ test('what was held before a rebuild is pushed again where Redis goes back to be
   expect(p.here.facts().partial).toBe(false)
 })
 
+test('whoever was not taken over yet is put back in Redis with everything that this instance holds of them', async () => {
+  const p = await pair()
+  const said = [1, 2, 3].map(() => p.ours.recorded({ user: 'a' }))
+  await p.there.append(said)
+  const { epoch } = await p.there.status()
+  const { entries } = await p.there.log({ epoch, n: 0 }, ALL)
+  // Redis has all of them; by the log only the first has come here before that was trimmed.
+  p.here.journal(said)
+  p.here.applyEntries(entries.slice(0, 1))
+  const head = p.open('elsewhere').seedHead('', 0)
+  p.here.beginRebuild({ ...head, epoch, n: 3, chain: entries[2]?.chain ?? '', trimmed: 3, positions: { ours: 3 } })
+  await p.there.append([p.ours.recorded({ user: 'a' })])
+  p.here.applyEntries((await p.there.log({ epoch, n: 3 }, ALL)).entries)
+  expect(p.here.copies(['a'])[0]?.state).toMatchObject({ rev: 4, totalChats: 2 })
+  expect(p.here.wholeCopies(['a'])[0]?.state).toMatchObject({ rev: 4, totalChats: 4 })
+  expect(p.here.wholeCopies(['a'])[0]?.state?.conversations).toHaveLength(4)
+})
+
 test('what was held and has come by the log again since is pushed in the order in which it happened', async () => {
   const p = await pair()
   const events = [

@@ -225,7 +225,7 @@ export class Link {
       await catchUp(primary, replica)
       // What is applied ahead has other indexes now.
       this.places.leave((await replica.facts()).n)
-      for (const copy of await replica.copies(users)) await primary.restore(copy, { force: true })
+      for (const copy of await replica.wholeCopies(users)) await primary.restore(copy, { force: true })
       report.repaired += users.length
     }
     const pushed = (count: number): void => {

@@ -161,7 +161,7 @@ class FailoverStore implements Store {
       this.#link.leave(state, wordOf(error))
     }
     await this.#local.whole()
-    return this.#local.replica.policy()
+    return (await this.#local.replica.policies()).at(-1)?.limits ?? null
   }
 
   log(after: Place, limit: number): Promise<LogPage<LogEntry>> {

@@ -78,7 +78,7 @@ export class Tidy {
     // Redis takes back only what is as new as its index of users says.
     if (!(await this.#tail.reached((await this.#primary.status()).n, PATIENCE_MS))) return users
     const refused: string[] = []
-    for (const copy of await local.replica.copies(users)) if (!(await this.#primary.restore(copy))) refused.push(copy.user)
+    for (const copy of await local.replica.wholeCopies(users)) if (!(await this.#primary.restore(copy))) refused.push(copy.user)
     // They are not here as they were there.
     await local.replica.markDirty(refused)
     const restored = users.length - refused.length

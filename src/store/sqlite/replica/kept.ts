@@ -1,8 +1,11 @@
 import { z } from 'zod'
-import { positionOf, savePositions } from '../apply.ts'
+import { markOf } from '../../rules.ts'
+import { judge, positionOf, savePositions } from '../apply.ts'
+import { EVENT as EVENT_ROW, EventRow } from '../log.ts'
 import type { Sql } from '../sql.ts'
-import { loadMeta } from '../state.ts'
-import { renumber, setAhead, settleAhead } from './ahead.ts'
+import { loadMeta, loadPolicies, type Meta } from '../state.ts'
+import { loadUser } from '../users.ts'
+import { isDirty, renumber, setAhead, settleAhead } from './ahead.ts'
 
 const EVENT = 'origin, seq, kind, accepted_at, occurred_at, outcome, id, user_id, payload, alert_events'
 const HELD = EVENT.replaceAll(/\w+/g, 'held.$&')
@@ -43,6 +46,20 @@ export const isPartial = (sql: Sql): boolean => sql.exists("SELECT 1 FROM comple
 
 /** Whether that is so for the first time: nobody is here who was not taken over, or written here, since. */
 export const isFirstCopy = (sql: Sql): boolean => isPartial(sql) && !sql.exists("SELECT 1 FROM complete WHERE origin <> ''")
+
+/**
+ * Has users who were not taken over yet, and to whom the log here has led on from what they were before, know what is held of them
+ * besides: what came between. An event whose effects are there changes nothing. To be called in a transaction.
+ */
+export function completeFromKept(sql: Sql, { tombstoneKey }: Meta, users: readonly string[]): void {
+  if (!isPartial(sql)) return
+  const policies = loadPolicies(sql)
+  for (const user of users.filter((each) => isDirty(sql, each))) {
+    const mark = markOf(tombstoneKey, user)
+    for (const event of sql.all(EventRow, `SELECT ${EVENT_ROW} FROM kept WHERE user_id = ? ORDER BY place`, user))
+      judge({ sql, n: loadUser(sql, user)?.rev ?? 0, policies, mark, told: [] }, event)
+  }
+}
 
 const PositionRow = z.object({ origin: z.string(), seq: z.int() })
 

@@ -2,7 +2,6 @@ import { statSync } from 'node:fs'
 import type Database from 'better-sqlite3'
 import { z } from 'zod'
 import { storeUnavailable } from '../../../errors.ts'
-import type { RetentionLimits } from '../../../model.ts'
 import type { Counts, Fork, Head, UserCopy } from '../../copy.ts'
 import { LOG_RETENTION_MS, markOf, type Policy } from '../../rules.ts'
 import type { Event, LogEntry, Outcome, ReadRequest, Reads, Removed, SweepReport, ToldEntry } from '../../store.ts'
@@ -18,7 +17,7 @@ import { expiredUsers, sweepLog, sweepUsers } from '../sweep.ts'
 import { type Answered, applyAhead, journaledSeq, renumber } from './ahead.ts'
 import { countsOf, factsOf, type ReplicaFacts } from './facts.ts'
 import { addToJournal, countPending, type Journaled, journalAfter, rescue } from './journal.ts'
-import { letGo, recall, settleKept, sweepKept } from './kept.ts'
+import { completeFromKept, letGo, recall, settleKept, sweepKept } from './kept.ts'
 import { raiseMarks } from './marks.ts'
 import { outcomeOf } from './outcome.ts'
 import { noteRevs, type Pulled, type RevPage, replaceUsers } from './pull.ts'
@@ -183,6 +182,12 @@ export class Replica {
     return this.#sql.snapshot(() => readCopies(this.#sql, this.#meta(), users))
   }
 
+  /** The same, to be put back in Redis: with everything that is known of them here. */
+  wholeCopies(users: readonly string[]): UserCopy[] {
+    this.#write((sql) => completeFromKept(sql, this.#meta(), users))
+    return this.copies(users)
+  }
+
   nextUsers(after: string, limit: number): string[] {
     return nextUsers(this.#sql, after, limit)
   }
@@ -223,10 +228,6 @@ export class Replica {
 
   policies(): Policy[] {
     return loadPolicies(this.#sql)
-  }
-
-  policy(): RetentionLimits | null {
-    return loadPolicies(this.#sql).at(-1)?.limits ?? null
   }
 
   log(after: number, limit: number): LogEntry[] {
