@@ -2,7 +2,8 @@ import { createSecretKey } from 'node:crypto'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { DAY_MS } from '../../src/model.ts'
-import type { UserCopy } from '../../src/store/copy.ts'
+import { seededEpoch, type UserCopy } from '../../src/store/copy.ts'
+import { judge } from '../../src/store/failover/compare.ts'
 import { markOf } from '../../src/store/rules.ts'
 import { Replica } from '../../src/store/sqlite/replica/replica.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
@@ -259,18 +260,8 @@ test('what was held before a rebuild is pushed again where Redis goes back to be
   expect(p.here.replaceUsers({ copies, epoch, n: n + 2, positions })).toEqual([])
   p.here.letGo()
   expect(p.here.facts().partial, 'nobody has looked yet who else there is').toBe(true)
-  expect(
-    p.here.noteRevs({
-      epoch,
-      after: '',
-      last: null,
-      revs: [
-        ['a', 1],
-        ['b', 2],
-        ['c', 3],
-      ],
-    }),
-  ).toBe(true)
+  const revs = copies.map(({ user, state }): [string, string] => [user, `${state?.rev} ${state?.acceptedAt} ${state?.totalChats}`])
+  expect(p.here.noteRevs({ epoch, after: '', last: null, revs })).toBe(true)
   p.here.letGo()
   expect(p.here.facts().partial).toBe(false)
 })
@@ -362,8 +353,8 @@ test('whoever comes by the log for the first time while users are being taken ov
     after: '',
     last: null,
     revs: [
-      ['a', 1],
-      ['b', 2],
+      ['a', `1 ${NOW} 1`],
+      ['b', `2 ${NOW} 1`],
     ],
   })
   expect(p.here.dirtyUsers(ALL)).toEqual(['a', 'b'])
@@ -385,6 +376,34 @@ test('what was held is swept when it is as old as what the log lets go of, and n
   expect(p.here.journalAfter(Number.MIN_SAFE_INTEGER, ALL).map(({ event }) => event.seq)).toEqual([1, 2, 3])
   expect(held(NOW + 31 * DAY_MS - 1)).toBe(2)
   expect(held(NOW + 31 * DAY_MS + 1)).toBe(1)
+})
+
+test('whoever is in another state in Redis is noticed, though it be of the same revision', async () => {
+  const p = await pair()
+  await p.there.append(['a', 'b', 'c'].map((user, i) => p.ours.recorded({ user, acceptedAt: NOW + i })))
+  await p.follow()
+  p.here.adoptEpoch({ epoch: seededEpoch(false), lineage: [{ epoch: p.here.facts().epoch, n: 0 }] })
+  const { epoch } = p.here.facts()
+  const revs: [string, string][] = [
+    ['a', `1 ${NOW} 1`],
+    ['b', `2 ${NOW + 1} 2`],
+    ['c', `3 ${NOW} 1`],
+  ]
+  expect(p.here.noteRevs({ epoch, after: '', last: null, revs })).toBe(true)
+  expect(p.here.dirtyUsers(ALL)).toEqual(['b', 'c'])
+})
+
+test('of two copies of a user of the same revision that one is right which knows more of what was recorded', async () => {
+  const p = await pair()
+  await p.there.append([p.ours.recorded(risky), p.ours.recorded(risky), p.ours.recorded(risky)])
+  await p.follow()
+  const [ours] = p.here.copies(['a'])
+  if (!ours?.state) throw new Error('nobody is here')
+  const less = { ...ours, state: { ...ours.state, totalChats: 2, seen: ours.state.seen.slice(1) } }
+  const at = { n: 3, policies: [], now: NOW }
+  expect(judge(ours, ours, at)).toBe('equal')
+  expect(judge(less, ours, at)).toBe('restore')
+  expect(judge(ours, less, at)).toBe('pull')
 })
 
 test('the journal and what was applied from it survive a restart', async () => {

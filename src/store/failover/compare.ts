@@ -8,7 +8,7 @@ export type Verdict = 'equal' | 'pull' | 'restore'
 
 /**
  * Compares a user in Redis, as of index n of the log, with the user here, as of that index or a later one. At equal revision
- * Redis is right, otherwise the higher one is.
+ * Redis is right, unless it knows less; otherwise the higher one is.
  */
 export function judge(there: UserCopy | null, here: UserCopy, of: { n: number; policies: readonly Policy[]; now: number }): Verdict {
   // Redis has an entry of this user whose keys do not fit together.
@@ -20,8 +20,15 @@ export function judge(there: UserCopy | null, here: UserCopy, of: { n: number; p
   if (isLater(there.erasedAt, here.erasedAt) || isLater(there.expiredAt, here.expiredAt)) return 'pull'
   if (ours > theirs) return 'restore'
   if (ours < theirs) return 'pull'
-  const seen = (copy: UserCopy) => copy.state && visibleOf(copy.state, of.policies, of.now)
-  return isDeepStrictEqual(seen(there), seen(here)) ? 'equal' : 'pull'
+  const [seenThere, seenHere] = [there, here].map(({ state }) => state && visibleOf(state, of.policies, of.now))
+  if (isDeepStrictEqual(seenThere, seenHere)) return 'equal'
+  return seenThere && seenHere && knowsMore(seenHere, seenThere) ? 'restore' : 'pull'
+}
+
+/** Whether all that was recorded in the other is in the one, and more: the other was put back from a copy that was not complete. */
+function knowsMore(one: UserState, other: UserState): boolean {
+  const ids = new Set(one.seen.map(({ id }) => id))
+  return ids.size > other.seen.length && other.seen.every(({ id }) => ids.has(id))
 }
 
 const isLater = (one: number | null, other: number | null): boolean => (one ?? -1) > (other ?? -1)

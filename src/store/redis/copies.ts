@@ -138,20 +138,20 @@ export async function readCopies(run: (argument: object) => Promise<unknown>, kn
 export interface Revs {
   /** As of this index of the log. */
   n: number
-  /** User and index of their newest event; -1 where that can't be read. */
-  revs: [user: string, rev: number][]
+  /** User, and `rev acceptedAt totalChats` of their state; '' where that can't be read. */
+  revs: [user: string, state: string][]
   last: string | null
 }
 
-const FoundRevs = z.tuple([z.number(), z.string(), z.array(z.union([z.string(), z.number()]))])
+const FoundRevs = z.tuple([z.number(), z.string(), z.array(z.string())])
 
-/** Of which revision the next users after an id are; null where the order of users is lost. */
+/** What tells in short of which state the next users after an id are; null where the order of users is lost. */
 export async function readRevs(run: (argument: object) => Promise<unknown>, of: { after: string; limit: number }): Promise<Revs | null> {
   const [state, ...rest] = z.array(z.unknown()).parse(await run(of))
   if (state === 'unindexed') return null
   fenced(state)
   const [n, last, found] = FoundRevs.parse(rest)
   const revs: Revs['revs'] = []
-  for (let i = 0; i < found.length; i += 2) revs.push([String(found[i]), Number(found[i + 1])])
+  for (let i = 0; i < found.length; i += 2) revs.push([found[i] ?? '', found[i + 1] ?? ''])
   return { n, revs, last: last || null }
 }

@@ -1,5 +1,5 @@
--- revs: of which revision the next users are. ARGV[1] JSON {epoch, after, limit, mended}. Answers {'stale'}, {'unindexed'} when the users' order
--- is lost, or {'ok', n, last id or '', {id, revision, …}}; -1 for one whose record can't be read.
+-- revs: what tells in short whether the next users are the same elsewhere. ARGV[1] JSON {epoch, after, limit, mended}. Answers {'stale'}, {'unindexed'} when the users' order
+-- is lost, or {'ok', n, last id or '', {id, "rev accepted chats", …}}; '' for one whose record can't be read.
 local request = cjson.decode(ARGV[1])
 local meta = redis.call('HMGET', META, 'epoch', 'n')
 if meta[1] ~= request.epoch then return { 'stale' } end
@@ -9,6 +9,7 @@ local texts = #users > 0 and get({}, 'HMGET', USERS, unpack(users)) or {}
 local found = {}
 for i, user in ipairs(users) do
   local record = parse(texts[i] or '')
-  found[2 * i - 1], found[2 * i] = user, record and tonumber(record.rev) or -1
+  found[2 * i - 1] = user
+  found[2 * i] = record and is_sound(record) and string.format('%d %d %d', record.rev, record.accepted, record.chats) or ''
 end
 return { 'ok', tonumber(meta[2]), last, found }

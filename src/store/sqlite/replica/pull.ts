@@ -7,28 +7,28 @@ import type { Meta } from '../state.ts'
 import { loadAhead, markDirty } from './ahead.ts'
 import { noteErased } from './journal.ts'
 
-/** Of which revision Redis has the next users. */
+/** In which state Redis has the next users, in short: `rev acceptedAt totalChats`. Where Redis was filled anew, a revision alone may mean something else here. */
 export interface RevPage {
   epoch: string
   after: string
   /** Null: there are no more. */
   last: string | null
-  revs: readonly (readonly [user: string, rev: number])[]
+  revs: readonly (readonly [user: string, state: string])[]
 }
 
-const RevRow = z.object({ userId: z.string(), rev: z.int() })
+const RevRow = z.object({ userId: z.string(), state: z.string() })
 
-/** Marks those to be taken over who are of another revision here than there. False: the log is in another epoch by now. To be called in a transaction. */
+/** Marks those to be taken over who are in another state here than there. False: the log is in another epoch by now. To be called in a transaction. */
 export function noteRevs(sql: Sql, meta: Meta, { epoch, after, last, revs }: RevPage): boolean {
   if (epoch !== meta.epoch) return false
   const there = new Map(revs)
   const here = sql.all(
     RevRow,
-    'SELECT user_id AS userId, rev FROM users WHERE user_id > ? AND (? IS NULL OR user_id <= ?)',
+    "SELECT user_id AS userId, rev || ' ' || accepted_at || ' ' || total_chats AS state FROM users WHERE user_id > ? AND (? IS NULL OR user_id <= ?)",
     ...[after, last, last],
   )
-  for (const { userId, rev } of here) {
-    if (there.get(userId) !== rev) markDirty(sql, userId)
+  for (const { userId, state } of here) {
+    if (there.get(userId) !== state) markDirty(sql, userId)
     there.delete(userId)
   }
   for (const user of there.keys()) markDirty(sql, user)
