@@ -14,8 +14,8 @@ export interface UserState {
   totalRiskAlerts: number
   /** The greatest acceptedAt applied. */
   acceptedAt: number
-  /** The least acceptedAt recorded; 0 where that is not known. */
-  firstAcceptedAt: number
+  /** The least time of what was recorded, of acceptance or occurrence; 0 where that is not known. */
+  oldestAt: number
   /** The newest three points ever, newest first: [occurredAt, id, risk rank]. */
   lastPoints: readonly (readonly [number, string, number])[]
   alertsRaised: number
@@ -45,8 +45,8 @@ export interface UserCopy {
 }
 
 /** Whether there is something in a state that an erasure, applied up to this time, should have removed. */
-export const isErased = ({ firstAcceptedAt }: UserState, erasedAt: number | null): boolean =>
-  erasedAt !== null && firstAcceptedAt > 0 && firstAcceptedAt <= erasedAt
+export const isErased = ({ oldestAt }: UserState, erasedAt: number | null): boolean =>
+  erasedAt !== null && oldestAt > 0 && oldestAt <= erasedAt
 
 /** When a mark (HMAC of a user id under the tombstone key, hex) was set. */
 export type Marks = readonly (readonly [mark: string, at: number])[]

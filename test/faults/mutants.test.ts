@@ -111,7 +111,9 @@ scene.notices('without the check of tombstones, what was accepted before an eras
 
 scene.notices('without the check of tombstones, an old copy of an erased user is put back', {
   without: () =>
-    replaceInScripts("if erased > request.erasedAt or request.since > 0 and request.since <= erased then return 'refused' end"),
+    replaceInScripts(
+      "if not overdue and (erased > request.erasedAt or request.since > 0 and request.since <= erased) then return 'refused' end",
+    ),
   async keeps() {
     const [store, origin] = [await scene.store(), new Origin()]
     await store.append([origin.recorded({ id: '1' })])

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { Replica } from '../../src/store/sqlite/replica/replica.ts'
 import { MINUTE, NOW, Origin } from '../helpers/events.ts'
-import { inAgreement, inCharge, inFallback } from '../helpers/joined.ts'
+import { inAgreement, inCharge, inFallback, newDataFile } from '../helpers/joined.ts'
 import type { FaultProxy } from '../helpers/proxy.ts'
 import { eventually, type World, world } from './one.ts'
 
@@ -87,6 +87,20 @@ describe('Redis forgets', () => {
     await w.admin((redis) => redis.flushall())
     expect(await w.record('warm')).toMatchObject({ durability: 'JOURNAL' })
     await w.expectHealed()
+  })
+
+  test('keys of a user whom nobody holds any more: a clearing of them is refused, and holds up nobody else', async () => {
+    const w = await world({ light: true, silent: true })
+    await w.store.append([w.said('lost', { riskLevel: 'HIGH' })])
+    await w.settled()
+    await w.store.close()
+    await w.admin((redis) => redis.del('user:lost:conversations'))
+    await w.moveTo(newDataFile())
+    await eventually(async () => (await w.store.status()).reconciliation?.finishedAt !== null)
+    const { outcomes } = await w.store.append([w.origin.cleared('lost')])
+    expect(outcomes).toMatchObject([{ type: 'conflict' }])
+    await w.until((status) => inCharge(status) && status.pendingWrites === 0)
+    expect(await w.record('warm')).toMatchObject({ durability: 'BOTH' })
   })
 
   test('who was erased, and how long things are kept: it is put back, and the erased stay erased', async () => {

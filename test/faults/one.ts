@@ -29,7 +29,7 @@ export const LATEST_MS = 1_000
 /** One instance, a Redis of its own, and what the one was told and has acknowledged. */
 export class World {
   readonly server: RedisServer
-  readonly path: string
+  #path: string
   readonly url: string
   origin = new Origin()
   /** user -> conversations acknowledged. */
@@ -39,9 +39,13 @@ export class World {
 
   constructor({ server, path, url, light = false }: { server: RedisServer; path: string; url: string; light?: boolean | undefined }) {
     this.server = server
-    this.path = path
+    this.#path = path
     this.url = url
     this.#light = light
+  }
+
+  get path(): string {
+    return this.#path
   }
 
   get store(): Store {
@@ -57,6 +61,12 @@ export class World {
     this.origin = new Origin()
     const seams = this.#light && { seams: { replica: inProcess(this.path) } }
     this.#instance = await openInstance({ url: this.url, path: this.path, ...seams, ...options })
+  }
+
+  /** Opens another instance, on another data file, in place of the one that was closed. */
+  moveTo(path: string): Promise<void> {
+    this.#path = path
+    return this.open()
   }
 
   said(user: string, said: Said = {}): Event {

@@ -166,7 +166,7 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'log'> 
     this.#touch(known, n, acceptedAt)
     if (known.alerts.length === 0) {
       this.people.delete(user)
-      this.#expiries.set(user, acceptedAt)
+      this.#expiries.set(user, Math.max(acceptedAt, this.#expiries.get(user) ?? 0))
       this.#forget(user)
     }
     return applied(removed)

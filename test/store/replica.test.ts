@@ -335,6 +335,40 @@ test.each(['cleared', 'erased'] as const)(
   },
 )
 
+test.each(['cleared', 'expired'] as const)('what was %s elsewhere goes, and what was recorded here ahead of that stays', async (kind) => {
+  const p = await pair()
+  const policy = p.theirs.policy({ profileDays: 1 }, NOW - DAY_MS)
+  const old = { user: 'a', riskLevel: 'HIGH', topics: ['old'], acceptedAt: NOW - DAY_MS } as const
+  await p.there.append([policy, p.theirs.recorded({ ...old, id: 'before' })])
+  await p.follow()
+  const ahead = p.ours.recorded({ user: 'a', id: 'ahead', acceptedAt: NOW + 1, topics: ['new'], riskLevel: 'MEDIUM' })
+  p.here.journalAndApply([ahead])
+  await p.there.append([p.theirs[kind]('a', NOW)])
+  await p.follow()
+  const [held] = p.here.copies(['a'])
+  expect(held?.state?.conversations.map(({ id }) => id)).toEqual(['ahead'])
+  expect(held?.state?.topics.map(({ name }) => name)).toEqual(['new'])
+  expect(held?.state?.totalChats).toBe(2)
+  expect(p.here.dirtyUsers(ALL)).toEqual(['a'])
+  await p.push()
+  await p.follow()
+  await p.pull()
+  expect(p.state()).toEqual(await p.expected())
+})
+
+test('an alert that is another one where more is known of an erasure is taken over', async () => {
+  const p = await pair()
+  await p.there.append([p.theirs.erased('a', NOW - HOUR)])
+  p.here.adoptEpoch({ epoch: (await p.there.status()).epoch, lineage: [] })
+  await p.there.append([p.theirs.recorded(risky)])
+  const { entries } = await p.there.log({ epoch: (await p.there.status()).epoch, n: 0 }, ALL)
+  // The erasure itself is not known here.
+  const [first, second] = entries
+  if (!first || !second) throw new Error('the log is short')
+  p.here.applyEntries([{ ...first, event: null, outcome: 'erased' }, second])
+  expect(p.here.dirtyUsers(ALL)).toEqual(['a'])
+})
+
 test('whoever comes by the log for the first time while users are being taken over is taken over too', async () => {
   const p = await pair()
   await p.there.append([p.theirs.recorded({ user: 'a' }), p.theirs.recorded({ user: 'b' })])

@@ -16,7 +16,8 @@ export function judge(there: UserCopy | null, here: UserCopy, of: { n: number; p
   const [theirs, ours] = [there.state?.rev ?? 0, here.state?.rev ?? 0]
   // What came after Redis was asked is no difference.
   if (ours > of.n) return 'equal'
-  if (here.state && isErased(here.state, there.erasedAt)) return 'pull'
+  // Where both hold what should have gone, the erasure itself has yet to come.
+  if (here.state && isErased(here.state, there.erasedAt) && !(there.state && isErased(there.state, there.erasedAt))) return 'pull'
   if (isLater(there.erasedAt, here.erasedAt) || isLater(there.expiredAt, here.expiredAt)) return 'pull'
   if (ours > theirs) return 'restore'
   if (ours < theirs) return 'pull'

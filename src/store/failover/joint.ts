@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { RedisTarget } from '../redis/connect.ts'
 import type { RemoteReplica } from '../sqlite/replica/remote.ts'
+import type { Place } from '../store.ts'
 import type { Local } from './local.ts'
 
 /** Where tests take a safeguard away, or hold something up; never set by a configuration. */
@@ -24,6 +25,8 @@ export interface Joint {
   readonly clock: () => number
   /** When Redis was last in charge here, by performance.now(). */
   joinedAt: number
+  /** The newest entry that Redis has answered for here. */
+  answered: Place
   /** The log of Redis was seen not to go on from what is here, although both agree up to there. */
   isInterrupted: boolean
   /** Since when Redis lacks events that come before what is here, by performance.now(). */

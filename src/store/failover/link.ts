@@ -104,6 +104,16 @@ export class Link {
     this.#rejoin()
   }
 
+  /** Redis has answered for the entry with this index. */
+  answered({ primary: { epoch } }: Primary, n: number): void {
+    const before = this.#joint.answered
+    if (before.epoch !== epoch || before.n < n) this.#joint.answered = { epoch, n }
+  }
+
+  answeredIn({ primary: { epoch } }: Primary): number {
+    return this.#joint.answered.epoch === epoch ? this.#joint.answered.n : 0
+  }
+
   async pin(to: Pin): Promise<void> {
     this.pinned = to === 'sqlite'
     const wasAway = this.#state.mode === 'FALLBACK'

@@ -22,8 +22,8 @@ export async function pushAll(primary: RedisStore, joint: Joint, { mend, pushed 
   const { replica } = joint.local
   let push: Push
   do {
-    push = new Push({ primary, replica, positions: await primary.positions(), mend })
-    for (let count = await push.step(); count !== null; count = await push.step()) pushed(count)
+    push = new Push({ primary, replica, positions: await primary.positions(), mend, pushed })
+    while (await push.step());
     // What comes later in its origin may stand before it here, where it was held apart.
   } while (push.wasAdvanced)
   if (push.stuck.size === 0) {
@@ -45,7 +45,8 @@ export async function pushAll(primary: RedisStore, joint: Joint, { mend, pushed 
 class Push {
   readonly #primary: RedisStore
   readonly #replica: RemoteReplica
-  readonly #mend: (users: readonly string[]) => Promise<void>
+  readonly #mend: Pushing['mend']
+  readonly #pushed: Pushing['pushed']
   readonly #positions: Record<string, number>
   /** Origins of which Redis lacked earlier events than one that was met. */
   readonly stuck = new Set<string>()
@@ -55,16 +56,18 @@ class Push {
   /** The batch that was sent last, until it is known to be in Redis. */
   #sent: Promise<void> = Promise.resolve()
 
-  constructor(options: {
-    primary: RedisStore
-    replica: RemoteReplica
-    positions: Record<string, number>
-    mend: (users: readonly string[]) => Promise<void>
-  }) {
+  constructor(
+    options: {
+      primary: RedisStore
+      replica: RemoteReplica
+      positions: Record<string, number>
+    } & Pushing,
+  ) {
     this.#primary = options.primary
     this.#replica = options.replica
     this.#positions = { ...options.positions }
     this.#mend = options.mend
+    this.#pushed = options.pushed
     this.#next = this.#rowsAfter(Number.MIN_SAFE_INTEGER)
   }
 
@@ -73,25 +76,23 @@ class Push {
     return [...this.stuck].some((origin) => this.#advanced.has(origin))
   }
 
-  /** One step. Answers how many events Redis is sent by it; null when it has everything. */
-  async step(): Promise<number | null> {
+  /** One step. Answers whether there may be more to send. */
+  async step(): Promise<boolean> {
     const rows = await this.#next
     const last = rows.at(-1)
     if (!last) {
       await this.#sent
-      return null
+      return false
     }
     this.#next = this.#rowsAfter(last.place)
-    let count = 0
     for (const batch of batches(rows.map(({ event }) => event).filter((event) => this.#isNext(event)))) {
       const before = this.#sent
       this.#sent = this.#send(batch, before)
       this.#sent.catch(() => {})
-      count += batch.length
       // Redis works on this batch while the next is made ready.
       await before
     }
-    return count
+    return true
   }
 
   #rowsAfter(place: number): ReturnType<RemoteReplica['journalAfter']> {
@@ -121,13 +122,25 @@ class Push {
     const { outcomes } = await answer
     const done = outcomes.findIndex((outcome) => !('n' in outcome) && outcome.type !== 'known')
     const failed = outcomes[done]
+    this.#pushed(failed ? done : batch.length)
     if (!failed) return
-    const rest = batch.slice(done)
+    const [refused, ...rest] = batch.slice(done)
+    if (!refused) return
+    if (failed.type === 'damaged' && isSecond && (await this.#isNobody(refused.user))) {
+      // Where nobody is here whose keys could be put back, nothing came of it: so much can be said without them.
+      await this.#send([{ ...refused, kind: 'void', id: '', user: '', payload: {} }, ...rest], Promise.resolve())
+      return
+    }
     // Beyond a gap is what was sent before Redis had got what comes before it.
     const isMendable = failed.type === 'damaged' || failed.type === 'gap'
-    if (!isMendable || isSecond || !rest[0]) throw new Outdated(`Redis answers ${failed.type} to what is pushed`)
-    if (failed.type === 'damaged') await this.#mend([rest[0].user])
-    await this.#send(rest, Promise.resolve(), done === 0)
+    if (!isMendable || isSecond) throw new Outdated(`Redis answers ${failed.type} to what is pushed`)
+    if (failed.type === 'damaged') await this.#mend([refused.user])
+    await this.#send([refused, ...rest], Promise.resolve(), done === 0)
+  }
+
+  async #isNobody(user: string): Promise<boolean> {
+    const [copy] = await this.#replica.copies([user])
+    return !copy?.state
   }
 }
 

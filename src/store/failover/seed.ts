@@ -69,7 +69,9 @@ export async function seed(redis: Redis, joint: Joint, over: Exclude<Found, { st
     }
     await done
     await seedLog(redis, token, await replica.seedLog(head))
-    await finishSeed(redis, token, head)
+    // Who was erased, or expired, meanwhile: the event comes later, and would find nobody.
+    const { tombstones, expiries } = await replica.marks()
+    await finishSeed(redis, token, { ...head, tombstones, expiries })
     await replica.settle(head)
   } catch (error) {
     logger.warn({ because: wordOf(error) }, 'Redis could not be filled; it is tried again')

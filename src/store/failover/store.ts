@@ -81,6 +81,7 @@ class FailoverStore implements Store {
     const joint: Joint = {
       ...options,
       joinedAt: performance.now(),
+      answered: { epoch: '', n: 0 },
       isInterrupted: false,
       stuckSince: null,
       local,
@@ -137,17 +138,17 @@ class FailoverStore implements Store {
       }
       const isWell = cause instanceof DamagedUsers || (isTimeout(error) && (await state.primary.ping(PING_PATIENCE_MS)))
       // A question that was too long for Redis is no reason to leave it, if it can be answered here as well.
-      if (!isWell || !(await state.tail.reached(this.#writes.acknowledgedIndex, PING_PATIENCE_MS))) this.#link.leave(state, wordOf(error))
+      if (!isWell || !(await state.tail.reached(this.#link.answeredIn(state), PING_PATIENCE_MS))) this.#link.leave(state, wordOf(error))
       return null
     }
   }
 
   /** Users that Redis does not know although they are known here. */
-  async #lostIn({ tail }: Primary, requests: readonly ReadRequest[], answers: readonly unknown[]): Promise<string[]> {
+  async #lostIn(state: Primary, requests: readonly ReadRequest[], answers: readonly unknown[]): Promise<string[]> {
     const missing = requests.flatMap((request, i) => (request.kind === 'user' && answers[i] === null ? [request.userId] : []))
     if (missing.length === 0) return []
     // What was acknowledged here is known here.
-    await tail.reached(this.#writes.acknowledgedIndex, PING_PATIENCE_MS)
+    await state.tail.reached(this.#link.answeredIn(state), PING_PATIENCE_MS)
     const { replica } = this.#local
     const [here, dirty] = await Promise.all([replica.known(missing), replica.dirtyAmong(missing)])
     return here.filter((user) => !dirty.includes(user))

@@ -98,7 +98,7 @@ export class Tidy {
   }
 
   async #raise(marks: Parameters<RedisStore['raise']>[0]): Promise<void> {
-    await this.#primary.raise(marks)
+    if (!(await this.#primary.raise(marks))) return
     this.#joint.logger.warn('Redis had lost marks of the erased or expired, or a retention policy; they are put back')
     this.#report.repaired += 1
   }

@@ -106,8 +106,11 @@ async function meet(primary: RedisStore, found: Ready, facts: ReplicaFacts, redi
     common = fork
   }
   // An older Redis does not know every epoch that was lived through here, and one that begins with this fork.
+  // It has forgotten entries that it had answered for, and will give their indexes to others.
+  const { answered } = joint
+  const hasGoneBack = answered.epoch === primary.epoch && found.n < answered.n
   const lost = lineage.filter(({ epoch }) => !found.lineage.some((fork) => fork.epoch === epoch))
-  if (!rebuild && lost.length > 0) {
+  if (!rebuild && (lost.length > 0 || hasGoneBack)) {
     // From here on whoever still speaks to Redis as it was before is told so, and looks again.
     const epoch = randomUUID()
     if (!(await primary.fork(epoch, common, lost))) throw new Outdated('Redis has changed meanwhile')

@@ -14,8 +14,6 @@ const ROWS_PATIENCE_MS = 300
  * one batch, the journal takes the next.
  */
 export class Writes {
-  /** Index of the newest event that Redis has answered for. */
-  acknowledgedIndex = 0
   readonly #local: Local
   readonly #journaling = new Mutex()
   readonly #ordering = new Mutex()
@@ -81,7 +79,7 @@ export class Writes {
     const rest = events.slice(outcomes.length)
     if (rest.length > 0) return this.#kept(rest, [...outcomes, ...(await this.#local.answer(rest))], link)
     for (const { origin, seq } of events) this.#acknowledge(origin, seq)
-    this.acknowledgedIndex = Math.max(this.acknowledgedIndex, ...outcomes.map((outcome) => ('n' in outcome ? outcome.n : 0)))
+    link.answered(state, Math.max(...outcomes.map((outcome) => ('n' in outcome ? outcome.n : 0))))
     return { outcomes, durability: 'BOTH' }
   }
 

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Counts, Head, Identity, Marks } from '../copy.ts'
 import type { Policy } from '../rules.ts'
 import { pairs, parse } from './decode.ts'
+import { fenced } from './faults.ts'
 import { ForkSchema } from './inspect.ts'
 import { limitsSchema } from './log.ts'
 
@@ -38,6 +39,13 @@ export function* raising({ positions = {}, policies, ...marks }: Lost): Generato
   for (const [name, all] of Object.entries({ ...marks, positions: Object.entries(positions) }))
     for (let i = 0; i < all.length; i += RAISED_PER_STEP) yield { [name]: all.slice(i, i + RAISED_PER_STEP) }
   if (policies) yield { policies: policies.map((policy) => JSON.stringify(policy)) }
+}
+
+/** How many raise.lua has raised. */
+export function decodeRaised(reply: unknown): number {
+  const [state, raised] = z.array(z.unknown()).parse(reply)
+  fenced(state)
+  return number.parse(raised)
 }
 
 export type ScannedMarks = Pick<Head, 'tombstones' | 'expiries'>

@@ -47,7 +47,7 @@ function recordText(state: UserState): string {
     chats: state.totalChats,
     risks: state.totalRiskAlerts,
     accepted: state.acceptedAt,
-    since: state.firstAcceptedAt,
+    since: state.oldestAt,
     raised: state.alertsRaised,
     last: state.lastPoints.length > 0 ? state.lastPoints : undefined,
     alert: state.openAlertId ?? undefined,

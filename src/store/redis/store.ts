@@ -25,7 +25,7 @@ import { type Asked, type Copied, type Revs, readCopies, readRevs } from './copi
 import { encodeEvent, encodeRequest, Marks } from './encode.ts'
 import { DamagedUsers, Fault, fenced, unavailable, withoutText, wordOf } from './faults.ts'
 import { Growth } from './growth.ts'
-import { decodeCounts, decodeHead, decodePolicy, decodePositions, type Lost, raising, scanMarks } from './head.ts'
+import { decodeCounts, decodeHead, decodePolicy, decodePositions, decodeRaised, type Lost, raising, scanMarks } from './head.ts'
 import { decodeOutcome, readEntries, readTold } from './log.ts'
 import { putTexts } from './put.ts'
 import { DECODERS } from './reads.ts'
@@ -217,9 +217,10 @@ export class RedisStore implements Store {
     return decodeCounts(rest)
   }
 
-  /** Makes good what was lost of these; nothing is lowered. */
-  async raise(lost: Lost): Promise<void> {
-    for (const step of raising(lost)) fenced(await this.#run('raise', step))
+  /** Makes good what was lost of these. Answers whether anything was. */
+  async raise(lost: Lost): Promise<boolean> {
+    const raised = await Promise.all(Array.from(raising(lost), async (step) => decodeRaised(await this.#run('raise', step))))
+    return raised.some((count) => count > 0)
   }
 
   /** Some of the marks, in no order: those after the cursors that a scan before has answered. */
@@ -265,7 +266,7 @@ export class RedisStore implements Store {
       erasedAt: erasedAt ?? -1,
       expiredAt: expiredAt ?? -1,
       rev: state.rev,
-      since: state.firstAcceptedAt,
+      since: state.oldestAt,
       force,
     }
     const answer = await this.#run('restore', request, putTexts(user, state, this.#timeZone))

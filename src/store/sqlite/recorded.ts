@@ -17,7 +17,7 @@ const ALERT_MS = DAY_MS
 
 /** Lists, points, topics, counters, alert, and the memory of the id. */
 export function recorded(step: Step, event: EventOf<'recorded'>): Judged {
-  const { sql, n, policies } = step
+  const { sql, n } = step
   const { user: userId, acceptedAt, occurredAt, payload } = event
   const found = loadUser(sql, userId)
   // Mostly the id is new, and there is no alert that would go with it.
@@ -27,7 +27,7 @@ export function recorded(step: Step, event: EventOf<'recorded'>): Judged {
   if (known) return known.fingerprint === payload.fingerprint ? { type: 'duplicate', n, alertId: known.alertId } : { type: 'conflict', n }
   if (found) meetPolicies(step, found, acceptedAt)
   const user = touched(found ?? newUser(userId, n, occurredAt, acceptedAt), n, acceptedAt)
-  user.firstAcceptedAt = Math.min(user.firstAcceptedAt, acceptedAt)
+  user.oldestAt = Math.min(user.oldestAt, acceptedAt, occurredAt)
   user.createdAt = Math.min(user.createdAt, occurredAt)
   user.lastActiveAt = Math.max(user.lastActiveAt ?? occurredAt, occurredAt)
   user.totalChats += 1
@@ -40,30 +40,47 @@ export function recorded(step: Step, event: EventOf<'recorded'>): Judged {
     if (acceptedAt - occurredAt <= ALERT_MS) alertId = signal(step, user, event)
   }
   saveUser(sql, user)
-  const limits = newestLimits(policies)
-  // Nobody has more of anything than was ever recorded.
-  const capFor = (cap: number): number => (cap < user.totalChats ? cap : 0)
-  const kept = addConversation(step, event, capFor(limits.conversations), limits.conversationsDays)
-  addEmotion(step, event, capFor(limits.emotions), limits.emotionsDays)
-  for (const name of payload.topics) addTopic(sql, userId, name, occurredAt)
+  const kept = enlist(step, event, user)
   if (!isNew) remember(sql, event, payload.fingerprint, alertId)
   return { type: 'applied', n, kept, alertId, removed: null }
 }
 
+/** Puts a conversation into the lists, with its point and topics. Answers whether it is kept. */
+function enlist(step: Step, event: EventOf<'recorded'>, { totalChats }: UserRecord): boolean {
+  const limits = newestLimits(step.policies)
+  // Nobody has more of anything than was ever recorded.
+  const capFor = (cap: number): number => (cap < totalChats ? cap : 0)
+  const kept = addConversation(step, event, capFor(limits.conversations), limits.conversationsDays)
+  addEmotion(step, event, capFor(limits.emotions), limits.emotionsDays)
+  for (const name of event.payload.topics) addTopic(step.sql, event.user, name, event.occurredAt)
+  return kept
+}
+
+/** Puts one that is counted already back into the lists. */
+export function relist(step: Step, event: EventOf<'recorded'>): void {
+  const user = loadUser(step.sql, event.user)
+  if (!user) return
+  saveUser(step.sql, { ...user, lastPoints: withPoint(user.lastPoints, [event.occurredAt, event.id, riskRank(event.payload.riskLevel)]) })
+  enlist(step, event, user)
+}
+
 /** Names an event for ever: the same one may come again, when a store was filled with what was made of it, or went back. */
-const sourceOf = ({ seq, origin }: Remembered): string => `${seq} ${origin}`
+export const sourceOf = ({ seq, origin }: Remembered): string => `${seq} ${origin}`
 
 /** The very event whose effects are here already. It changes nothing, but the log needs it: others may not have it yet. */
 function recordedBefore(step: Step, event: EventOf<'recorded'>, alertId: string | null): Judged {
   const { sql, n, told } = step
   if (alertId !== null) told.push(...eventsToldOf(sql, event, alertId))
   const user = loadUser(sql, event.user)
-  if (user) saveUser(sql, touched(user, n, event.acceptedAt))
+  if (user) {
+    meetPolicies(step, user, event.acceptedAt)
+    saveUser(sql, touched(user, n, event.acceptedAt))
+  }
   return { type: 'applied', n, kept: true, alertId, removed: null }
 }
 
 /** What newer policies than the user has met took away is removed before they no longer tell. */
-function meetPolicies({ sql, policies }: Step, user: UserRecord, at: number): void {
+export function meetPolicies({ sql, policies }: Step, user: UserRecord, at: number): void {
   if (!hasUnmet(policies, user.rev)) return
   const keep = keepOf(policies, user.rev, at)
   for (const list of LISTS) cut(sql, list, user.userId, keep[list])

@@ -3,7 +3,7 @@ import { DAY_MS } from '../../model.ts'
 import type { Event, Removed } from '../store.ts'
 import { setMark } from './copies.ts'
 import { countVisible, drop } from './lists.ts'
-import { remember, remembered } from './recorded.ts'
+import { meetPolicies, remember, remembered } from './recorded.ts'
 import type { Sql } from './sql.ts'
 import { type EventOf, type Judged, newestLimits, type Step, tombstoneOf } from './state.ts'
 import { dropTopics } from './topics.ts'
@@ -15,7 +15,7 @@ export function cleared(step: Step, event: EventOf<'cleared'>): Judged {
   const user = loadUser(sql, event.user)
   if (!user) return { type: 'conflict', n }
   const after = touched(user, n, event.acceptedAt)
-  if (remembered(sql, event)) return removedBefore(step, after)
+  if (remembered(sql, event)) return removedBefore(step, user, event)
   const removed = removeLists(step, user, event.acceptedAt)
   sql.run('UPDATE alerts SET exchange = NULL WHERE user_id = ? AND exchange IS NOT NULL', user.userId)
   saveUser(sql, { ...after, lastPoints: [] })
@@ -35,43 +35,49 @@ export function erased(step: Step, event: EventOf<'erased'>, upTo?: number): Jud
   if (known !== undefined && user && isErasedBefore(step, event)) {
     setMark(sql, 'tombstones', step.mark, known)
     voidLog(sql, event.user, n, known)
-    return removedBefore(step, touched(user, n, event.acceptedAt))
+    return removedBefore(step, user, event)
   }
   const at =
     upTo ?? Math.max(event.acceptedAt, known ?? 0, user?.acceptedAt ?? 0, before === null ? 0 : known === undefined ? before + 1 : before)
   const removed = removeUser(step, event.user, user?.rev ?? 0, event.acceptedAt)
-  sql.run('INSERT OR REPLACE INTO tombstones (mark, at) VALUES (?, ?)', step.mark, at)
+  setMark(sql, 'tombstones', step.mark, at)
   return applied(n, removed)
 }
 
 /** An erasure that was applied elsewhere comes with the time up to which: where nothing is as old as that, it has nothing to do. */
 export const isErasedBefore = ({ sql }: Step, { user, payload: { upTo } }: EventOf<'erased'>): boolean =>
-  upTo !== undefined && (loadUser(sql, user)?.firstAcceptedAt ?? 0) > upTo
+  upTo !== undefined && (loadUser(sql, user)?.oldestAt ?? 0) > upTo
 
 /** An event as it is kept once it is applied. */
 export const asApplied = (step: Step, event: Event): Event =>
   event.kind === 'erased' ? { ...event, payload: { ...event.payload, upTo: tombstoneOf(step) ?? event.acceptedAt } } : event
 
-const NOTHING: Removed = { conversations: 0, emotions: 0, topics: 0, alerts: 0, redisKeys: null, sqliteRows: 0 }
+export const NOTHING: Removed = { conversations: 0, emotions: 0, topics: 0, alerts: 0, redisKeys: null, sqliteRows: 0 }
 
 /** A removal that comes again changes nothing: what there is came after it. */
-function removedBefore({ sql, n }: Step, user: UserRecord): Judged {
-  saveUser(sql, user)
-  return applied(n, NOTHING)
+function removedBefore(step: Step, user: UserRecord, { acceptedAt }: Event): Judged {
+  meetPolicies(step, user, acceptedAt)
+  saveUser(step.sql, touched(user, step.n, acceptedAt))
+  return applied(step.n, NOTHING)
 }
 
 /** After long inactivity a user goes without a mark; one who has alerts stays, without lists and topics. */
 export function expired(step: Step, event: EventOf<'expired'>): Judged {
-  const { sql, n, policies } = step
-  const user = loadUser(sql, event.user)
-  if (!user || !isDue(user, newestLimits(policies).profileDays, event.acceptedAt)) return { type: 'conflict', n }
+  const user = loadUser(step.sql, event.user)
+  const { profileDays } = newestLimits(step.policies)
+  return user && isDue(user, profileDays, event.acceptedAt) ? expire(step, event, user) : { type: 'conflict', n: step.n }
+}
+
+/** The same, of a user who is due elsewhere. */
+export function expire(step: Step, event: EventOf<'expired'>, user: UserRecord): Judged {
+  const { sql, n } = step
   if (sql.exists('SELECT 1 FROM alerts WHERE user_id = ?', user.userId)) {
     const removed = removeLists(step, user, event.acceptedAt)
     saveUser(sql, { ...touched(user, n, event.acceptedAt), strippedAt: event.acceptedAt })
     return applied(n, removed)
   }
   const removed = removeUser(step, user.userId, user.rev, event.acceptedAt)
-  sql.run('INSERT OR REPLACE INTO expiries (mark, at) VALUES (?, ?)', step.mark, event.acceptedAt)
+  setMark(sql, 'expiries', step.mark, event.acceptedAt)
   return applied(n, removed)
 }
 

@@ -19,8 +19,8 @@ const UserRecordRow = z
     totalRiskAlerts: countFrom(0),
     /** The greatest acceptedAt applied. */
     acceptedAt: Time.catch(0),
-    /** The least acceptedAt recorded; 0 where that is not known. */
-    firstAcceptedAt: Time.catch(0),
+    /** The least time of what was recorded, of acceptance or occurrence; 0 where that is not known. */
+    oldestAt: Time.catch(0),
     /** The newest three points ever, newest first. */
     lastPoints: json(z.array(Point)).catch([]),
     alertsRaised: z.int().min(0).nullable().catch(null),
@@ -33,15 +33,15 @@ const UserRecordRow = z
 export type UserRecord = z.infer<typeof UserRecordRow> & { alertsRaised: number }
 
 const LOAD = `SELECT user_id AS userId, rev, created_at AS createdAt, last_active_at AS lastActiveAt, total_chats AS totalChats,
-  total_risk_alerts AS totalRiskAlerts, accepted_at AS acceptedAt, first_accepted_at AS firstAcceptedAt, last_points AS lastPoints, alerts_raised AS alertsRaised,
+  total_risk_alerts AS totalRiskAlerts, accepted_at AS acceptedAt, oldest_at AS oldestAt, last_points AS lastPoints, alerts_raised AS alertsRaised,
   open_alert_id AS openAlertId, open_alert_level AS openAlertLevel, stripped_at AS strippedAt
   FROM users WHERE user_id = ?`
 
-const SAVE = `INSERT INTO users (user_id, rev, created_at, last_active_at, total_chats, total_risk_alerts, accepted_at, first_accepted_at, last_points,
+const SAVE = `INSERT INTO users (user_id, rev, created_at, last_active_at, total_chats, total_risk_alerts, accepted_at, oldest_at, last_points,
   alerts_raised, open_alert_id, open_alert_level, stripped_at, current_risk, attention) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
   ON CONFLICT DO UPDATE SET rev = excluded.rev, created_at = excluded.created_at, last_active_at = excluded.last_active_at,
   total_chats = excluded.total_chats, total_risk_alerts = excluded.total_risk_alerts, accepted_at = excluded.accepted_at,
-  first_accepted_at = excluded.first_accepted_at, last_points = excluded.last_points, alerts_raised = excluded.alerts_raised, open_alert_id = excluded.open_alert_id,
+  oldest_at = excluded.oldest_at, last_points = excluded.last_points, alerts_raised = excluded.alerts_raised, open_alert_id = excluded.open_alert_id,
   open_alert_level = excluded.open_alert_level, stripped_at = excluded.stripped_at, current_risk = excluded.current_risk, attention = excluded.attention`
 
 /** Null only for one who is not there. */
@@ -61,7 +61,7 @@ export const newUser = (userId: string, rev: number, occurredAt: number, accepte
   totalChats: 0,
   totalRiskAlerts: 0,
   acceptedAt,
-  firstAcceptedAt: acceptedAt,
+  oldestAt: Math.min(acceptedAt, occurredAt),
   lastPoints: [],
   alertsRaised: 0,
   openAlertId: null,
@@ -80,7 +80,7 @@ export function saveUser(sql: Sql, user: UserRecord): void {
     user.totalChats,
     user.totalRiskAlerts,
     user.acceptedAt,
-    user.firstAcceptedAt,
+    user.oldestAt,
     JSON.stringify(user.lastPoints),
     user.alertsRaised,
     user.openAlertId,

@@ -172,6 +172,15 @@ export function removal(open: Open): void {
     expect(await it.record({ user: 'new', acceptedAt: NOW + 2 })).toMatchObject({ type: 'applied' })
   })
 
+  test('an erasure that was applied elsewhere takes whoever has spoken of what happened before it, though it was recorded later', async () => {
+    const it = await given(open)
+    await it.record({ id: 'late', acceptedAt: NOW + HOUR, occurredAt: NOW - HOUR })
+    const erasure: Event = { ...it.origin.erased('u', NOW), kind: 'erased', payload: { reason: 'asked for', upTo: NOW } }
+    expect(await it.apply(erasure)).toMatchObject({ removed: { conversations: 1 } })
+    expect(await it.user()).toBeNull()
+    expect((await it.log(0, 10)).map(({ event }) => event?.kind)).toEqual([undefined, 'erased'])
+  })
+
   test.each(['cleared', 'erased'] as const)(
     'what was %s comes again under another number, and takes nothing that came after it',
     async (kind) => {

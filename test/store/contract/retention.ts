@@ -145,6 +145,20 @@ export function retention(open: Open): void {
     expect(pointIds(await it.emotions('untouched'))).toEqual(['last', 'c5', 'c4', 'c3', 'c2', 'c1', 'c0'])
   })
 
+  test('what is known and comes again meets the limits that were set since', async () => {
+    const it = await given(open)
+    const events = hourly(4).map((said) => it.origin.recorded(said))
+    await it.append(events)
+    await it.tell(it.origin.policy({ conversations: 1 }, NOW))
+    await it.tell(it.origin.policy({ conversations: 100 }, NOW + 1))
+    expect(await it.ids()).toEqual(['c3'])
+    const again = events[0]
+    if (!again) throw new Error('nothing was recorded')
+    // As when the store was filled with what was made of it, and its log began anew.
+    await it.tell({ ...again, origin: 'filled', seq: 1 })
+    expect(await it.ids()).toEqual(['c3'])
+  })
+
   test('days count up to the time at which another policy replaced them', async () => {
     const it = await given(open)
     await it.tell(it.origin.policy({ conversationsDays: 2 }, NOW - days(4)))

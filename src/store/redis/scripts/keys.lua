@@ -9,7 +9,7 @@ local POSITIONS = 'xinyi:positions' -- hash: origin -> seq
 local POLICIES = 'xinyi:policies' -- list, oldest first: JSON {n, at, limits}
 local TOMBSTONES = 'xinyi:tombstones' -- hash: mark of an erased user -> ms
 local EXPIRIES = 'xinyi:expiries' -- hash: mark of an expired user -> ms
-local FORGETTING = 'xinyi:forgetting' -- hash: user who is gone, and of whom the log may still have entries -> "next last": the indexes to be searched (forget.lua)
+local FORGETTING = 'xinyi:forgetting' -- hash: user who is gone, and of whom the log may still have entries -> "next last [upTo]": the indexes to be searched, and the time up to which (forget.lua)
 local LOG = 'xinyi:log' -- stream, entry n-0: origin seq chain id user kind at occurred fingerprint body outcome alerts
 local USERS = 'xinyi:users' -- hash: user id -> JSON record (users.lua)
 local BY_ACTIVE = 'xinyi:order:active' -- zset: user id, lastActiveAt
@@ -61,9 +61,11 @@ local function int(number) return string.format('%d', number) end
 -- A number kept in a hash; nil where there is none.
 local function number_at(key, field) return tonumber(call('HGET', key, field) or nil) end
 
--- The time of a mark (of an erased or expired user) only grows.
+-- The time of a mark (of an erased or expired user) only grows. Answers how many (0 or 1) were raised.
 local function raise_mark(key, mark, at)
-  if (number_at(key, mark) or -1) < at then call('HSET', key, mark, int(at)) end
+  if (number_at(key, mark) or -1) >= at then return 0 end
+  call('HSET', key, mark, int(at))
+  return 1
 end
 
 local function parse(text)

@@ -67,6 +67,7 @@ local function recorded_before(event, n, keys, record, alert, told)
   end
   local was = record and indexed(record)
   if record then
+    meet_policies(keys, record, event.at)
     record.rev, record.accepted = n, math.max(record.accepted, event.at)
     call('RPUSH', keys.entries, int(n))
     save_user(event.user, keys, record, was)
@@ -87,7 +88,7 @@ local function recorded(event, n, keys, record, told)
   if record then
     meet_policies(keys, record, event.at)
   else
-    record = { chats = 0, risks = 0, raised = 0, created = math.huge, accepted = event.at, since = event.at, kept = { 0, 0, 0, 0, 0 }, deadlines = { 0, 0 } }
+    record = { chats = 0, risks = 0, raised = 0, created = math.huge, accepted = event.at, since = math.huge, kept = { 0, 0, 0, 0, 0 }, deadlines = { 0, 0 } }
     call('RPUSH', keys.entries, 'all')
   end
   local is_newest = not record.active or event.occurred > record.active
@@ -96,7 +97,7 @@ local function recorded(event, n, keys, record, told)
     call('HSET', keys.profile, 'user_id', event.user, 'created_at', event.localTime)
   end
   record.rev, record.accepted, record.chats = n, math.max(record.accepted, event.at), record.chats + 1
-  record.since = math.min(record.since or 0, event.at)
+  record.since = math.min(record.since or 0, event.at, event.occurred)
   local kept = add_item('conversations', keys, record, event, event.body, is_newest)
   add_item('emotions', keys, record, event, event.point, is_newest)
   add_point(record, event)

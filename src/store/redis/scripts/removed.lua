@@ -1,8 +1,8 @@
--- Clearing, erasure and expiry: what each event does. The answers count what was visible at the event's acceptedAt: conversations, emotions, topics,
--- alerts, keys.
+-- Clearing, erasure and expiry: what each event does.
 
 -- A removal that comes again changes nothing: what there is came after it. The log needs it.
 local function removed_before(event, n, keys, record)
+  meet_policies(keys, record, event.at)
   record.rev, record.accepted = n, math.max(record.accepted, event.at)
   save_user(event.user, keys, record, indexed(record))
   return { 'applied', 0, 0, 0, 0, 0 }
@@ -44,7 +44,7 @@ local function expired(event, n, keys, record)
   end
   if record.kept[5] == 0 then
     local answer = remove_user(event, n, keys, record)
-    call('HSET', EXPIRIES, event.mark, event.at)
+    raise_mark(EXPIRIES, event.mark, event.at)
     return answer
   end
   local answer = empty_user(event, keys, record)

@@ -3,9 +3,11 @@
 local request = cjson.decode(ARGV[1])
 if call('HGET', META, 'epoch') ~= request.epoch then return 'stale' end
 local erased = number_at(TOMBSTONES, request.mark) or -1
-if erased > request.erasedAt or request.since > 0 and request.since <= erased then return 'refused' end
-if (number_at(EXPIRIES, request.mark) or -1) > request.expiredAt then return 'refused' end
 local found = parse(get(false, 'HGET', USERS, request.user) or '')
+-- Who is here although they should be gone, stays until the erasure itself comes.
+local overdue = request.force and found and (found.since or 0) > 0 and found.since <= erased
+if not overdue and (erased > request.erasedAt or request.since > 0 and request.since <= erased) then return 'refused' end
+if (number_at(EXPIRIES, request.mark) or -1) > request.expiredAt then return 'refused' end
 if found and found.rev ~= request.rev and not request.force then return 'refused' end
 local keys = keys_of(request.user)
 if request.force then

@@ -44,10 +44,10 @@ for i = 1, #page[2], 2 do
     tidy_ids(keys, record)
     tidy_entries(keys, trimmed)
     index_user(user, keys, record)
-  end
-  local deadline = record and (record.active or record.created) + days * DAY
-  if record and days > 0 and deadline <= request.now and (record.stripped or -1) < deadline then
-    answer[#answer + 1], answer[#answer + 2] = user, string.format('%d', deadline)
+    local deadline = (record.active or record.created) + days * DAY
+    if days > 0 and deadline <= request.now and (record.stripped or -1) < deadline then
+      answer[#answer + 1], answer[#answer + 2] = user, string.format('%d', deadline)
+    end
   end
 end
 write_pending()

@@ -2,7 +2,7 @@
 -- last: the newest three points ever, newest first, [at, id, risk rank] each; absent when there are none. alert and level (rank):
 -- the unresolved alert; raised: alerts raised so far. kept: how many conversations, emotions, topics, ids and alerts the user's keys
 -- hold, so that missing ones are noticed; deadlines: when conversations and emotions expire by themselves, 0 for never. since: the least
--- acceptedAt of what was recorded.
+-- time of what was recorded, of acceptance or occurrence.
 
 local WEEK = 7 * DAY
 
@@ -202,13 +202,13 @@ local function save_user(user, keys, record, was)
   if now.alert ~= was.alert then call(now.alert and 'SADD' or 'SREM', ALERTED, user) end
 end
 
--- Whether an ordering of the users has all of them.
 -- The next users after an id, '' for the first ones, by the bytes of their ids; and the last of them, '' where there are no more.
 local function names_after(after, limit)
   local users = get({}, 'ZRANGEBYLEX', BY_NAME, after == '' and '-' or '(' .. after, '+', 'LIMIT', 0, limit)
   return users, #users == limit and users[#users] or ''
 end
 
+-- Whether an ordering of the users has all of them.
 local function is_indexed(key) return get(0, 'ZCARD', key) >= get(0, 'HLEN', USERS) end
 
 -- Removes a list, and answers how many of it were visible.

@@ -10,7 +10,7 @@ ALTER TABLE log ADD COLUMN chain TEXT NOT NULL DEFAULT '';
 -- Which event is remembered: "seq origin". The very same one may come again (recorded.ts).
 ALTER TABLE seen ADD COLUMN source TEXT NOT NULL DEFAULT '';
 
-ALTER TABLE users ADD COLUMN first_accepted_at INTEGER NOT NULL DEFAULT 0; -- least of the conversations recorded; 0: not known
+ALTER TABLE users ADD COLUMN oldest_at INTEGER NOT NULL DEFAULT 0; -- least time of what was recorded, of acceptance or occurrence; 0: not known
 
 -- An index of the log says nothing of the order of insertion any more.
 ALTER TABLE conversations RENAME COLUMN n TO number;

@@ -4,6 +4,7 @@ import { markOf } from '../../rules.ts'
 import type { Outcome } from '../../store.ts'
 import { judge } from '../apply.ts'
 import { aheadOfLog } from '../log.ts'
+import { relist, remembered, sourceOf } from '../recorded.ts'
 import { asApplied } from '../removal.ts'
 import type { Sql } from '../sql.ts'
 import { loadMeta, loadPolicies, type Step, tombstoneOf } from '../state.ts'
@@ -37,7 +38,8 @@ export function applyAhead(sql: Sql, tombstoneKey: KeyObject, limit: number): An
     setAhead(sql, event.origin, event.seq)
     markDirty(sql, event.user)
     if (event.kind === 'expired' && !sql.exists('SELECT 1 FROM users WHERE user_id = ?', event.user)) hideInJournal(sql, event.user, n)
-    if (event.kind === 'erased') voidInJournal(sql, event.user, tombstoneOf(step) ?? event.acceptedAt)
+    if (event.kind === 'erased')
+      for (const table of ['journal', 'kept'] as const) voidInJournal(sql, event.user, tombstoneOf(step) ?? event.acceptedAt, table)
     return { origin: event.origin, seq: event.seq, outcome }
   })
 }
@@ -52,6 +54,15 @@ export function applyAgain({ sql, policies, mark }: Step, user: string): void {
     const outcome = judge(step, event)
     sql.run('UPDATE journal SET outcome = ? WHERE place = ?', outcome.type, place)
   }
+}
+
+/** Puts back what was recorded ahead of a user whose lists are emptied by what comes before that in the log. To be called in a transaction. */
+export function restoreAhead(step: Step, user: string): void {
+  const { sql } = step
+  if (!sql.exists('SELECT 1 FROM users WHERE user_id = ?', user)) applyAgain(step, user)
+  else
+    for (const { event } of appliedTo(sql, user))
+      if (event.kind === 'recorded' && remembered(sql, event)?.source === sourceOf(event)) relist(step, event)
 }
 
 /** Gives what is applied ahead its indexes anew, behind a log that has grown since. */

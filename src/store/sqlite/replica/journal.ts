@@ -45,12 +45,14 @@ export const appliedTo = (sql: Sql, user: string): (Journaled & { n: number })[]
     .rows(`SELECT ${COLUMNS}, n FROM journal WHERE user_id = ? AND n IS NOT NULL ORDER BY place`, user)
     .flatMap((row) => journaled(row).flatMap((each) => ({ ...each, n: Applied.parse(row).n })))
 
+/** Positions (a parameter, JSON) as rows, made once: SQLite would read all of the JSON again for each row that they are joined to. */
+export const POSITIONS = '(WITH position AS MATERIALIZED (SELECT key AS origin, value AS seq FROM json_each(?)) SELECT * FROM position)'
+
 const Count = z.object({ count: z.int() })
 export const countPending = (sql: Sql, positions: Readonly<Record<string, number>>): number =>
   sql.get(
     Count,
-    `SELECT count(*) AS count FROM journal LEFT JOIN (SELECT key AS origin, value AS seq FROM json_each(?)) AS position
-     USING (origin) WHERE journal.seq > ifnull(position.seq, 0)`,
+    `SELECT count(*) AS count FROM journal LEFT JOIN ${POSITIONS} AS position USING (origin) WHERE journal.seq > ifnull(position.seq, 0)`,
     JSON.stringify(positions),
   )?.count ?? 0
 export const journalSize = (sql: Sql): number => sql.get(Count, 'SELECT count(*) AS count FROM journal')?.count ?? 0

@@ -6,6 +6,7 @@ import type { Sql } from '../sql.ts'
 import { loadMeta, loadPolicies, type Meta } from '../state.ts'
 import { loadUser } from '../users.ts'
 import { isDirty, renumber, setAhead, settleAhead } from './ahead.ts'
+import { POSITIONS } from './journal.ts'
 
 const EVENT = 'origin, seq, kind, accepted_at, occurred_at, outcome, id, user_id, payload, alert_events'
 const HELD = EVENT.replaceAll(/\w+/g, 'held.$&')
@@ -21,8 +22,8 @@ export function keep(sql: Sql, positions: Readonly<Record<string, number>>): voi
   }
   sql.run(`INSERT OR IGNORE INTO kept (${EVENT}) SELECT ${EVENT} FROM log ORDER BY n`)
   sql.run(
-    `INSERT OR IGNORE INTO kept (${EVENT}) SELECT ${HELD} FROM journal AS held JOIN json_each(?) AS position ON position.key = held.origin
-     WHERE held.seq <= position.value ORDER BY held.place`,
+    `INSERT OR IGNORE INTO kept (${EVENT}) SELECT ${HELD} FROM journal AS held JOIN ${POSITIONS} AS position ON position.origin = held.origin
+     WHERE held.seq <= position.seq ORDER BY held.place`,
     JSON.stringify(positions),
   )
 }
@@ -63,7 +64,7 @@ export function completeFromKept(sql: Sql, { tombstoneKey }: Meta, users: readon
 
 const PositionRow = z.object({ origin: z.string(), seq: z.int() })
 
-const BEYOND = 'LEFT JOIN json_each(?) AS position ON position.key = held.origin WHERE held.seq > ifnull(position.value, 0)'
+const BEYOND = `LEFT JOIN ${POSITIONS} AS position ON position.origin = held.origin WHERE held.seq > ifnull(position.seq, 0)`
 /** Events that are held, as `held`, and that positions (a parameter, JSON) do not cover. Of what was kept there may be very much, so it is looked up. */
 const HELD_BEYOND = {
   log: `FROM log AS held ${BEYOND}`,
@@ -71,8 +72,8 @@ const HELD_BEYOND = {
       SELECT min(origin) FROM kept UNION ALL
       SELECT (SELECT min(origin) FROM kept WHERE kept.origin > origins.origin) FROM origins WHERE origins.origin IS NOT NULL
     ) SELECT origin FROM origins WHERE origin IS NOT NULL) AS each
-    LEFT JOIN json_each(?) AS position ON position.key = each.origin
-    CROSS JOIN kept AS held ON held.origin = each.origin AND held.seq > ifnull(position.value, 0)`,
+    LEFT JOIN ${POSITIONS} AS position ON position.origin = each.origin
+    CROSS JOIN kept AS held ON held.origin = each.origin AND held.seq > ifnull(position.seq, 0)`,
 }
 
 /** Up to which seq of each origin everybody here is complete: what is held is in their state, too. */
@@ -83,7 +84,7 @@ export function completeUpTo(sql: Sql): Record<string, number> {
   const json = JSON.stringify(Object.fromEntries(positions))
   const held = sql.all(
     PositionRow,
-    `SELECT held.origin, held.seq ${HELD_BEYOND.kept} UNION SELECT held.origin, held.seq ${HELD_BEYOND.log}
+    `SELECT held.origin AS origin, held.seq AS seq ${HELD_BEYOND.kept} UNION SELECT held.origin, held.seq ${HELD_BEYOND.log}
      UNION SELECT held.origin, held.seq FROM journal AS held ${BEYOND} AND held.n IS NOT NULL ORDER BY origin, seq`,
     ...[json, json, json],
   )
@@ -128,7 +129,7 @@ export function recall(sql: Sql, from: 'kept' | 'log', positions: Readonly<Recor
 export function settleKept(sql: Sql, n: number, positions: Readonly<Record<string, number>>): void {
   if ((loadMeta(sql)?.n ?? 0) < n || sql.exists('SELECT 1 FROM dirty LIMIT 1')) return
   const json = JSON.stringify(positions)
-  const covered = 'FROM journal AS held JOIN json_each(?) AS position ON position.key = held.origin WHERE held.seq <= position.value'
+  const covered = `FROM journal AS held JOIN ${POSITIONS} AS position ON position.origin = held.origin WHERE held.seq <= position.seq`
   if (!sql.exists(`SELECT 1 ${covered} LIMIT 1`, json)) return
   sql.run(`INSERT OR IGNORE INTO kept (${EVENT}) SELECT ${HELD} ${covered} ORDER BY held.place`, json)
   sql.run(`DELETE FROM journal WHERE place IN (SELECT held.place ${covered})`, json)

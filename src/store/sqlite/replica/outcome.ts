@@ -2,11 +2,10 @@ import { z } from 'zod'
 import type { Event, Outcome, Removed } from '../../store.ts'
 import { positionOf } from '../apply.ts'
 import { remembered } from '../recorded.ts'
+import { NOTHING } from '../removal.ts'
 import { type EventOf, type Step, tombstoneOf } from '../state.ts'
 
 const Row = z.object({ n: z.int(), outcome: z.enum(['applied', 'duplicate', 'conflict', 'dead', 'erased']) })
-
-const NOTHING: Removed = { conversations: 0, emotions: 0, topics: 0, alerts: 0, redisKeys: null, sqliteRows: 0 }
 
 /**
  * What became of an event whose answer was lost: in the log, whence it was taken over, or in the journal, where it is applied ahead

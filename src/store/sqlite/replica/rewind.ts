@@ -51,7 +51,7 @@ export function rewind(sql: Sql, n: number): void {
   renumber(sql)
 }
 
-const UserRow = z.object({ userId: z.string(), firstAcceptedAt: z.int().catch(0) })
+const UserRow = z.object({ userId: z.string(), oldestAt: z.int().catch(0) })
 
 /** Users who were erased, or expired, without this log. */
 function removeGone(sql: Sql, { tombstoneKey, tombstones, expiries }: Head): void {
@@ -60,10 +60,10 @@ function removeGone(sql: Sql, { tombstoneKey, tombstones, expiries }: Head): voi
   const gone = new Map([...tombstones, ...expiries].filter(([mark, at]) => at > (before.get(mark) ?? -1)))
   if (gone.size === 0) return
   const key = createSecretKey(tombstoneKey, 'hex')
-  for (const { userId, firstAcceptedAt } of sql.all(UserRow, 'SELECT user_id AS userId, first_accepted_at AS firstAcceptedAt FROM users')) {
+  for (const { userId, oldestAt } of sql.all(UserRow, 'SELECT user_id AS userId, oldest_at AS oldestAt FROM users')) {
     const at = gone.get(markOf(key, userId))
     // What is here may have come after that.
-    if (at === undefined || firstAcceptedAt > at) continue
+    if (at === undefined || oldestAt > at) continue
     voidInJournal(sql, userId, at, 'kept')
     dropTopics(sql, userId)
     sql.run('DELETE FROM users WHERE user_id = ?', userId)

@@ -1,15 +1,19 @@
+import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import { chainOf, markOf } from '../../rules.ts'
 import type { Event, LogEntry, Removed } from '../../store.ts'
 import { judge, positionOf, savePositions } from '../apply.ts'
 import { writeEntry } from '../log.ts'
-import { erased, isErasedBefore, voidLog } from '../removal.ts'
+import { cleared, erased, expire, isErasedBefore, voidLog } from '../removal.ts'
 import type { Sql } from '../sql.ts'
 import { type EventOf, type Judged, loadMeta, loadPolicies, type Meta, type Step, tombstoneOf } from '../state.ts'
-import { applyAgain, hasAhead, isDirty, markDirty, settleAhead } from './ahead.ts'
+import { loadUser } from '../users.ts'
+import { applyAgain, hasAhead, isDirty, markDirty, restoreAhead, settleAhead } from './ahead.ts'
 import { voidInJournal } from './journal.ts'
 import { isPartial } from './kept.ts'
 import { isRemoval, type Removal } from './outcome.ts'
+
+const idOf = ({ id }: { id: string }): string => id
 
 const REMEMBERED_REMOVALS = 100
 const Gone = z.object({ seq: z.int(), n: z.int().nullable() })
@@ -38,6 +42,13 @@ export function applyEntries(sql: Sql, { tombstoneKey }: Meta, entries: readonly
       if (partial && !sql.exists('SELECT 1 FROM users WHERE user_id = ?', event.user)) markDirty(sql, event.user)
       const step: Step = { sql, n, policies, mark: markOf(tombstoneKey, event.user), told: [] }
       const outcome = takeOver(step, event, isAhead)
+      // A mark that one of them knows and the other does not makes another alert of it.
+      if (
+        outcome &&
+        step.told.length + entry.alertEvents.length > 0 &&
+        !isDeepStrictEqual(step.told.map(idOf), entry.alertEvents.map(idOf))
+      )
+        markDirty(sql, event.user)
       if (outcome?.type === 'applied' && outcome.removed) removed.set(n, outcome.removed)
     }
     taken += 1
@@ -88,7 +99,12 @@ function voidHeld(step: Step, { user, acceptedAt }: Event): void {
 function removeUnder(step: Step, event: Removal): Judged | null {
   const { sql } = step
   markDirty(sql, event.user)
-  if (event.kind !== 'erased') return null
+  if (event.kind !== 'erased') {
+    const user = loadUser(sql, event.user)
+    const outcome = user && (event.kind === 'cleared' ? cleared(step, event) : expire(step, event, user))
+    if (outcome?.type === 'applied') restoreAhead(step, event.user)
+    return outcome
+  }
   const outcome = erased(step, event, upToOf(event))
   voidHeld(step, event)
   applyAgain(step, event.user)
