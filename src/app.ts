@@ -89,8 +89,8 @@ export async function buildApp(config: Config, options: AppOptions): Promise<App
 
   try {
     const kept = readOnly || (keepRetention && (await store.policy()) !== null)
-    const replaced = kept ? undefined : await history.applyPolicy(config.retention)
-    if (replaced) logger.info({ before: replaced, now: config.retention }, 'the retention limits of this data set are changed')
+    const replaced = kept ? undefined : await history.applyPolicy(config.limits)
+    if (replaced) logger.info({ before: replaced, now: config.limits }, 'the limits of this data set are changed')
     await feed.start()
     return app
   } catch (error) {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { distance } from 'fastest-levenshtein'
 import * as z from 'zod'
 import { StartError } from './errors.ts'
-import type { RetentionLimits } from './model.ts'
+import type { Limits } from './model.ts'
 import { DATABASE_NAME, SETTINGS, Settings, SOCKET_NAME } from './settings.ts'
 import type { RedisTarget } from './store/redis/connect.ts'
 import { DEFAULT_VOCABULARY, type TopicRule } from './vocabulary.ts'
@@ -20,7 +20,8 @@ export interface Config {
   readonly redisTarget: RedisTarget
   readonly dataDir: string
   readonly localTimeZone: string
-  readonly retention: Readonly<RetentionLimits>
+  /** What the data set is to keep, and how soon somebody has to act. */
+  readonly limits: Readonly<Limits>
   readonly maxQueryCodePoints: number
   readonly maxResponseCodePoints: number
   readonly maxBodyBytes: number
@@ -71,12 +72,24 @@ export function loadConfig(env: Environment): Config {
     }),
     dataDir: settings.DATA_DIR,
     localTimeZone: settings.LOCAL_TIME_ZONE,
-    retention: Object.freeze({
+    limits: Object.freeze({
       conversations: settings.RETAIN_CONVERSATIONS,
       conversationsDays: settings.RETAIN_CONVERSATIONS_DAYS,
       emotions: settings.RETAIN_EMOTIONS,
       emotionsDays: settings.RETAIN_EMOTIONS_DAYS,
       profileDays: settings.RETAIN_PROFILE_DAYS,
+      triage: {
+        escalateAfterMinutes: {
+          MEDIUM: settings.ESCALATE_MEDIUM_MINUTES,
+          HIGH: settings.ESCALATE_HIGH_MINUTES,
+          IMMINENT: settings.ESCALATE_IMMINENT_MINUTES,
+        },
+        acknowledgedForMinutes: {
+          MEDIUM: settings.ACKNOWLEDGED_MEDIUM_MINUTES,
+          HIGH: settings.ACKNOWLEDGED_HIGH_MINUTES,
+          IMMINENT: settings.ACKNOWLEDGED_IMMINENT_MINUTES,
+        },
+      },
     }),
     maxQueryCodePoints: settings.MAX_QUERY_CODE_POINTS,
     maxResponseCodePoints: settings.MAX_RESPONSE_CODE_POINTS,

@@ -19,7 +19,18 @@ export function attentionOf(lastLevels: readonly RiskLevel[]): Attention {
 
 export const ALERT_STATUSES = ['OPEN', 'ACKNOWLEDGED', 'RESOLVED'] as const
 export type AlertStatus = (typeof ALERT_STATUSES)[number]
-export const ALERT_EVENT_KINDS = ['RAISED', 'OCCURRED', 'LEVEL_RAISED'] as const
+export const ALERT_EVENT_KINDS = [
+  'RAISED',
+  'OCCURRED',
+  'LEVEL_RAISED',
+  'ASSIGNED',
+  'ACKNOWLEDGED',
+  'LAPSED',
+  'ESCALATED',
+  'NOTED',
+  'RESOLVED',
+  'REOPENED',
+] as const
 export type AlertEventKind = (typeof ALERT_EVENT_KINDS)[number]
 
 export const STORAGE_BACKENDS = ['REDIS', 'SQLITE'] as const
@@ -40,6 +51,8 @@ export interface User {
   totalRiskAlerts: number
   currentRisk: RiskLevel
   attention: Attention
+  /** The sub of the counselor who looks after them. */
+  counselor: string | null
 }
 
 export interface Conversation {
@@ -97,6 +110,13 @@ export interface RiskAlert {
   trigger: AlertTrigger | null
   /** Counts changes of status, level and assignee; 1 when raised. */
   version: number
+  /** The sub of the counselor who is to look after it. */
+  assignee: string | null
+  /** While somebody has taken it upon them: who (sub), since when, and until when that holds unless renewed. */
+  acknowledged: { by: string; at: number; until: number } | null
+  resolved: { by: string; at: number; resolution: string } | null
+  /** Since when it waits for somebody, how many steps were taken, whom they told (subs), and when the next one is due. */
+  escalation: { since: number; step: number; to: readonly string[]; next: number | null }
 }
 
 export interface AlertEvent {
@@ -130,4 +150,27 @@ export interface RetentionLimits {
   profileDays: number
 }
 
+/** Levels that raise an alert. */
+export const ALERT_LEVELS = ['MEDIUM', 'HIGH', 'IMMINENT'] as const
+export type AlertLevel = (typeof ALERT_LEVELS)[number]
+
+/** How soon somebody has to act upon an alert. */
+export interface Triage {
+  /** An alert that nobody has acknowledged so many minutes after it began to wait is escalated: one step for each number, which only grow. */
+  escalateAfterMinutes: Readonly<Record<AlertLevel, readonly number[]>>
+  /** An acknowledgement that is not renewed for so many minutes lapses. */
+  acknowledgedForMinutes: Readonly<Record<AlertLevel, number>>
+}
+
+export const DEFAULT_TRIAGE: Triage = {
+  escalateAfterMinutes: { MEDIUM: [60, 240], HIGH: [5, 15, 30], IMMINENT: [0, 2, 5] },
+  acknowledgedForMinutes: { MEDIUM: 240, HIGH: 30, IMMINENT: 10 },
+}
+
+/** What holds for a data set as a whole. */
+export interface Limits extends RetentionLimits {
+  triage: Triage
+}
+
+export const MINUTE_MS = 60_000
 export const DAY_MS = 86_400_000

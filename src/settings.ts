@@ -38,6 +38,16 @@ const count = () => integer(0, 1_000_000)
 const days = () => integer(0, 36_500)
 const codePoints = () => integer(1, 1_000_000)
 
+const lease = () => integer(1, 100_000)
+const MAX_STEPS = 10
+const steps = () =>
+  z
+    .string()
+    .regex(/^(never|\d{1,6}(\s*,\s*\d{1,6})*)$/)
+    .transform((list) => (list === 'never' ? [] : list.split(',').map(Number)))
+    .refine((minutes) => minutes.length <= MAX_STEPS && minutes.every((each, i) => i === 0 || each > (minutes[i - 1] ?? 0)))
+    .describe(`up to ${MAX_STEPS} whole numbers of minutes, each greater than the one before, such as 5,15,30; or never`)
+
 const isTimeZone = (zone: string): boolean => {
   try {
     return new Intl.DateTimeFormat('en', { timeZone: zone }).resolvedOptions().timeZone !== ''
@@ -135,6 +145,18 @@ export const Settings = z.object({
     default: '365',
     description: 'Days after the last activity that a user is kept, topics included; `0` for ever.',
   }),
+  ESCALATE_IMMINENT_MINUTES: steps().register(about, {
+    default: '0,2,5',
+    description: 'When an IMMINENT alert that nobody acknowledges is escalated, in minutes from when it began to wait; or `never`.',
+  }),
+  ESCALATE_HIGH_MINUTES: steps().register(about, { default: '5,15,30', description: 'The same for HIGH.' }),
+  ESCALATE_MEDIUM_MINUTES: steps().register(about, { default: '60,240', description: 'The same for MEDIUM.' }),
+  ACKNOWLEDGED_IMMINENT_MINUTES: lease().register(about, {
+    default: '10',
+    description: 'Minutes that an acknowledgement of an IMMINENT alert holds if it is not renewed.',
+  }),
+  ACKNOWLEDGED_HIGH_MINUTES: lease().register(about, { default: '30', description: 'The same for HIGH.' }),
+  ACKNOWLEDGED_MEDIUM_MINUTES: lease().register(about, { default: '240', description: 'The same for MEDIUM.' }),
   MAX_QUERY_CODE_POINTS: codePoints().register(about, {
     default: '16000',
     description: 'Longest query in code points; a longer one is refused, never cut.',

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { type Environment, loadConfig } from '../src/config.ts'
 import { StartError } from '../src/errors.ts'
+import { DEFAULT_TRIAGE } from '../src/model.ts'
 import { topicsIn } from '../src/services/vocabulary.ts'
 import { SETTINGS } from '../src/settings.ts'
 import { DEFAULT_VOCABULARY } from '../src/vocabulary.ts'
@@ -27,7 +28,10 @@ test('without any configuration everything has a default', () => {
     redisTarget: { url: 'redis://localhost:6379' },
     dataDir: './data',
     localTimeZone: 'Asia/Shanghai',
-    retention: { conversations: 50, conversationsDays: 30, emotions: 200, emotionsDays: 90, profileDays: 365 },
+    limits: {
+      ...{ conversations: 50, conversationsDays: 30, emotions: 200, emotionsDays: 90, profileDays: 365 },
+      triage: DEFAULT_TRIAGE,
+    },
     maxQueryCodePoints: 16_000,
     maxResponseCodePoints: 16_000,
     logLevel: 'info',

@@ -6,12 +6,26 @@ export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' |
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
 /** What happened to an alert. */
 export type AlertEventKind =
+  /** Somebody has taken it up, or goes on with it. */
+  | 'ACKNOWLEDGED'
+  /** Somebody else, or nobody, is to look after it. */
+  | 'ASSIGNED'
+  /** Nobody took it up in time, or somebody asked for help: others are told. */
+  | 'ESCALATED'
+  /** Whoever had taken it up was not heard of any more: it waits for somebody again. */
+  | 'LAPSED'
   /** A further conversation was riskier, and lifted its level. */
   | 'LEVEL_RAISED'
+  /** Somebody noted something; or an action that came too late was not carried out. */
+  | 'NOTED'
   /** A further risky conversation was added to it. */
   | 'OCCURRED'
   /** A risky conversation raised it. */
-  | 'RAISED';
+  | 'RAISED'
+  /** What it was about has come up again, or is graver: it waits for somebody again. */
+  | 'REOPENED'
+  /** Somebody has dealt with it. */
+  | 'RESOLVED';
 
 /** Where an alert stands. */
 export type AlertStatus =

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { uuidv7 } from 'uuidv7'
 import { badInput, storeUnavailable, XinyiError } from '../errors.ts'
-import type { Durability, RetentionLimits } from '../model.ts'
+import type { Durability, Limits } from '../model.ts'
 import type { Removed, Store, SweepReport } from '../store/store.ts'
 import { checkText, checkUserId } from './text.ts'
 import type { LogWriter } from './writer.ts'
@@ -56,7 +56,7 @@ export class History {
   }
 
   /** Makes these limits the data set's own, and returns those they replace; undefined when they were so already. */
-  async applyPolicy(limits: RetentionLimits): Promise<RetentionLimits | null | undefined> {
+  async applyPolicy(limits: Limits): Promise<Limits | null | undefined> {
     const present = await this.#store.policy()
     if (isDeepStrictEqual(present, { ...limits })) return undefined
     await this.#writer.submit({ ...this.#fact(), kind: 'policy', user: '', payload: { limits } })

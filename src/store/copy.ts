@@ -24,6 +24,9 @@ export interface UserState {
   openAlertLevel: number | null
   /** When lists and topics expired although the user, having alerts, did not. */
   strippedAt: number | null
+  /** The newest UTC day, counted from 1970, on which the trend alone raised an alert. */
+  trendDay: number | null
+  counselor: string | null
   /** Newest first, as physically kept. */
   conversations: readonly Omit<Conversation, 'userId'>[]
   /** Newest first, as physically kept. */

@@ -1,5 +1,5 @@
 import { createHmac, hash, type KeyObject } from 'node:crypto'
-import { DAY_MS, type RetentionLimits, type RiskLevel, riskRank } from '../model.ts'
+import { DAY_MS, type Limits, type RiskLevel, riskRank } from '../model.ts'
 import type { Key, Page, Slice } from './store.ts'
 
 /** How long the log reaches back, by acceptedAt. */
@@ -27,7 +27,7 @@ export const alertOrder = (level: RiskLevel, raisedAt: number): number => (4 - r
 export interface Policy {
   n: number
   at: number
-  limits: RetentionLimits
+  limits: Limits
 }
 
 /** What is kept of a list: at most `cap` items, none that occurred before `floor`. */
@@ -48,7 +48,7 @@ export function keepOf(policies: readonly Policy[], rev: number, now: number): {
     policies.findLastIndex((policy) => policy.n <= rev),
   )
   const met = policies.slice(first)
-  const keep = (count: (limits: RetentionLimits) => number, days: (limits: RetentionLimits) => number): Keep => ({
+  const keep = (count: (limits: Limits) => number, days: (limits: Limits) => number): Keep => ({
     cap: Math.min(...met.map(({ limits }) => count(limits) || Number.POSITIVE_INFINITY)),
     floor: Math.max(
       ...met.map(({ limits }, i) => (days(limits) ? (met[i + 1]?.at ?? now) - days(limits) * DAY_MS : Number.NEGATIVE_INFINITY)),

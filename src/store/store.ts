@@ -5,8 +5,8 @@ import type {
   Conversation,
   Durability,
   EmotionPoint,
+  Limits,
   Overview,
-  RetentionLimits,
   RiskAlert,
   RiskLevel,
   StorageBackend,
@@ -16,9 +16,10 @@ import type {
   UserOrder,
   UserTopic,
 } from '../model.ts'
+import type { AlertAction, Event, EventPayloads } from './events.ts'
 import type { Key, Page, Slice } from './page.ts'
 
-export type { Key, Page, Slice }
+export type { AlertAction, Event, EventPayloads, Key, Page, Slice }
 
 /**
  * The contract of a store: an ordered log of events, the state that follows from it, and plural reads of that state.
@@ -37,7 +38,7 @@ export interface Store {
   /** Answers every request, in the order asked, from one moment of the state. `now` decides what is expired. */
   read<const R extends readonly ReadRequest[]>(requests: R, now: number): Promise<Reading<R>>
   /** The retention limits in force; null before the first policy event. */
-  policy(): Promise<RetentionLimits | null>
+  policy(): Promise<Limits | null>
   /**
    * The entries after a place, oldest first, at most `limit`, fewer where they are long; none only at the end. A place in an earlier epoch is
    * first taken back to where the log forked from it. CURSOR_EXPIRED if the log does not reach there: it was trimmed, has gone back, or the
@@ -87,53 +88,14 @@ export interface LogPage<Entry> {
   entries: Entry[]
 }
 
-/** An immutable fact about one user; a `policy` is about the data set, its user is ''. */
-export type Event = {
-  [K in keyof EventPayloads]: {
-    /** The caller's idempotency key or a fresh UUIDv7; scoped by user. */
-    id: string
-    user: string
-    kind: K
-    /** When this service took it. */
-    acceptedAt: number
-    occurredAt: number
-    payload: EventPayloads[K]
-    /** Every process start takes a new origin; (origin, seq) means one event for ever. */
-    origin: string
-    /** Counts the events of an origin from 1, without gaps. */
-    seq: number
-  }
-}[keyof EventPayloads]
-
-export interface EventPayloads {
-  recorded: {
-    query: string
-    response: string
-    riskLevel: RiskLevel
-    emotionScore: number | null
-    references: number
-    /** NFC, distinct. */
-    topics: readonly string[]
-    /** Digest of the content as the caller gave it, before defaults: tells a repeat from another conversation under the same id. */
-    fingerprint: string
-  }
-  cleared: Record<string, never>
-  /** `upTo`: where it was applied, what was accepted up to then is gone. */
-  erased: { reason: string; upTo?: number | undefined }
-  expired: Record<string, never>
-  policy: { limits: RetentionLimits }
-  /** What is left of an event whose payload was erased before it got its index, or that changed nothing where it was logged first. Its user and id are ''. */
-  void: Record<string, never>
-}
-
 export type Outcome =
   /** Took index n and changed the state. */
   | {
       type: 'applied'
       n: number
-      /** recorded: whether the conversation is retained (it is not when older than the retention). */
+      /** recorded: whether the conversation is retained (it is not when older than the retention). acted: whether it was carried out; otherwise the alert's history notes that it was not. */
       kept: boolean
-      /** recorded: the alert that it raised or added to. */
+      /** recorded: the alert that it raised or added to. acted, assigned: the alert that it concerns. */
       alertId: string | null
       /** cleared, erased, expired: what went. */
       removed: Removed | null
@@ -206,6 +168,8 @@ export interface Reads {
   userAlerts: { ask: { userId: string; status?: readonly AlertStatus[] | undefined; page: Page }; answer: Slice<RiskAlert> }
   /** Oldest first. Key: [place in the history from 0, id], ascending. */
   alertHistory: { ask: { alertId: string; page: Page }; answer: Slice<AlertEvent> }
+  /** Alerts of which something is due (triage.ts) at that time or before: the longest due first, at most `limit`. */
+  dueAlerts: { ask: { until: number; limit: number }; answer: readonly RiskAlert[] }
   overview: { ask: Record<never, never>; answer: Overview }
 }
 

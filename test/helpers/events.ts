@@ -1,14 +1,17 @@
 import { createHash, randomUUID } from 'node:crypto'
-import type { RetentionLimits, RiskLevel } from '../../src/model.ts'
-import type { Event } from '../../src/store/store.ts'
+import { DEFAULT_TRIAGE, type Limits, type RiskLevel } from '../../src/model.ts'
+import type { AlertAction, Event } from '../../src/store/store.ts'
 
 /** The present of most tests. */
 export const NOW = Date.UTC(2026, 10, 20, 12)
 export const MINUTE = 60_000
 export const HOUR = 60 * MINUTE
 
-export const NO_LIMITS: RetentionLimits = { conversations: 0, conversationsDays: 0, emotions: 0, emotionsDays: 0, profileDays: 0 }
-export const limits = (some: Partial<RetentionLimits> = {}): RetentionLimits => ({ ...NO_LIMITS, ...some })
+export const NO_LIMITS: Limits = {
+  ...{ conversations: 0, conversationsDays: 0, emotions: 0, emotionsDays: 0, profileDays: 0 },
+  triage: DEFAULT_TRIAGE,
+}
+export const limits = (some: Partial<Limits> = {}): Limits => ({ ...NO_LIMITS, ...some })
 
 export interface Said {
   user?: string
@@ -53,8 +56,17 @@ export class Origin {
     return { ...this.#next(), kind: 'erased', user, acceptedAt, occurredAt: acceptedAt, payload: { reason } }
   }
 
-  policy(some: Partial<RetentionLimits>, acceptedAt = NOW): Event {
+  policy(some: Partial<Limits>, acceptedAt = NOW): Event {
     return { ...this.#next(), kind: 'policy', user: '', acceptedAt, occurredAt: acceptedAt, payload: { limits: limits(some) } }
+  }
+
+  acted(user: string, action: Partial<AlertAction> & Pick<AlertAction, 'alertId' | 'action'>, acceptedAt = NOW, id?: string): Event {
+    const payload = { version: null, actor: null, note: null, resolution: null, to: [], due: null, ...action }
+    return { ...this.#next(id), kind: 'acted', user, acceptedAt, occurredAt: acceptedAt, payload }
+  }
+
+  assigned(user: string, counselor: string | null, acceptedAt = NOW, actor: string | null = 'wang', note: string | null = null): Event {
+    return { ...this.#next(), kind: 'assigned', user, acceptedAt, occurredAt: acceptedAt, payload: { counselor, actor, note } }
   }
 
   /** What is left of an event that was erased before it got its index. */

@@ -64,6 +64,7 @@ const user: User = {
   totalChats: 12,
   totalRiskAlerts: 0,
   currentRisk: 'LOW',
+  counselor: null,
   attention: 'NONE',
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { HOUR, NOW } from '../helpers/events.ts'
+import { HOUR, limits, NOW } from '../helpers/events.ts'
 import { stores } from '../helpers/stores.ts'
 import { startServices } from './services.ts'
 
@@ -81,7 +81,7 @@ describe.each(stores)('recording into $name', (kind) => {
 
   test('a conversation older than the retention is counted and not kept', async () => {
     const { say, history, user, conversations } = await startServices(kind)
-    await history.applyPolicy({ conversations: 5, conversationsDays: 7, emotions: 10, emotionsDays: 30, profileDays: 0 })
+    await history.applyPolicy(limits({ conversations: 5, conversationsDays: 7, emotions: 10, emotionsDays: 30 }))
     expect(await say({ occurredAt: NOW - 8 * 24 * HOUR })).toMatchObject({ conversation: null, duplicate: false })
     expect(await conversations()).toEqual([])
     expect(await user()).toMatchObject({ totalChats: 1 })

@@ -8,6 +8,7 @@ import { log } from './contract/log.ts'
 import { recording } from './contract/recording.ts'
 import { removal } from './contract/removal.ts'
 import { retention } from './contract/retention.ts'
+import { triage } from './contract/triage.ts'
 import { userLists } from './contract/users.ts'
 
 /** What every store promises (src/store/store.ts, docs/architecture.md). A new store runs it whole. */
@@ -17,6 +18,7 @@ export function describeStore({ name, open, trims = true }: StoreKind): void {
     describe('retention', () => retention(open))
     describe('clearing, expiry and erasure', () => removal(open))
     describe('alerts', () => alerts(open))
+    describe('what becomes of alerts', () => triage(open))
     describe('lists', () => lists(open))
     describe('users', () => userLists(open))
     describe('the log', () => log(open, { trims }))

@@ -1,6 +1,7 @@
 import { attentionOf, DAY_MS, type RiskLevel, riskRank, type TopicCount, type User } from '../../src/model.ts'
-import { alertOrder, riskOrder, sliceOf } from '../../src/store/rules.ts'
+import { alertOrder, compareKeys, riskOrder, sliceOf } from '../../src/store/rules.ts'
 import type { Key, Page, ReadKind, Reads, Slice, UserFilter } from '../../src/store/store.ts'
+import { AlertBook } from './model.alerts.ts'
 import type { Model, Person } from './model.ts'
 
 const atLeast = (level: RiskLevel, least: RiskLevel = 'UNKNOWN'): boolean => riskRank(level) >= riskRank(least)
@@ -14,11 +15,13 @@ function descending<T>(values: readonly T[], key: (value: T) => Key, { limit, ta
 const filtered = <T>(slice: Slice<T>, ...criteria: unknown[]): Slice<T> =>
   criteria.some((criterion) => criterion !== undefined) ? { ...slice, total: null } : slice
 
-const userOf = (userId: string, { createdAt, lastActiveAt, totalChats, totalRiskAlerts, last3, alerts }: Person): User => {
-  const [newest, open] = [last3.at(-1)?.riskLevel ?? 'UNKNOWN', alerts.at(-1)?.alert.level ?? 'UNKNOWN']
+const userOf = (userId: string, person: Person): User => {
+  const { createdAt, lastActiveAt, totalChats, totalRiskAlerts, last3, counselor } = person
+  const [newest, open] = [last3.at(-1)?.riskLevel ?? 'UNKNOWN', AlertBook.unresolved(person)?.alert.level ?? 'UNKNOWN']
   const counters = { userId, createdAt, lastActiveAt, totalChats, totalRiskAlerts }
   return {
     ...counters,
+    counselor,
     currentRisk: atLeast(open, newest) ? open : newest,
     attention: attentionOf(last3.map(({ riskLevel }) => riskLevel)),
   }
@@ -30,7 +33,7 @@ const matches = ({ minRisk, attention, topics, activeSince, search, hasOpenAlert
   (topics === undefined || topics.some((name) => person.topics.has(name))) &&
   (activeSince === undefined || (user.lastActiveAt ?? 0) >= activeSince) &&
   user.userId.startsWith(search ?? '') &&
-  (hasOpenAlert === undefined || person.alerts.length > 0 === hasOpenAlert)
+  (hasOpenAlert === undefined || (AlertBook.unresolved(person) !== undefined) === hasOpenAlert)
 
 const usersOf = ({ people }: Model, test: (user: User, person: Person) => boolean = () => true): User[] =>
   [...people].flatMap(([userId, person]) => {
@@ -104,13 +107,24 @@ const ANSWERS: { [K in ReadKind]: (model: Model, ask: Reads[K]['ask'], now: numb
     const history = alertsOf(model).find(({ alert }) => alert.id === alertId)?.history ?? []
     return sliceOf(history, (event) => [history.indexOf(event), event.id], page)
   },
+  dueAlerts: (model, { until, limit }) =>
+    alertsOf(model)
+      .flatMap(({ alert }) => {
+        const { status, acknowledged, escalation } = alert
+        const due = status === 'OPEN' ? escalation.next : status === 'ACKNOWLEDGED' ? (acknowledged?.until ?? null) : null
+        return due !== null && due <= until ? [{ key: [due, alert.id] satisfies Key, alert }] : []
+      })
+      .sort((a, b) => compareKeys(a.key, b.key))
+      .slice(0, limit)
+      .map(({ alert }) => alert),
   overview: (model, _, now) => {
-    const open = alertsOf(model).map(({ alert }) => alert)
+    const unresolved = alertsOf(model).flatMap(({ alert }) => (alert.status === 'RESOLVED' ? [] : [alert]))
+    const open = unresolved.filter(({ status }) => status === 'OPEN')
     return {
       users: model.people.size,
       activeUsers: usersOf(model, ({ lastActiveAt }) => (lastActiveAt ?? 0) >= now - DAY_MS).length,
       openAlerts: open.length,
-      unassignedHigh: open.filter(({ level }) => atLeast(level, 'HIGH')).length,
+      unassignedHigh: unresolved.filter(({ level, assignee }) => atLeast(level, 'HIGH') && assignee === null).length,
       oldestOpenRaisedAt: open.length ? Math.min(...open.map(({ raisedAt }) => raisedAt)) : null,
     }
   },

@@ -1,14 +1,12 @@
-import { createHash } from 'node:crypto'
 import {
   type AlertEvent,
-  type AlertEventKind,
+  type Attention,
+  attentionOf,
   type Conversation,
   DAY_MS,
   type EmotionPoint,
   isRisky,
-  type RetentionLimits,
-  type RiskAlert,
-  riskRank,
+  type Limits,
   type UserTopic,
 } from '../../src/model.ts'
 import { compareBytes, compareKeys, type Keep, keepOf, type Policy } from '../../src/store/rules.ts'
@@ -27,6 +25,7 @@ import type {
   Store,
   ToldEntry,
 } from '../../src/store/store.ts'
+import { AlertBook, type Held, sha1 } from './model.alerts.ts'
 import { answer } from './model.reads.ts'
 
 export interface Person {
@@ -37,13 +36,15 @@ export interface Person {
   totalRiskAlerts: number
   accepted: number
   strippedAt: number | null
+  trendDay: number | null
+  counselor: string | null
   /** Oldest first; so are emotions and last3. */
   conversations: Conversation[]
   emotions: EmotionPoint[]
   last3: EmotionPoint[]
   topics: Map<string, UserTopic>
   seen: Map<string, { acceptedAt: number; fingerprint: string; alertId: string | null }>
-  alerts: { alert: RiskAlert; history: AlertEvent[] }[]
+  alerts: Held[]
 }
 
 type Judged = Extract<Outcome, { n: number }>
@@ -52,7 +53,7 @@ type Item = { occurredAt: number; id: string }
 
 const keyOf = (item: Item): Key => [item.occurredAt, item.id]
 const inOrder = <T extends Item>(items: readonly T[]): T[] => [...items].sort((a, b) => compareKeys(keyOf(a), keyOf(b)))
-const sha1 = (...parts: (string | number)[]): string => createHash('sha1').update(parts.join('\0')).digest('hex')
+const attentionIn = ({ last3 }: Person): Attention => attentionOf(last3.map(({ riskLevel }) => riskLevel))
 const keep = <T extends Item>(items: readonly T[], { cap, floor }: Keep): T[] => {
   const fresh = items.filter((item) => item.occurredAt >= floor)
   return fresh.slice(Math.max(0, fresh.length - cap))
@@ -70,7 +71,7 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'log'> 
     return { outcomes: events.map((event) => this.#append(event)), durability: 'JOURNAL' }
   }
 
-  async policy(): Promise<RetentionLimits | null> {
+  async policy(): Promise<Limits | null> {
     return this.#policies.at(-1)?.limits ?? null
   }
 
@@ -110,7 +111,7 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'log'> 
     return days ? (person.lastActiveAt ?? person.createdAt) + days * DAY_MS : null
   }
 
-  get #limits(): RetentionLimits | undefined {
+  get #limits(): Limits | undefined {
     return this.#policies.at(-1)?.limits
   }
 
@@ -152,6 +153,7 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'log'> 
     if (erasedAt !== undefined && Math.min(acceptedAt, event.occurredAt) <= erasedAt) return { type: 'dead', n, erasedAt }
     if (event.kind === 'recorded') return this.#record(event, n, told)
     if (!known) return { type: 'conflict', n }
+    if (event.kind === 'acted' || event.kind === 'assigned') return this.#act(event, known, n, told)
     if (event.kind === 'cleared') {
       const removed = this.#remove(known, acceptedAt, false)
       known.last3 = []
@@ -176,8 +178,8 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'log'> 
     const { id, user, acceptedAt, occurredAt, payload } = event
     const { riskLevel } = payload
     const person = this.people.get(user) ?? newcomer(event, n)
-    const memory = person.seen.get(id)
-    if (memory && (memory.acceptedAt >= acceptedAt - 7 * DAY_MS || amongNewest(person, id, 1_000))) {
+    const memory = this.#remembered(person, event)
+    if (memory) {
       return memory.fingerprint === payload.fingerprint ? { type: 'duplicate', n, alertId: memory.alertId } : { type: 'conflict', n }
     }
     this.people.set(user, person)
@@ -196,47 +198,60 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'log'> 
       days && occurredAt < acceptedAt - days * DAY_MS ? [...list] : inOrder([...list, item]).slice(cap ? -cap : 0)
     person.conversations = insert(person.conversations, conversation, limits?.conversations, limits?.conversationsDays)
     person.emotions = insert(person.emotions, point, limits?.emotions, limits?.emotionsDays)
+    const before = attentionIn(person)
     person.last3 = insert(person.last3, point, 3)
     for (const name of payload.topics) {
       const topic = person.topics.get(name) ?? { name, count: 0, firstSeenAt: occurredAt, lastSeenAt: occurredAt }
       const [firstSeenAt, lastSeenAt] = [Math.min(topic.firstSeenAt, occurredAt), Math.max(topic.lastSeenAt, occurredAt)]
       person.topics.set(name, { name, count: topic.count + 1, firstSeenAt, lastSeenAt })
     }
-    const alertId = isRisky(riskLevel) && acceptedAt - occurredAt <= DAY_MS ? this.#signal(person, event, told) : null
+    const alertId = this.#sign(person, event, before, told)
     person.seen.set(id, { acceptedAt, fingerprint: payload.fingerprint, alertId })
     return { type: 'applied', n, kept: person.conversations.includes(conversation), alertId, removed: null }
   }
 
-  #signal(person: Person, { id, user, acceptedAt, occurredAt, payload }: Recorded, told: AlertEvent[]): string {
-    const { query, response, riskLevel } = payload
-    // Nothing resolves an alert yet, so that a person's only one is open.
-    let open = person.alerts.at(-1)
-    const tell = (alertId: string, kind: AlertEventKind): AlertEvent => {
-      const event = { id: sha1(id, alertId, kind, told.length), alertId, kind, at: acceptedAt, actor: null, note: null, level: riskLevel }
-      told.push(event)
-      return event
+  /** What a conversation says of the risk that somebody is at, by itself or as the last of several. */
+  #sign(person: Person, event: Recorded, before: Attention, told: AlertEvent[]): string | null {
+    const { user, acceptedAt, occurredAt, payload } = event
+    if (acceptedAt - occurredAt > DAY_MS) return null
+    const since = Math.max(this.#tombstones.get(user) ?? 0, this.#expiries.get(user) ?? 0)
+    const book = new AlertBook(event, this.#limits, told)
+    if (isRisky(payload.riskLevel)) return book.signal(person, since, payload.riskLevel, null)
+    const day = Math.floor(acceptedAt / DAY_MS)
+    if (before === 'NEEDS_ATTENTION' || attentionIn(person) !== 'NEEDS_ATTENTION') return null
+    if (AlertBook.unresolved(person) || person.trendDay === day) return null
+    person.trendDay = day
+    return book.signal(person, since, 'MEDIUM', 'attention has turned to NEEDS_ATTENTION')
+  }
+
+  /** Something about an alert, or who is to look after somebody. */
+  #act(event: Extract<Event, { kind: 'acted' | 'assigned' }>, person: Person, n: number, told: AlertEvent[]): Judged {
+    const { id, acceptedAt } = event
+    const held =
+      event.kind === 'acted' ? person.alerts.find(({ alert }) => alert.id === event.payload.alertId) : AlertBook.unresolved(person)
+    if (event.kind === 'acted' && !held) return { type: 'conflict', n }
+    const memory = this.#remembered(person, event)
+    if (memory) return { type: 'duplicate', n, alertId: memory.alertId }
+    const book = new AlertBook(event, this.#limits, told)
+    let kept = true
+    if (event.kind === 'acted' && held) {
+      const carriedOut = book.act(held, event.payload)
+      if (carriedOut === null) return { type: 'conflict', n }
+      kept = carriedOut
+    } else if (event.kind === 'assigned') {
+      if (held) book.assign(held, event.payload)
+      person.counselor = event.payload.counselor
     }
-    if (!open) {
-      const since = Math.max(this.#tombstones.get(user) ?? 0, this.#expiries.get(user) ?? 0)
-      const alertId = sha1(user, since, person.alerts.length)
-      const trigger = { occurredAt, query, response, riskLevel }
-      const times = { raisedAt: acceptedAt, lastSeenAt: occurredAt }
-      const counts = { occurrences: 1, version: 1 }
-      open = {
-        alert: { id: alertId, userId: user, level: riskLevel, status: 'OPEN', ...times, ...counts, conversationId: id, trigger },
-        history: [tell(alertId, 'RAISED')],
-      }
-      person.alerts.push(open)
-      return alertId
-    }
-    const { alert, history } = open
-    history.push(tell(alert.id, 'OCCURRED'))
-    open.alert = { ...alert, occurrences: alert.occurrences + 1, lastSeenAt: Math.max(alert.lastSeenAt, occurredAt) }
-    if (riskRank(riskLevel) > riskRank(alert.level)) {
-      history.push(tell(alert.id, 'LEVEL_RAISED'))
-      open.alert = { ...open.alert, level: riskLevel, version: alert.version + 1 }
-    }
-    return alert.id
+    this.#meetPolicies(person, acceptedAt)
+    this.#touch(person, n, acceptedAt)
+    const alertId = held?.alert.id ?? null
+    person.seen.set(id, { acceptedAt, fingerprint: '0', alertId })
+    return { type: 'applied', n, kept, alertId, removed: null }
+  }
+
+  #remembered(person: Person, { id, acceptedAt }: Event): { fingerprint: string; alertId: string | null } | undefined {
+    const memory = person.seen.get(id)
+    return memory && (memory.acceptedAt >= acceptedAt - 7 * DAY_MS || amongNewest(person, id, 1_000)) ? memory : undefined
   }
 
   #meetPolicies(person: Person, now: number): void {
@@ -253,7 +268,7 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'log'> 
   #forget(user: string): void {
     this.#log.forEach((entry, i) => {
       const { event } = entry
-      if (event?.user === user && (event.kind === 'recorded' || event.kind === 'cleared')) {
+      if (event?.user === user && event.kind !== 'erased' && event.kind !== 'expired') {
         this.#log[i] = { ...entry, event: null, outcome: 'erased', alertEvents: [] }
       }
     })
@@ -288,6 +303,8 @@ const newcomer = ({ acceptedAt, occurredAt }: Recorded, rev: number): Person => 
   totalRiskAlerts: 0,
   accepted: acceptedAt,
   strippedAt: null,
+  trendDay: null,
+  counselor: null,
   conversations: [],
   emotions: [],
   last3: [],

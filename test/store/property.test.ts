@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type Attention, DAY_MS, type RiskLevel } from '../../src/model.ts'
-import type { Event, Outcome, Store } from '../../src/store/store.ts'
+import { type Attention, DAY_MS, DEFAULT_TRIAGE, type RiskLevel } from '../../src/model.ts'
+import type { AlertAction, Event, Outcome, Store } from '../../src/store/store.ts'
 import { HOUR, NOW, Origin } from '../helpers/events.ts'
 import { type OpenedStore, stores } from '../helpers/stores.ts'
 import { ALL, snapshot } from './contract/harness.ts'
@@ -20,6 +20,10 @@ const limits = fc.record({
   emotions: few,
   emotionsDays: few,
   profileDays: fc.constantFrom(0, 1, 1, 2, 5),
+  triage: fc.constantFrom(DEFAULT_TRIAGE, {
+    escalateAfterMinutes: { MEDIUM: [], HIGH: [0, 60], IMMINENT: [60] },
+    acknowledgedForMinutes: { MEDIUM: 60, HIGH: 1, IMMINENT: 60 },
+  }),
 })
 const plain = { query: 'one', riskLevel: 'LOW', emotionScore: null, topics: ['t'] } as const
 const said = fc.constantFrom(
@@ -37,6 +41,17 @@ type Step = { clock: number; origin: 'A' | 'B'; numbering: 'next' | 'again' | 'a
 type Act =
   | { kind: 'recorded'; user: string; id: string; late: number; said: typeof said extends fc.Arbitrary<infer T> ? T : never }
   | { kind: 'cleared' | 'expired' | 'erased'; user: string }
+  | {
+      kind: 'acted'
+      user: string
+      id: string
+      action: AlertAction['action']
+      actor: string | null
+      version: number | null
+      due: boolean
+      newest: boolean
+    }
+  | { kind: 'assigned'; user: string; counselor: string | null }
   | { kind: 'policy'; limits: typeof limits extends fc.Arbitrary<infer T> ? T : never }
   | { kind: 'void' | 'sweep' | 'restart' }
 
@@ -49,6 +64,25 @@ const act: fc.Arbitrary<Act> = fc.oneof(
       user,
     }),
   },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      kind: fc.constant('acted' as const),
+      user,
+      id: fc.constantFrom('x', 'y', 'z', '1'),
+      action: fc.constantFrom('ACKNOWLEDGE', 'ACKNOWLEDGE', 'RESOLVE', 'RESOLVE', 'ESCALATE', 'NOTE', 'LAPSE') as fc.Arbitrary<
+        AlertAction['action']
+      >,
+      actor: fc.constantFrom('li', 'wang', '\uff61', null),
+      version: fc.constantFrom(null, null, null, 1, 2),
+      due: fc.boolean(),
+      newest: fc.boolean(),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant('assigned' as const), user, counselor: fc.constantFrom('li', 'wang', null) }),
+  },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('policy' as const), limits }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('void' as const, 'sweep' as const, 'sweep' as const, 'restart' as const) }) },
 )
@@ -57,19 +91,40 @@ const numbering = fc.constantFrom('next', 'next', 'next', 'next', 'next', 'next'
 >
 const step = fc.record({ clock, origin: fc.constantFrom('A', 'B'), numbering, act }) as fc.Arbitrary<Step>
 
-function eventOf({ clock, numbering, act }: Step, origin: Origin): Event | null {
+function eventOf({ clock, numbering, act }: Step, origin: Origin, model: Model): Event | null {
   const before = origin.seq
   // `again` sends other content under a number that is taken; `ahead` skips one.
   if (numbering === 'again') origin.seq = Math.max(0, before - 1)
   if (numbering === 'ahead') origin.seq = before + 1
-  const event = made(act, clock, origin)
+  const event = made(act, clock, origin, model)
   if (numbering !== 'next') origin.seq = before
 
   return event
 }
 
-function made(act: Act, clock: number, origin: Origin): Event | null {
+/** About an alert that is there, as often as not at the time that something is due. */
+function action(
+  { kind: _, user, id, newest, due, ...act }: Extract<Act, { kind: 'acted' }>,
+  clock: number,
+  origin: Origin,
+  model: Model,
+): Event {
+  const alerts = model.people.get(user)?.alerts ?? []
+  const alert = alerts.at(newest ? -1 : 0)?.alert
+  const isTimely = act.action === 'LAPSE' || (act.action === 'ESCALATE' && due)
+  const deadline = act.action === 'LAPSE' ? alert?.acknowledged?.until : alert?.escalation.next
+  const what = { ...act, alertId: alert?.id ?? 'ab', note: due ? 'n\u0000 ü' : null, to: newest ? ['li', '\uff61'] : [] }
+  const resolution = act.action === 'RESOLVE' ? 'better' : null
+  if (!isTimely) return origin.acted(user, { ...what, resolution }, clock, id)
+  return origin.acted(user, { ...what, actor: null, version: null, due: deadline ?? clock }, deadline ?? clock, id)
+}
+
+function made(act: Act, clock: number, origin: Origin, model: Model): Event | null {
   switch (act.kind) {
+    case 'acted':
+      return action(act, clock, origin, model)
+    case 'assigned':
+      return origin.assigned(act.user, act.counselor, clock)
     case 'recorded':
       return origin.recorded({ user: act.user, id: act.id, acceptedAt: clock, occurredAt: clock - act.late, ...act.said })
     case 'policy':
@@ -113,6 +168,9 @@ async function asked(store: Pick<Store, 'read'>, now: number) {
       { kind: 'emotion', userId: 'a', id: '\u{10000}' },
       { kind: 'topic', name: '\uff61' },
       { kind: 'alerts', minLevel: 'HIGH', status: ['OPEN'], page: ALL },
+      { kind: 'alerts', status: ['ACKNOWLEDGED', 'RESOLVED'], page: ALL },
+      { kind: 'dueAlerts', until: now, limit: 100 },
+      { kind: 'overview' },
     ],
     now,
   )
@@ -139,7 +197,7 @@ test(
         pending = []
       }
       for (const [i, step] of steps.entries()) {
-        const event = eventOf(step, origins[step.origin])
+        const event = eventOf(step, origins[step.origin], model)
         if (event) pending.push(event)
         if (!event || pending.length === batch) await flush()
         if (step.act.kind === 'restart') await Promise.all(opened.map((each) => each.reopen()))

@@ -141,7 +141,14 @@ describe('what is missing of a user is noticed, and put back', () => {
     })
   }
 
-  for (const key of ['xinyi:order:active', 'xinyi:order:risk', 'xinyi:order:created', 'xinyi:order:name', 'xinyi:order:alerts:OPEN']) {
+  for (const key of [
+    'xinyi:order:active',
+    'xinyi:order:risk',
+    'xinyi:order:created',
+    'xinyi:order:name',
+    'xinyi:order:alerts:OPEN',
+    'xinyi:order:due',
+  ]) {
     for (const how of ['gone', 'of another type']) {
       test(`an index (${key}) ${how} is made again by the next who asks`, async () => {
         const store = await open()
@@ -263,6 +270,7 @@ describe('bad data spoils nothing but itself', () => {
     'xinyi:order:risk',
     'xinyi:vocabulary',
     'xinyi:order:alerts:OPEN',
+    'xinyi:order:due',
     'xinyi:log',
   ]) {
     test(`a ${key} of the wrong type: the next conversation is recorded once, whole, and read again; the stray is put aside until they are erased`, async () => {
@@ -358,7 +366,7 @@ describe('bad data spoils nothing but itself', () => {
     }
   })
 
-  for (const field of ['occurrences', 'version', 'raised', 'seen', 'status', 'level']) {
+  for (const field of ['occurrences', 'version', 'raised', 'seen', 'status', 'level', 'since', 'step', 'to', 'next', 'ackUntil']) {
     test(`an alert whose ${field} is no such thing takes the next occurrence once, and is read again`, async () => {
       const store = await open()
       const origin = new Origin()

@@ -7,7 +7,15 @@ import { ALL, beginningOf, newPath, open, tamper } from './sqlite.files.ts'
 describe('bad data spoils nothing but itself', () => {
   /** No number of ours is so large; JavaScript can't even tell it from its neighbours. */
   const HUGE = '9223372036854775807'
-  const healthy = { createdAt: NOW - 5, lastActiveAt: NOW, totalChats: 2, totalRiskAlerts: 2, currentRisk: 'HIGH', attention: 'WATCH' }
+  const healthy = {
+    createdAt: NOW - 5,
+    lastActiveAt: NOW,
+    totalChats: 2,
+    totalRiskAlerts: 2,
+    currentRisk: 'HIGH',
+    attention: 'WATCH',
+    counselor: null,
+  }
   const recorded = { createdAt: NOW - 5, lastActiveAt: NOW + 2, totalChats: 3, totalRiskAlerts: 3, currentRisk: 'IMMINENT' }
   const alerted = { level: 'IMMINENT', status: 'OPEN', occurrences: 3, raisedAt: NOW, lastSeenAt: NOW + 2, version: 2 }
   const topic = { name: 'work', count: 3, firstSeenAt: NOW - 5, lastSeenAt: NOW + 2 }
@@ -32,7 +40,9 @@ describe('bad data spoils nothing but itself', () => {
   }
 
   const cases: [sql: string, now?: object, then?: object, alert?: object, topic?: object][] = [
-    ...['rev', 'accepted_at', 'stripped_at', 'alerts_raised'].map((column): [string] => [`UPDATE users SET ${column} = ${HUGE}`]),
+    ...['rev', 'accepted_at', 'stripped_at', 'alerts_raised', 'trend_day'].map((column): [string] => [
+      `UPDATE users SET ${column} = ${HUGE}`,
+    ]),
     [`UPDATE users SET created_at = ${HUGE}`, { createdAt: NOW }, { createdAt: NOW }],
     ['UPDATE users SET created_at = -1', { createdAt: NOW }, { createdAt: NOW }],
     ['UPDATE users SET last_active_at = 9007199254740993', { lastActiveAt: null }],
@@ -50,6 +60,8 @@ describe('bad data spoils nothing but itself', () => {
     [`UPDATE alerts SET last_seen_at = ${HUGE}`],
     [`UPDATE alerts SET version = ${HUGE}`],
     ["UPDATE alerts SET exchange = '{'"],
+    ...['acknowledged', 'resolved', 'escalation'].map((column): [string] => [`UPDATE alerts SET ${column} = '{'`]),
+    [`UPDATE alerts SET due = ${HUGE}`],
     [`UPDATE alert_events SET place = ${HUGE} WHERE place = 0`],
     ["UPDATE alert_events SET kind = 'x', level = 9, at = -1"],
     [`UPDATE user_topics SET count = ${HUGE}`, {}, {}, {}, { count: 2 }],

@@ -42,6 +42,13 @@ export const AlertEventKind = builder.enumType('AlertEventKind', {
     RAISED: 'A risky conversation raised it.',
     OCCURRED: 'A further risky conversation was added to it.',
     LEVEL_RAISED: 'A further conversation was riskier, and lifted its level.',
+    ASSIGNED: 'Somebody else, or nobody, is to look after it.',
+    ACKNOWLEDGED: 'Somebody has taken it up, or goes on with it.',
+    LAPSED: 'Whoever had taken it up was not heard of any more: it waits for somebody again.',
+    ESCALATED: 'Nobody took it up in time, or somebody asked for help: others are told.',
+    NOTED: 'Somebody noted something; or an action that came too late was not carried out.',
+    RESOLVED: 'Somebody has dealt with it.',
+    REOPENED: 'What it was about has come up again, or is graver: it waits for somebody again.',
   }),
 })
 

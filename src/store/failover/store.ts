@@ -1,6 +1,6 @@
 import { basename, dirname } from 'node:path'
 import { StartError, XinyiError } from '../../errors.ts'
-import type { RetentionLimits, StorageBackend } from '../../model.ts'
+import type { Limits, StorageBackend } from '../../model.ts'
 import type { RedisTarget } from '../redis/connect.ts'
 import { DamagedUsers } from '../redis/faults.ts'
 import type { RedisStore } from '../redis/store.ts'
@@ -154,7 +154,7 @@ class FailoverStore implements Store {
     return here.filter((user) => !dirty.includes(user))
   }
 
-  async policy(): Promise<RetentionLimits | null> {
+  async policy(): Promise<Limits | null> {
     const { state } = this.#link
     try {
       if (state.mode === 'PRIMARY') return await state.primary.policy()

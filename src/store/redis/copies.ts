@@ -31,6 +31,7 @@ const Record = recordSchema.extend({
   kept: z.array(z.number()).optional(),
   last: z.array(z.tuple([time, z.string(), rank.transform(riskRank)])).optional(),
   since: time.optional(),
+  trend: z.number().int().optional(),
 })
 
 /** Whatever can't be read is missing. */
@@ -71,6 +72,8 @@ function decodeState(user: string, [text, conversations, emotions, tally, seen, 
     openAlertId: record.alert ?? null,
     openAlertLevel: record.level === undefined ? null : riskRank(record.level),
     strippedAt: record.stripped ?? null,
+    trendDay: record.trend ?? null,
+    counselor: record.counselor ?? null,
     conversations: all(conversations, (element) => decodeConversation(user, element)).map(without),
     emotions: all(emotions, (element) => decodePoint(user, element)).map(without),
     topics: pairs(tally)

@@ -30,6 +30,7 @@ export const recordSchema = z.object({
   risks: z.number().int(),
   last: z.array(z.tuple([time, z.string(), rank])).optional(),
   level: rank.optional(),
+  counselor: z.string().optional(),
 })
 
 const conversationSchema = z.object({
@@ -68,7 +69,20 @@ const alertSchema = z.object({
   conversation: z.string(),
   version: count,
   trigger: z.string().optional(),
+  assignee: z.string().optional(),
+  ackBy: z.string().optional(),
+  ackAt: count.optional(),
+  ackUntil: count.optional(),
+  resolvedBy: z.string().optional(),
+  resolvedAt: count.optional(),
+  resolution: z.string().optional(),
+  // An escalation of which that can't be read is due at once.
+  since: count.catch(0),
+  step: count.catch(0),
+  to: z.string().catch('[]'),
+  next: count.optional().catch(0),
 })
+const names = z.array(z.string())
 
 /** JSON of a shape; null where it is not. */
 export function parse<T>(schema: z.ZodType<T>, text: string): T | null {
@@ -94,6 +108,7 @@ export function decodeUser(userId: string, text: string): User | null {
     totalRiskAlerts: record.risks,
     currentRisk: RISK_LEVELS.findLast((level) => known.includes(level)) ?? 'UNKNOWN',
     attention: attentionOf(levels),
+    counselor: record.counselor ?? null,
   }
 }
 
@@ -129,15 +144,24 @@ export function pairs<T>(flat: readonly T[]): [T, T][] {
 export function decodeAlert(id: string, fields: readonly string[]): RiskAlert | null {
   const found = alertSchema.safeParse(Object.fromEntries(pairs(fields))).data
   if (!found) return null
-  const { user, raised, seen, conversation, trigger, ...rest } = found
+  const { user, raised, seen, conversation, trigger, assignee, ackBy, ackAt, ackUntil, resolvedBy, resolvedAt, resolution } = found
+  const { since, step, to, next, level, status, occurrences, version } = found
   const exchange = trigger === undefined ? null : parse(triggerSchema, trigger)
   return {
-    ...rest,
     id,
     userId: user,
+    level,
+    status,
+    occurrences,
+    version,
     raisedAt: raised,
     lastSeenAt: seen,
     conversationId: conversation,
     trigger: exchange && { occurredAt: exchange.at, query: exchange.query, response: exchange.response, riskLevel: exchange.rank },
+    assignee: assignee ?? null,
+    acknowledged: ackBy === undefined || ackAt === undefined || ackUntil === undefined ? null : { by: ackBy, at: ackAt, until: ackUntil },
+    resolved:
+      resolvedBy === undefined || resolvedAt === undefined ? null : { by: resolvedBy, at: resolvedAt, resolution: resolution ?? '' },
+    escalation: { since, step, to: parse(names, to) ?? [], next: next ?? null },
   }
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { cursorExpired } from '../../errors.ts'
 import type { Event, LogEntry, Outcome, Place, ToldEntry } from '../store.ts'
+import { AlertActionSchema, AssignmentSchema, TriageSchema } from '../triage.ts'
 import { decodeAlertEvents, decodeConversation, pairs, parse } from './decode.ts'
 import { fenced } from './faults.ts'
 
@@ -34,7 +35,8 @@ export function decodeOutcome(kind: Event['kind'], reply: unknown): Outcome {
 function applied(kind: Event['kind'], rest: readonly unknown[]): Outcome {
   const common = { type: 'applied', n: n.parse(rest[0]), kept: false, alertId: null, removed: null } satisfies Outcome
   if (kind === 'policy') return common
-  if (kind === 'recorded') return { ...common, kept: rest[1] === 1, alertId: text.parse(rest[2]) || null }
+  if (kind === 'recorded' || kind === 'acted' || kind === 'assigned')
+    return { ...common, kept: rest[1] === 1, alertId: text.parse(rest[2]) || null }
   const [, conversations, emotions, topics, alerts, redisKeys] = z.tuple([n, n, n, n, n, n]).parse(rest)
   return { ...common, removed: { conversations, emotions, topics, alerts, redisKeys, sqliteRows: 0 } }
 }
@@ -46,7 +48,7 @@ const entrySchema = z.object({
   chain: text.default(''),
   id: text,
   user: text,
-  kind: z.enum(['recorded', 'cleared', 'erased', 'expired', 'policy', 'void']),
+  kind: z.enum(['recorded', 'cleared', 'acted', 'assigned', 'erased', 'expired', 'policy', 'void']),
   at: z.coerce.number(),
   occurred: z.coerce.number(),
   fingerprint: text,
@@ -57,7 +59,14 @@ const entrySchema = z.object({
 type Entry = z.infer<typeof entrySchema>
 
 const erasedSchema = z.object({ reason: text, upTo: n.optional() })
-export const limitsSchema = z.object({ conversations: n, conversationsDays: n, emotions: n, emotionsDays: n, profileDays: n })
+export const limitsSchema = z.object({
+  conversations: n,
+  conversationsDays: n,
+  emotions: n,
+  emotionsDays: n,
+  profileDays: n,
+  triage: TriageSchema,
+})
 
 function eventOf(entry: Entry): Event | null {
   if (entry.outcome !== 'applied') return null
@@ -76,6 +85,14 @@ function eventOf(entry: Entry): Event | null {
     }
     case 'erased': {
       const payload = parse(erasedSchema, body)
+      return payload && { ...common, kind, payload }
+    }
+    case 'acted': {
+      const payload = parse(AlertActionSchema, body)
+      return payload && { ...common, kind, payload }
+    }
+    case 'assigned': {
+      const payload = parse(AssignmentSchema, body)
       return payload && { ...common, kind, payload }
     }
     case 'void':

@@ -2,6 +2,7 @@ import { naiveTime } from '../../local-time.ts'
 import { type AlertTrigger, attentionOf, RISK_LEVELS, type RiskLevel, riskRank } from '../../model.ts'
 import type { UserState } from '../copy.ts'
 import { alertOrder, riskOrder } from '../rules.ts'
+import { dueAt } from '../triage.ts'
 import { conversationElement, pointElement } from './encode.ts'
 
 const levelOf = (rank: number): RiskLevel => RISK_LEVELS[rank] ?? 'UNKNOWN'
@@ -19,7 +20,7 @@ export function putTexts(user: string, state: UserState, timeZone: string): stri
   const levels = state.lastPoints.map(([, , rank]) => levelOf(rank))
   const risk = levelOf(Math.max(state.lastPoints[0]?.[2] ?? 0, state.openAlertLevel ?? 0))
   const texts = [recordText(state), `${state.createdAt}`, `${state.lastActiveAt ?? 0}`, `${riskOrder(risk, state.lastActiveAt)}`]
-  texts.push(attentionOf(levels), state.openAlertId === null ? '0' : '1', localTime(state.createdAt))
+  texts.push(attentionOf(levels), state.openAlertId === null ? '0' : '1', state.counselor ?? '', localTime(state.createdAt))
   texts.push(state.lastActiveAt === null ? '' : localTime(state.lastActiveAt), `${state.totalChats}`, `${state.totalRiskAlerts}`)
   texts.push(`${conversations.length}`)
   for (const conversation of conversations) texts.push(conversationElement(conversation, localTime(conversation.occurredAt)))
@@ -53,21 +54,41 @@ function recordText(state: UserState): string {
     alert: state.openAlertId ?? undefined,
     level: state.openAlertId === null ? undefined : (state.openAlertLevel ?? 0),
     stripped: state.strippedAt ?? undefined,
+    trend: state.trendDay ?? undefined,
+    counselor: state.counselor ?? undefined,
     kept: [conversations.length, emotions.length, topics.length, seen.length, alerts.length],
     deadlines: [0, 0],
   })
 }
 
 function alertTexts(owner: string, alert: UserState['alerts'][number]): string[] {
-  const { id, level, status, trigger, history } = alert
-  const fields = [
-    ...['user', owner, 'level', String(riskRank(level)), 'status', status, 'occurrences', String(alert.occurrences)],
-    ...['raised', String(alert.raisedAt), 'seen', String(alert.lastSeenAt), 'conversation', alert.conversationId],
-    ...['version', String(alert.version)],
-    ...(trigger ? ['trigger', triggerText(trigger)] : []),
-  ]
+  const { id, level, status, trigger, history, acknowledged, resolved, escalation } = alert
+  const fields = Object.entries({
+    user: owner,
+    level: riskRank(level),
+    status,
+    occurrences: alert.occurrences,
+    raised: alert.raisedAt,
+    seen: alert.lastSeenAt,
+    conversation: alert.conversationId,
+    version: alert.version,
+    trigger: trigger && triggerText(trigger),
+    assignee: alert.assignee,
+    ackBy: acknowledged?.by,
+    ackAt: acknowledged?.at,
+    ackUntil: acknowledged?.until,
+    resolvedBy: resolved?.by,
+    resolvedAt: resolved?.at,
+    resolution: resolved?.resolution,
+    since: escalation.since,
+    step: escalation.step,
+    to: JSON.stringify(escalation.to),
+    next: escalation.next,
+  }).flatMap(([name, value]) => (value == null ? [] : [name, String(value)]))
   const sort = String(alertOrder(level, alert.raisedAt))
-  return [id, status, sort, String(fields.length), ...fields, String(history.length), ...history.map((event) => JSON.stringify(event))]
+  const events = history.map((event) => JSON.stringify(event))
+  const due = status === 'RESOLVED' ? [] : [String(dueAt(alert) ?? '+inf')]
+  return [id, status, sort, String(fields.length), ...fields, String(events.length), ...events, ...due]
 }
 
 const triggerText = ({ occurredAt, query, response, riskLevel }: AlertTrigger): string =>

@@ -147,6 +147,8 @@ export const DECODERS: Decoders = {
     })
     return { items, hasPrevious: low > 0, hasNext: high < length, total: length, resume: null }
   },
+  dueAlerts: (_, reply) =>
+    pairs(z.array(z.union([z.string(), texts])).parse(reply)).flatMap(([id, fields]) => decodeAlert(String(id), texts.parse(fields)) ?? []),
   overview: (_, reply) => {
     const [users, activeUsers, openAlerts, unassignedHigh, oldest] = z.tuple([number, number, number, number, text]).parse(reply)
     return { users, activeUsers, openAlerts, unassignedHigh, oldestOpenRaisedAt: oldest === '' ? null : Number(oldest) }

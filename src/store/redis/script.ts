@@ -6,7 +6,7 @@ import type { Redis } from 'ioredis'
 const PARTS = {
   open: ['keys', 'open'],
   upgrade: ['keys', 'upgrade'],
-  append: ['keys', 'heal', 'lists', 'users', 'alerts', 'recorded', 'removal', 'removed', 'append'],
+  append: ['keys', 'heal', 'lists', 'users', 'alerts', 'recorded', 'actions', 'removal', 'removed', 'append'],
   read: ['keys', 'lists', 'users', 'pages', 'read'],
   log: ['keys', 'log'],
   chains: ['keys', 'chains'],
@@ -29,8 +29,8 @@ const PARTS = {
   finish: ['keys', 'lease', 'finish'],
   trim: ['keys', 'trim'],
   forget: ['keys', 'heal', 'lists', 'users', 'removal', 'forget'],
-  sweep: ['keys', 'heal', 'lists', 'users', 'index', 'sweep'],
-  reindex: ['keys', 'heal', 'lists', 'users', 'index', 'reindex'],
+  sweep: ['keys', 'heal', 'lists', 'users', 'alerts', 'index', 'sweep'],
+  reindex: ['keys', 'heal', 'lists', 'users', 'alerts', 'index', 'reindex'],
 } as const
 
 export type ScriptName = keyof typeof PARTS

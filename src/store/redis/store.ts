@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
 import { z } from 'zod'
 import { badInput } from '../../errors.ts'
-import type { RetentionLimits } from '../../model.ts'
+import type { Limits } from '../../model.ts'
 import type { Counts, Fork, Head, Identity, UserCopy } from '../copy.ts'
 import type {
   Answers,
@@ -135,7 +135,7 @@ export class RedisStore implements Store {
     return forget((argument) => this.#run('forget', argument))
   }
 
-  async policy(): Promise<RetentionLimits | null> {
+  async policy(): Promise<Limits | null> {
     const [state, text] = z.array(z.string()).parse(await this.#run('policy', {}))
     fenced(state)
     return decodePolicy(text ?? '')?.limits ?? null

@@ -1,64 +1,78 @@
 import { hash } from 'node:crypto'
 import { z } from 'zod'
-import { type AlertEvent, type AlertEventKind, type RiskLevel, riskRank } from '../../model.ts'
-import { AlertEventRow, countFrom, Rank, Status, Time } from './rows.ts'
+import { ALERT_EVENT_KINDS, type AlertEvent, type AlertEventKind, DAY_MS, type RiskAlert, type RiskLevel, riskRank } from '../../model.ts'
+import type { Event } from '../store.ts'
+import { dueAt, waiting } from '../triage.ts'
+import { ALERT, ALERT_EVENT, AlertEventRow, AlertRow, levelOf } from './rows.ts'
 import type { Sql } from './sql.ts'
-import { type EventOf, expiryOf, type Step, tombstoneOf } from './state.ts'
+import { type EventOf, expiryOf, newestLimits, type Step, tombstoneOf } from './state.ts'
 import type { UserRecord } from './users.ts'
 
-/** A risky conversation raises the user's alert, or adds to the unresolved one. Answers its id; the record is changed in place. */
-export function signal(step: Step, user: UserRecord, event: EventOf<'recorded'>): string {
-  return addTo(step, user, event) ?? raise(step, user, event)
+/** A signal so soon after an alert was resolved reopens that. */
+const REOPENED_FOR_MS = DAY_MS
+
+/** A sign of risk raises the user's alert, or adds to the unresolved one. Answers its id; the record is changed in place. */
+export function signal(step: Step, user: UserRecord, event: EventOf<'recorded'>, level: RiskLevel, note: string | null = null): string {
+  return addTo(step, user, event, { level, note }) ?? raise(step, user, event, { level, note })
 }
 
-function addTo(step: Step, user: UserRecord, event: EventOf<'recorded'>): string | null {
-  const { openAlertId: id } = user
-  const { riskLevel } = event.payload
-  if (id === null) return null
-  const alert = step.sql.get(
-    OpenAlert,
-    'SELECT level, status, occurrences, last_seen_at AS lastSeenAt, version FROM alerts WHERE id = ? AND user_id = ?',
-    id,
-    user.userId,
-  )
+interface Sign {
+  level: RiskLevel
+  note: string | null
+}
+
+function addTo(step: Step, user: UserRecord, event: EventOf<'recorded'>, { level, note }: Sign): string | null {
+  const { sql, policies } = step
+  const alert = user.openAlertId === null ? lastResolved(sql, user, event.acceptedAt) : loadAlert(sql, user.openAlertId, user.userId)
   if (!alert) return null
-  const before = user.openAlertLevel ?? alert.level
-  const level = Math.max(before, riskRank(riskLevel))
-  // All of it, so that what could not be read can be read again.
-  step.sql.run(
-    'UPDATE alerts SET level = ?, status = ?, occurrences = ?, last_seen_at = ?, version = ? WHERE id = ?',
-    level,
-    alert.status,
-    alert.occurrences + 1,
-    Math.max(alert.lastSeenAt, event.occurredAt),
-    alert.version + (level > before ? 1 : 0),
-    id,
-  )
-  user.openAlertLevel = level
-  tell(step, event, id, 'OCCURRED', riskLevel)
-  if (level > before) tell(step, event, id, 'LEVEL_RAISED', riskLevel)
-  return id
+  // All of it is written, so that what could not be read can be read again.
+  const before = levelOf(user.openAlertLevel ?? riskRank(alert.level))
+  const isHigher = riskRank(level) > riskRank(before)
+  const isReopened = alert.status === 'RESOLVED' || (isHigher && alert.status === 'ACKNOWLEDGED')
+  const after: RiskAlert = {
+    ...alert,
+    level: isHigher ? level : before,
+    occurrences: alert.occurrences + 1,
+    lastSeenAt: Math.max(alert.lastSeenAt, event.occurredAt),
+  }
+  if (isHigher || isReopened)
+    Object.assign(after, { ...waiting(newestLimits(policies).triage, after.level, event.acceptedAt), version: alert.version + 1 })
+  saveAlert(sql, after)
+  user.openAlertId = alert.id
+  user.openAlertLevel = riskRank(after.level)
+  tell(step, event, { alertId: alert.id, kind: 'OCCURRED', level, note })
+  if (isHigher) tell(step, event, { alertId: alert.id, kind: 'LEVEL_RAISED', level })
+  if (isReopened) tell(step, event, { alertId: alert.id, kind: 'REOPENED', level: after.level })
+  return alert.id
 }
 
-function raise(step: Step, user: UserRecord, event: EventOf<'recorded'>): string {
+/** The user's newest alert, if it was resolved only just before. */
+function lastResolved(sql: Sql, { userId }: UserRecord, at: number): RiskAlert | null {
+  const newest = sql.get(AlertRow, `SELECT ${ALERT} FROM alerts WHERE user_id = ? ORDER BY number DESC LIMIT 1`, userId)
+  return newest?.status === 'RESOLVED' && newest.resolved && at - newest.resolved.at <= REOPENED_FOR_MS ? newest : null
+}
+
+function raise(step: Step, user: UserRecord, event: EventOf<'recorded'>, { level, note }: Sign): string {
   const { query, response, riskLevel } = event.payload
   const { occurredAt, acceptedAt } = event
   const id = alertIdOf(step, user)
-  step.sql.run(
-    `INSERT OR REPLACE INTO alerts (id, user_id, level, status, occurrences, raised_at, last_seen_at, conversation_id, exchange, version)
-     VALUES (?, ?, ?, 'OPEN', 1, ?, ?, ?, ?, 1)`,
+  insertAlert(step.sql, {
     id,
-    user.userId,
-    riskRank(riskLevel),
-    acceptedAt,
-    occurredAt,
-    event.id,
-    JSON.stringify({ occurredAt, query, response, riskLevel }),
-  )
+    userId: user.userId,
+    level,
+    occurrences: 1,
+    raisedAt: acceptedAt,
+    lastSeenAt: occurredAt,
+    conversationId: event.id,
+    trigger: { occurredAt, query, response, riskLevel },
+    version: 1,
+    assignee: user.counselor,
+    ...waiting(newestLimits(step.policies).triage, level, acceptedAt),
+  })
   user.openAlertId = id
-  user.openAlertLevel = riskRank(riskLevel)
+  user.openAlertLevel = riskRank(level)
   user.alertsRaised += 1
-  tell(step, event, id, 'RAISED', riskLevel)
+  tell(step, event, { alertId: id, kind: 'RAISED', level, note })
   return id
 }
 
@@ -68,50 +82,66 @@ function alertIdOf(step: Step, user: UserRecord): string {
   return hash('sha1', `${user.userId}\0${since}\0${user.alertsRaised}`)
 }
 
-const OpenAlert = z.object({
-  level: Rank.catch(0),
-  status: Status,
-  occurrences: countFrom(1),
-  lastSeenAt: Time.catch(0),
-  version: countFrom(1),
-})
+/** Null for one that is not there, or is of another user. */
+export const loadAlert = (sql: Sql, id: string, userId: string): RiskAlert | null =>
+  sql.get(AlertRow, `SELECT ${ALERT} FROM alerts WHERE id = ? AND user_id = ?`, id, userId)
+
+const orJson = (value: object | null): string | null => value && JSON.stringify(value)
+
+export function saveAlert(sql: Sql, alert: RiskAlert): void {
+  sql.run(
+    `UPDATE alerts SET level = ?, status = ?, occurrences = ?, last_seen_at = ?, version = ?, assignee = ?, acknowledged = ?, resolved = ?,
+     escalation = ?, due = ? WHERE id = ?`,
+    ...[riskRank(alert.level), alert.status, alert.occurrences, alert.lastSeenAt, alert.version, alert.assignee],
+    ...[orJson(alert.acknowledged), orJson(alert.resolved), JSON.stringify(alert.escalation), dueAt(alert), alert.id],
+  )
+}
+
+export function insertAlert(sql: Sql, alert: RiskAlert): void {
+  sql.run(
+    'INSERT OR REPLACE INTO alerts (id, user_id, level, status, occurrences, raised_at, last_seen_at, conversation_id, exchange, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    ...[alert.id, alert.userId, riskRank(alert.level), alert.status, alert.occurrences, alert.raisedAt, alert.lastSeenAt],
+    ...[alert.conversationId, orJson(alert.trigger), alert.version],
+  )
+  saveAlert(sql, alert)
+}
+
 const NextPlace = z.object({ place: z.int() })
 
-const eventIdOf = (event: EventOf<'recorded'>, alertId: string, kind: AlertEventKind, ordinal: number): string =>
-  hash('sha1', `${event.id}\0${alertId}\0${kind}\0${ordinal}`)
+const eventIdOf = ({ id }: Event, alertId: string, kind: AlertEventKind, ordinal: number): string =>
+  hash('sha1', `${id}\0${alertId}\0${kind}\0${ordinal}`)
+
+/** One event brings about so many alert events at most. */
+const MOST_TOLD = 3
 
 /** The alert events that an event brought about when it was applied. */
-export function eventsToldOf(sql: Sql, event: EventOf<'recorded'>, alertId: string): AlertEvent[] {
-  const ids = [
-    eventIdOf(event, alertId, 'RAISED', 0),
-    eventIdOf(event, alertId, 'OCCURRED', 0),
-    eventIdOf(event, alertId, 'LEVEL_RAISED', 1),
-  ]
+export function eventsToldOf(sql: Sql, event: Event, alertId: string): AlertEvent[] {
+  const ids = ALERT_EVENT_KINDS.flatMap((kind) => Array.from({ length: MOST_TOLD }, (_, i) => eventIdOf(event, alertId, kind, i)))
   return sql.all(
     AlertEventRow,
-    'SELECT id, alert_id AS alertId, kind, at, actor, note, level FROM alert_events WHERE alert_id = ? AND id IN (?, ?, ?) ORDER BY place',
+    `SELECT ${ALERT_EVENT} FROM alert_events WHERE alert_id = ? AND id IN (SELECT value FROM json_each(?)) ORDER BY place`,
     alertId,
-    ...ids,
+    JSON.stringify(ids),
   )
 }
 
 /** Adds to the alert's history, and to what the log entry carries. */
-function tell(step: Step, event: EventOf<'recorded'>, alertId: string, kind: AlertEventKind, level: RiskLevel): void {
+export function tell(
+  step: Step,
+  event: Event,
+  { actor = null, note = null, ...said }: Pick<AlertEvent, 'alertId' | 'kind' | 'level'> & Partial<Pick<AlertEvent, 'actor' | 'note'>>,
+): void {
   const { sql, told } = step
+  const { alertId, kind, level } = said
   const id = eventIdOf(event, alertId, kind, told.length)
-  told.push({ id, alertId, kind, at: event.acceptedAt, actor: null, note: null, level })
+  told.push({ id, alertId, kind, at: event.acceptedAt, actor, note, level })
   const next = sql.get(
     NextPlace,
     'SELECT ifnull(max(place) + 1, 0) AS place FROM alert_events WHERE alert_id = ? AND place < 1e15',
     alertId,
   )
   sql.run(
-    'INSERT INTO alert_events (alert_id, place, id, kind, at, level) VALUES (?, ?, ?, ?, ?, ?)',
-    alertId,
-    next?.place ?? 0,
-    id,
-    kind,
-    event.acceptedAt,
-    riskRank(level),
+    'INSERT INTO alert_events (alert_id, place, id, kind, at, actor, note, level) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+    ...[alertId, next?.place ?? 0, id, kind, event.acceptedAt, actor, note, riskRank(level)],
   )
 }

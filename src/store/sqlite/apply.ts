@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import { z } from 'zod'
 import { chainOf, markOf } from '../rules.ts'
 import type { Event, Outcome } from '../store.ts'
+import { acted, assigned } from './actions.ts'
 import { writeEntry } from './log.ts'
 import { recorded } from './recorded.ts'
 import { asApplied, cleared, erased, expired } from './removal.ts'
@@ -59,6 +60,10 @@ export function judge(step: Step, event: Event): Judged {
       return cleared(step, event)
     case 'expired':
       return expired(step, event)
+    case 'acted':
+      return acted(step, event)
+    case 'assigned':
+      return assigned(step, event)
   }
 }
 

@@ -2,7 +2,8 @@ import { z } from 'zod'
 import { riskRank } from '../../model.ts'
 import type { UserCopy, UserState } from '../copy.ts'
 import { markOf } from '../rules.ts'
-import { AlertEventRow, AlertRow, ConversationRow, EmotionRow, UserTopicRow } from './rows.ts'
+import { insertAlert } from './alerts.ts'
+import { ALERT, ALERT_EVENT, AlertEventRow, AlertRow, ConversationRow, EmotionRow, UserTopicRow } from './rows.ts'
 import type { Sql } from './sql.ts'
 import { type Meta, markedAt } from './state.ts'
 import { dropTopics, USER_TOPIC } from './topics.ts'
@@ -75,17 +76,12 @@ function alertsOf(sql: Sql, ids: string, owned: string): Map<string, UserState['
   const histories = new Map<string, UserState['alerts'][number]['history'][number][]>()
   const events = sql.all(
     AlertEventRow,
-    `SELECT id, alert_id AS alertId, kind, at, actor, note, level FROM alert_events
+    `SELECT ${ALERT_EVENT} FROM alert_events
      WHERE alert_id IN (SELECT id FROM alerts WHERE ${owned}) ORDER BY alert_id, place`,
     ids,
   )
   for (const event of events) histories.set(event.alertId, [...(histories.get(event.alertId) ?? []), event])
-  const rows = sql.all(
-    AlertRow,
-    `SELECT id, user_id AS userId, level, status, occurrences, raised_at AS raisedAt, last_seen_at AS lastSeenAt,
-     conversation_id AS conversationId, exchange AS trigger, version FROM alerts WHERE ${owned} ORDER BY number`,
-    ids,
-  )
+  const rows = sql.all(AlertRow, `SELECT ${ALERT} FROM alerts WHERE ${owned} ORDER BY number`, ids)
   const found = new Map<string, UserState['alerts'][number][]>()
   for (const { userId, ...alert } of rows)
     found.set(userId, [...(found.get(userId) ?? []), { ...alert, history: histories.get(alert.id) ?? [] }])
@@ -145,16 +141,11 @@ export function writeCopy(sql: Sql, { tombstoneKey }: Meta, { user, state, erase
 }
 
 function writeAlert(sql: Sql, user: string, { history, ...alert }: UserState['alerts'][number]): void {
-  const { id, level, status, occurrences, raisedAt, lastSeenAt, conversationId, trigger, version } = alert
-  sql.run(
-    `INSERT INTO alerts (id, user_id, level, status, occurrences, raised_at, last_seen_at, conversation_id, exchange, version)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    ...[id, user, riskRank(level), status, occurrences, raisedAt, lastSeenAt, conversationId, trigger && JSON.stringify(trigger), version],
-  )
+  insertAlert(sql, { ...alert, userId: user })
   for (const [place, event] of history.entries())
     sql.run(
       'INSERT INTO alert_events (alert_id, place, id, kind, at, actor, note, level) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
-      ...[id, place, event.id, event.kind, event.at, event.actor, event.note, riskRank(event.level)],
+      ...[alert.id, place, event.id, event.kind, event.at, event.actor, event.note, riskRank(event.level)],
     )
 }
 

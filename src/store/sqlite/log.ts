@@ -3,6 +3,7 @@ import { cursorExpired } from '../../errors.ts'
 import { RISK_LEVELS } from '../../model.ts'
 import type { Fork } from '../copy.ts'
 import type { Event, LogEntry, Place, ToldEntry } from '../store.ts'
+import { AlertActionSchema, AssignmentSchema } from '../triage.ts'
 import { AlertEventJson, json, Limits } from './rows.ts'
 import type { Sql } from './sql.ts'
 import { loadMeta } from './state.ts'
@@ -53,6 +54,8 @@ export const EventRow: z.ZodType<Event> = z.discriminatedUnion('kind', [
   z.object({ ...fields, kind: z.literal('cleared'), payload: json(Nothing) }),
   z.object({ ...fields, kind: z.literal('erased'), payload: json(z.object({ reason: z.string(), upTo: z.int().optional() })) }),
   z.object({ ...fields, kind: z.literal('expired'), payload: json(Nothing) }),
+  z.object({ ...fields, kind: z.literal('acted'), payload: json(AlertActionSchema) }),
+  z.object({ ...fields, kind: z.literal('assigned'), payload: json(AssignmentSchema) }),
   z.object({ ...fields, kind: z.literal('policy'), payload: json(z.object({ limits: Limits })) }),
 ])
 export const EVENT = 'origin, seq, kind, accepted_at AS acceptedAt, occurred_at AS occurredAt, id, user_id AS user, payload'

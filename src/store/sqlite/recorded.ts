@@ -1,9 +1,11 @@
 import { z } from 'zod'
-import { DAY_MS, isRisky, riskRank } from '../../model.ts'
+import { type Attention, attentionOf, DAY_MS, isRisky, riskRank } from '../../model.ts'
 import { compareKeys, keepOf } from '../rules.ts'
 import type { Key } from '../store.ts'
+import { TREND } from '../triage.ts'
 import { eventsToldOf, signal } from './alerts.ts'
 import { cut, hasUnmet, keepsWithin, LISTS } from './lists.ts'
+import { levelOf } from './rows.ts'
 import type { Sql } from './sql.ts'
 import { type EventOf, type Judged, newestLimits, type Step } from './state.ts'
 import { addTopic } from './topics.ts'
@@ -31,17 +33,15 @@ export function recorded(step: Step, event: EventOf<'recorded'>): Judged {
   user.createdAt = Math.min(user.createdAt, occurredAt)
   user.lastActiveAt = Math.max(user.lastActiveAt ?? occurredAt, occurredAt)
   user.totalChats += 1
+  const before = attentionIn(user.lastPoints)
   user.lastPoints = withPoint(user.lastPoints, [occurredAt, event.id, riskRank(payload.riskLevel)])
   // Other rows refer to the user's; it is completed below.
   if (!found) saveUser(sql, user)
-  let alertId: string | null = null
-  if (isRisky(payload.riskLevel)) {
-    user.totalRiskAlerts += 1
-    if (acceptedAt - occurredAt <= ALERT_MS) alertId = signal(step, user, event)
-  }
+  if (isRisky(payload.riskLevel)) user.totalRiskAlerts += 1
+  const alertId = acceptedAt - occurredAt <= ALERT_MS ? signOf(step, user, event, before) : null
   saveUser(sql, user)
   const kept = enlist(step, event, user)
-  if (!isNew) remember(sql, event, payload.fingerprint, alertId)
+  if (!isNew || alertId !== null) remember(sql, event, payload.fingerprint, alertId)
   return { type: 'applied', n, kept, alertId, removed: null }
 }
 
@@ -63,6 +63,19 @@ export function relist(step: Step, event: EventOf<'recorded'>): void {
   saveUser(step.sql, { ...user, lastPoints: withPoint(user.lastPoints, [event.occurredAt, event.id, riskRank(event.payload.riskLevel)]) })
   enlist(step, event, user)
 }
+
+/** What a conversation says of the risk that somebody is at: by itself, or as the last of several. */
+function signOf(step: Step, user: UserRecord, event: EventOf<'recorded'>, before: Attention): string | null {
+  const { riskLevel } = event.payload
+  if (isRisky(riskLevel)) return signal(step, user, event, riskLevel)
+  const day = Math.floor(event.acceptedAt / DAY_MS)
+  const isTurn = before !== 'NEEDS_ATTENTION' && attentionIn(user.lastPoints) === 'NEEDS_ATTENTION'
+  if (!isTurn || user.openAlertId !== null || user.trendDay === day) return null
+  user.trendDay = day
+  return signal(step, user, event, 'MEDIUM', TREND)
+}
+
+const attentionIn = (points: UserRecord['lastPoints']): Attention => attentionOf(points.map(([, , rank]) => levelOf(rank)))
 
 /** Names an event for ever: the same one may come again, when a store was filled with what was made of it, or went back. */
 export const sourceOf = ({ seq, origin }: Remembered): string => `${seq} ${origin}`
@@ -123,7 +136,7 @@ function addEmotion({ sql, n }: Step, event: EventOf<'recorded'>, cap: number, d
   keepsWithin(sql, 'emotions', event.user, cap, [event.occurredAt, event.id])
 }
 
-type Remembered = EventOf<'recorded' | 'cleared'>
+type Remembered = EventOf<'recorded' | 'cleared' | 'acted' | 'assigned'>
 
 /** An id of unknown age counts as known: nothing may be recorded twice. */
 const SeenRow = z.object({

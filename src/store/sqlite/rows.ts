@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { ALERT_EVENT_KINDS, ALERT_STATUSES, ATTENTIONS, RISK_LEVELS, type RiskLevel } from '../../model.ts'
+import { TriageSchema } from '../triage.ts'
 
 /** What the rows of the database look like, for those who read them. Keys are the column names or their aliases in the query. */
 
@@ -37,6 +38,7 @@ export const Limits = z.object({
   emotions: Limit,
   emotionsDays: Limit,
   profileDays: Limit,
+  triage: TriageSchema,
 })
 export const PolicyRow = z.object({ n: z.int(), at: z.int(), limits: json(Limits) })
 
@@ -55,6 +57,7 @@ export const UserRow = z
     totalRiskAlerts: countFrom(0),
     currentRisk: Level.catch('UNKNOWN'),
     attention: z.enum(ATTENTIONS).catch('NONE'),
+    counselor: z.string().nullable().catch(null),
   })
   .transform(withCreation)
 
@@ -97,7 +100,23 @@ export const AlertRow = z.object({
   conversationId: z.string(),
   trigger: json(Trigger).nullable().catch(null),
   version: countFrom(1),
+  assignee: z.string().nullable().catch(null),
+  acknowledged: json(z.object({ by: z.string(), at: Time, until: Time }))
+    .nullable()
+    .catch(null),
+  resolved: json(z.object({ by: z.string(), at: Time, resolution: z.string() }))
+    .nullable()
+    .catch(null),
+  // One of which that can't be read is escalated at once.
+  escalation: json(z.object({ since: Time, step: z.int().min(0), to: z.array(z.string()), next: Time.nullable() })).catch({
+    since: 0,
+    step: 0,
+    to: [],
+    next: 0,
+  }),
 })
+export const ALERT = `id, user_id AS userId, level, status, occurrences, raised_at AS raisedAt, last_seen_at AS lastSeenAt,
+  conversation_id AS conversationId, exchange AS "trigger", version, assignee, acknowledged, resolved, escalation`
 
 const AlertEventFields = {
   id: z.string(),
@@ -108,4 +127,5 @@ const AlertEventFields = {
   note: z.string().nullable(),
 }
 export const AlertEventRow = z.object({ ...AlertEventFields, level: Level })
+export const ALERT_EVENT = 'id, alert_id AS alertId, kind, at, actor, note, level'
 export const AlertEventJson = z.object({ ...AlertEventFields, level: RiskName })

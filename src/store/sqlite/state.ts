@@ -1,6 +1,6 @@
 import { createSecretKey, randomBytes, randomUUID } from 'node:crypto'
 import { z } from 'zod'
-import type { AlertEvent, RetentionLimits } from '../../model.ts'
+import { type AlertEvent, DEFAULT_TRIAGE, type Limits } from '../../model.ts'
 import type { Head, Marks } from '../copy.ts'
 import type { Policy } from '../rules.ts'
 import type { Event, EventPayloads, Outcome } from '../store.ts'
@@ -45,8 +45,15 @@ export function identify(sql: Sql): Meta | null {
 
 export const loadPolicies = (sql: Sql): Policy[] => sql.all(PolicyRow, 'SELECT n, at, limits FROM policies ORDER BY n')
 
-const UNLIMITED: RetentionLimits = { conversations: 0, conversationsDays: 0, emotions: 0, emotionsDays: 0, profileDays: 0 }
-export const newestLimits = (policies: readonly Policy[]): RetentionLimits => policies.at(-1)?.limits ?? UNLIMITED
+const UNLIMITED: Limits = {
+  conversations: 0,
+  conversationsDays: 0,
+  emotions: 0,
+  emotionsDays: 0,
+  profileDays: 0,
+  triage: DEFAULT_TRIAGE,
+}
+export const newestLimits = (policies: readonly Policy[]): Limits => policies.at(-1)?.limits ?? UNLIMITED
 
 export type EventOf<K extends keyof EventPayloads> = Extract<Event, { kind: K }>
 

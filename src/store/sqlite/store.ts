@@ -3,7 +3,7 @@ import { statSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import { badInput, StartError, storeUnavailable } from '../../errors.ts'
-import type { RetentionLimits } from '../../model.ts'
+import type { Limits } from '../../model.ts'
 import type {
   Answers,
   Appended,
@@ -86,7 +86,7 @@ class SqliteStore implements Store {
     return this.#use((sql) => ({ answers: sql.snapshot(() => answerAll(sql, requests, now)) as Answers<R>, served: this.backend }))
   }
 
-  async policy(): Promise<RetentionLimits | null> {
+  async policy(): Promise<Limits | null> {
     return this.#use((sql) => loadPolicies(sql).at(-1)?.limits ?? null)
   }
 

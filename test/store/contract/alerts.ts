@@ -24,6 +24,10 @@ export function alerts(open: Open): void {
       conversationId: 'c',
       trigger: { occurredAt: NOW - MINUTE, query: '我不想活了', response: '我在这里。', riskLevel: 'HIGH' },
       version: 1,
+      assignee: null,
+      acknowledged: null,
+      resolved: null,
+      escalation: { since: NOW, step: 0, to: [], next: NOW + 5 * MINUTE },
     }
     expect(await it.ask({ kind: 'alert', alertId: id })).toEqual(alert)
     expect(await it.alerts()).toEqual([alert])
@@ -84,7 +88,8 @@ export function alerts(open: Open): void {
     await it.record({ id: 'c2', riskLevel: 'IMMINENT', acceptedAt: NOW + 1 })
     const all = await it.alerts()
     expect(all.map(({ userId }) => userId)).toEqual(['u', 'other'])
-    expect(all[0]).toEqual({ ...before, level: 'IMMINENT', occurrences: 2, lastSeenAt: NOW + 1, version: 2 })
+    const escalation = { since: NOW + 1, step: 0, to: [], next: NOW + 1 }
+    expect(all[0]).toEqual({ ...before, level: 'IMMINENT', occurrences: 2, lastSeenAt: NOW + 1, version: 2, escalation })
     expect((await it.history(id)).slice(1)).toEqual([
       { id: sha1('c2', id, 'OCCURRED', 0), alertId: id, kind: 'OCCURRED', at: NOW + 1, actor: null, note: null, level: 'IMMINENT' },
       { id: sha1('c2', id, 'LEVEL_RAISED', 1), alertId: id, kind: 'LEVEL_RAISED', at: NOW + 1, actor: null, note: null, level: 'IMMINENT' },

@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { type EmotionPoint, USER_ORDERS } from '../../../src/model.ts'
+import { DAY_MS, type EmotionPoint, USER_ORDERS } from '../../../src/model.ts'
 import type { Answers, Event, Key, LogEntry, Outcome, Page, Place, ReadRequest, Slice, Store } from '../../../src/store/store.ts'
 import { NOW, Origin, type Said } from '../../helpers/events.ts'
 import type { StoreKind } from '../../helpers/stores.ts'
@@ -146,7 +146,12 @@ export async function snapshot(store: Told, now: number) {
   const { epoch } = await store.status()
   const orders = USER_ORDERS.map((order) => ({ kind: 'users', order, filter: {}, page: ALL }) as const)
   const [users, ...ordered] = await read(orders)
-  const [overview, topics, alerts] = await read([{ kind: 'overview' }, { kind: 'topics', page: ALL }, { kind: 'alerts', page: ALL }])
+  const [overview, topics, alerts, due] = await read([
+    { kind: 'overview' },
+    { kind: 'topics', page: ALL },
+    { kind: 'alerts', page: ALL },
+    { kind: 'dueAlerts', until: now + DAY_MS, limit: 1_000 },
+  ])
   const perUser = idsOf(users ?? { items: [] }).map(async (userId) => {
     const [user, conversations, emotions, userTopics, userAlerts] = await read([
       { kind: 'user', userId },
@@ -171,7 +176,7 @@ export async function snapshot(store: Told, now: number) {
   )
   const [eachUser, eachTopic, eachAlert] = await Promise.all([Promise.all(perUser), Promise.all(perTopic), Promise.all(perAlert)])
   const [policy, log] = await Promise.all([store.policy(), wholeLog(store, epoch)])
-  return { users, ordered, overview, topics, alerts, eachUser, eachTopic, eachAlert, policy, log }
+  return { users, ordered, overview, topics, alerts, due, eachUser, eachTopic, eachAlert, policy, log }
 }
 
 /** The log from its beginning, however long its pages are. */

@@ -31,6 +31,7 @@ export function recording(open: Open): void {
       totalRiskAlerts: 0,
       currentRisk: 'LOW',
       attention: 'NONE',
+      counselor: null,
     })
   })
 

@@ -4,12 +4,14 @@
 -- ARGV[2 i], ARGV[2 i + 1], of the i-th event: body (JSON for the log, and for the list of conversations), point (JSON for the list of emotions)
 -- Answers for each event one of
 --   {'stale'}  {'known', position}  {'gap', position}  {'damaged'}  {'dead', n, erasedAt}  {'conflict', n}  {'duplicate', n, alert}
---   {'erased', n}  {'applied', n, kept, alert}  {'applied', n, conversations, emotions, topics, alerts, keys}  {'applied', n}
+--   {'erased', n}  {'applied', n, kept or carried out, alert}  {'applied', n, conversations, emotions, topics, alerts, keys}  {'applied', n}
 local batch = cjson.decode(ARGV[1])
 
-local APPLY = { recorded = recorded, cleared = cleared, expired = expired, erased = erased }
+local APPLY = { recorded = recorded, cleared = cleared, expired = expired, erased = erased, acted = acted, assigned = assigned }
 -- Events that need what is kept of their user.
-local NEEDS_USER = { recorded = true, cleared = true, expired = true }
+local NEEDS_USER = { recorded = true, cleared = true, expired = true, acted = true, assigned = true }
+-- Events that may change an alert.
+local CONCERNS_ALERT = { recorded = true, acted = true, assigned = true }
 
 -- Where the log stands. What this batch changes of it is written once, at its end.
 local n, chain
@@ -58,7 +60,9 @@ local function is_dead(event, tombstone) return event.at <= tombstone or event.o
 local function user_of(event, keys)
   local record, _, broken = load_user(event.user, keys)
   if broken or record and not fits(keys, record) then return record, true end
-  if event.kind == 'recorded' and event.risk >= 2 and record and record.alert and not is_whole(record.alert) then return record, true end
+  if not record or not CONCERNS_ALERT[event.kind] or event.kind == 'recorded' and event.risk < 2 then return record, false end
+  local alert = alert_concerned(event, keys, record)
+  if alert and not is_whole(alert) then return record, true end
   return record, false
 end
 
@@ -110,6 +114,7 @@ look_up(batch.events)
 local ok, failure = pcall(function()
   for i, event in ipairs(batch.events) do
     event.body, event.point = ARGV[2 * i], ARGV[2 * i + 1]
+    if event.kind == 'acted' or event.kind == 'assigned' then event.payload = payload_of(event.body) end
     outcomes[i] = append(event)
   end
 end)

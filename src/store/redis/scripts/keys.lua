@@ -17,6 +17,8 @@ local BY_CREATED = 'xinyi:order:created' -- zset: user id, createdAt
 local BY_RISK = 'xinyi:order:risk' -- zset: user id, risk rank * 1e13 + lastActiveAt
 local BY_NAME = 'xinyi:order:name' -- zset: user id, 0
 local ALERTED = 'xinyi:alerted' -- set: users with an unresolved alert
+local DUE = 'xinyi:order:due' -- zset: unresolved alert id, when something follows from the passing of time alone (ms, +inf for never)
+local COUNSELORS = 'xinyi:counselors' -- set: subs of counselors who have, or had, users
 local VOCABULARY = 'xinyi:vocabulary' -- zset: topic, -number of users
 
 local STATUSES = { 'OPEN', 'ACKNOWLEDGED', 'RESOLVED' }
@@ -24,7 +26,10 @@ local STATUSES = { 'OPEN', 'ACKNOWLEDGED', 'RESOLVED' }
 local function attention_key(attention) return 'xinyi:attention:' .. attention end -- set of user ids
 local function alerts_key(status) return 'xinyi:order:alerts:' .. status end -- zset: alert id, (4 - level rank) * 1e13 + raisedAt
 local function topic_key(name) return 'xinyi:topic:' .. name .. ':users' end -- zset: user id, 0
-local function alert_key(id) return 'xinyi:alert:' .. id end -- hash: user level status occurrences raised seen conversation version trigger, told (length of the history)
+local function counselor_key(sub) return 'xinyi:counselor:' .. sub .. ':users' end -- zset: user id, 0
+-- hash: user level status occurrences raised seen conversation version trigger, told (length of the history); assignee, ackBy, ackAt, ackUntil,
+-- resolvedBy, resolvedAt, resolution, and of its escalation since, step, to (JSON), next
+local function alert_key(id) return 'xinyi:alert:' .. id end
 local function history_key(id) return 'xinyi:alert:' .. id .. ':history' end -- list, oldest first: JSON of alert events
 
 -- The keys of one user.

@@ -26,6 +26,7 @@ local function put_alert(keys)
   call('HSET', alert_key(id), 'told', events)
   call('RPUSH', keys.alerts, id)
   call('ZADD', alerts_key(status), sort, id)
+  if status ~= 'RESOLVED' then call('ZADD', DUE, take(), id) end
 end
 
 local topics = {}
@@ -48,7 +49,7 @@ end
 
 -- Puts one user, who is not there.
 local function put_user(user, keys)
-  local text, created, active, risk, attention_level, alerted = take(), take(), take(), take(), take(), take()
+  local text, created, active, risk, attention_level, alerted, counselor = take(), take(), take(), take(), take(), take(), take()
   redis.call('HSET', keys.profile, 'user_id', user, 'created_at', take(), 'last_active', take(), 'total_chats', take(), 'total_risk_alerts', take())
   with_next(tonumber(take()), 'RPUSH', keys.conversations)
   with_next(tonumber(take()), 'RPUSH', keys.emotions)
@@ -78,4 +79,5 @@ local function put_user(user, keys)
   later('ZADD', BY_RISK, risk, user)
   if attention_level ~= 'NONE' then later('SADD', attention_key(attention_level), user) end
   if alerted == '1' then later('SADD', ALERTED, user) end
+  if counselor ~= '' then add_to_counselor(user, counselor) end
 end

@@ -113,6 +113,19 @@ end
 -- Whether an index that a request needs has lost some of its users.
 local unindexed = false
 
+local function unresolved() return get(0, 'ZCARD', alerts_key('OPEN')) + get(0, 'ZCARD', alerts_key('ACKNOWLEDGED')) end
+
+-- How many unresolved alerts of rank 3 or above nobody is to look after.
+local function unassigned_high()
+  local count = 0
+  for _, status in ipairs({ 'OPEN', 'ACKNOWLEDGED' }) do
+    for _, id in ipairs(get({}, 'ZRANGEBYSCORE', alerts_key(status), '-inf', '(' .. int(2e13))) do
+      if not get(false, 'HGET', alert_key(id), 'assignee') then count = count + 1 end
+    end
+  end
+  return count
+end
+
 local function overview()
   if not is_indexed(BY_NAME) or not is_indexed(BY_ACTIVE) then unindexed = true end
   local oldest = ''
@@ -121,10 +134,9 @@ local function overview()
     local found = get({}, 'ZRANGEBYSCORE', alerts_key('OPEN'), from, '(' .. string.format('%d', from + 1e13), 'WITHSCORES', 'LIMIT', 0, 1)
     if found[2] and (oldest == '' or found[2] - from < oldest) then oldest = found[2] - from end
   end
-  local high = '(' .. string.format('%d', 2e13)
   return {
     get(0, 'ZCARD', BY_NAME), get(0, 'ZCOUNT', BY_ACTIVE, batch.now - DAY, '+inf'), get(0, 'ZCARD', alerts_key('OPEN')),
-    get(0, 'ZCOUNT', alerts_key('OPEN'), '-inf', high) + get(0, 'ZCOUNT', alerts_key('ACKNOWLEDGED'), '-inf', high), oldest,
+    unassigned_high(), oldest,
   }
 end
 
@@ -150,12 +162,19 @@ local READ = {
   topicUsers = function(request) return page_of_users(topic_key(request.name), false, request.page) end,
   alert = function(request) return get({}, 'HGETALL', alert_key(request.alertId)) end,
   alerts = function(request)
-    local unresolved = get(0, 'ZCARD', alerts_key('OPEN')) + get(0, 'ZCARD', alerts_key('ACKNOWLEDGED'))
-    if unresolved < get(0, 'SCARD', ALERTED) then unindexed = true end
+    if unresolved() < get(0, 'SCARD', ALERTED) then unindexed = true end
     return page_of_alerts(request.status, request.least, request.page)
   end,
   userAlerts = function(request) return alerts_of(request.userId) end,
   alertHistory = function(request) return history_of(request.alertId, request.page) end,
+  dueAlerts = function(request)
+    if get(0, 'ZCARD', DUE) < unresolved() then unindexed = true end
+    local found = {}
+    for _, id in ipairs(get({}, 'ZRANGEBYSCORE', DUE, '-inf', int(request['until']), 'LIMIT', 0, request.limit)) do
+      found[#found + 1], found[#found + 2] = id, get({}, 'HGETALL', alert_key(id))
+    end
+    return found
+  end,
   overview = overview,
 }
 

@@ -55,16 +55,7 @@ end
 
 -- The very event whose effects are here already. It changes nothing, but the log needs it: others may not have it yet.
 local function recorded_before(event, n, keys, record, alert, told)
-  if alert ~= '' then
-    local ours = {}
-    for ordinal, kinds in ipairs({ { 'RAISED', 'OCCURRED' }, { 'LEVEL_RAISED' } }) do
-      for _, kind in ipairs(kinds) do ours[alert_event_id(event, alert, kind, ordinal - 1)] = true end
-    end
-    for _, text in ipairs(call('LRANGE', history_key(alert), 0, -1)) do
-      local found = parse(text)
-      if found and ours[found.id] then told[#told + 1] = text end
-    end
-  end
+  if alert ~= '' then tell_again(told, event, alert) end
   local was = record and indexed(record)
   if record then
     meet_policies(keys, record, event.at)
@@ -73,6 +64,17 @@ local function recorded_before(event, n, keys, record, alert, told)
     save_user(event.user, keys, record, was)
   end
   return { 'applied', 1, alert }
+end
+
+-- What a conversation says of the risk that somebody is at, by itself or as the last of several. Answers the alert.
+local function sign_of(event, record, keys, told, before)
+  if event.at - event.occurred > DAY then return '' end
+  if event.risk >= 2 then return signal(event, record, keys, told, event.risk) end
+  local day = math.floor(event.at / DAY)
+  local turns = before ~= 'NEEDS_ATTENTION' and attention(record) == 'NEEDS_ATTENTION'
+  if not turns or record.alert or record.trend == day then return '' end
+  record.trend = day
+  return signal(event, record, keys, told, 2, 'attention has turned to NEEDS_ATTENTION')
 end
 
 local function recorded(event, n, keys, record, told)
@@ -100,14 +102,13 @@ local function recorded(event, n, keys, record, told)
   record.since = math.min(record.since or 0, event.at, event.occurred)
   local kept = add_item('conversations', keys, record, event, event.body, is_newest)
   add_item('emotions', keys, record, event, event.point, is_newest)
+  local before = attention(record)
   add_point(record, event)
   add_topics(event, keys, record)
-  local alert = ''
-  if event.risk >= 2 then
-    record.risks = record.risks + 1
-    if event.at - event.occurred <= DAY then alert = signal(event, record, keys, told) end
-  end
-  record.kept[4] = record.kept[4] + (is_new and 1 or call('HSET', keys.seen, event.id, memory_of(event, alert)))
+  if event.risk >= 2 then record.risks = record.risks + 1 end
+  local alert = sign_of(event, record, keys, told, before)
+  if is_new then record.kept[4] = record.kept[4] + 1 end
+  if not is_new or alert ~= '' then record.kept[4] = record.kept[4] + call('HSET', keys.seen, event.id, memory_of(event, alert)) end
   call('ZADD', keys.ids, int(event.at), event.id)
   call('RPUSH', keys.entries, int(n))
   local profile = { 'total_chats', int(record.chats), 'total_risk_alerts', int(record.risks) }

@@ -4,12 +4,14 @@ local function dig_hole(n, origin, seq, chain)
   call('HSET', HOLES, n, string.format('%s %s %s', origin, seq, chain))
 end
 
+local FORGOTTEN = { recorded = true, cleared = true, acted = true, assigned = true }
+
 -- What the log says of an entry goes; its place in the order stays. `up_to`: unless that came after this time.
 local function forget_entry(n, up_to)
   local entry = call('XRANGE', LOG, n .. '-0', n .. '-0')[1]
   if not entry then return end
   local fields = fields_of(entry)
-  if fields.kind ~= 'recorded' and fields.kind ~= 'cleared' then return end
+  if not FORGOTTEN[fields.kind] then return end
   if up_to and math.min(tonumber(fields.at), tonumber(fields.occurred)) > up_to then return end
   dig_hole(n, fields.origin, fields.seq, fields.chain or '')
   call('XDEL', LOG, entry[1])
@@ -26,6 +28,7 @@ end
 
 local function drop_alert(id)
   for _, status in ipairs(STATUSES) do call('ZREM', alerts_key(status), id) end
+  call('ZREM', DUE, id)
   return call('DEL', alert_key(id), history_key(id), aside_key(alert_key(id)), aside_key(history_key(id)))
 end
 

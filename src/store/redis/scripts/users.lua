@@ -2,7 +2,8 @@
 -- last: the newest three points ever, newest first, [at, id, risk rank] each; absent when there are none. alert and level (rank):
 -- the unresolved alert; raised: alerts raised so far. kept: how many conversations, emotions, topics, ids and alerts the user's keys
 -- hold, so that missing ones are noticed; deadlines: when conversations and emotions expire by themselves, 0 for never. since: the least
--- time of what was recorded, of acceptance or occurrence.
+-- time of what was recorded, of acceptance or occurrence. counselor: who looks after them (sub). trend: the newest UTC day on which the
+-- trend alone raised an alert.
 
 local WEEK = 7 * DAY
 
@@ -65,6 +66,8 @@ local function is_sound(record)
   if record.active ~= nil and type(record.active) ~= 'number' then return false end
   if record.stripped ~= nil and type(record.stripped) ~= 'number' then return false end
   if record.since ~= nil and type(record.since) ~= 'number' then return false end
+  if record.trend ~= nil and type(record.trend) ~= 'number' then return false end
+  if record.counselor ~= nil and type(record.counselor) ~= 'string' then return false end
   if record.alert == nil then
     if record.level ~= nil then return false end
   elseif type(record.alert) ~= 'string' or not is_rank(record.level) then
@@ -167,7 +170,7 @@ end
 
 -- What the index entries of a record are made of; nil for a user who has none yet.
 local function indexed(record)
-  return { active = record.active, created = record.created, risk = current_risk(record), attention = attention(record), alert = record.alert }
+  return { active = record.active, created = record.created, risk = current_risk(record), attention = attention(record), alert = record.alert, counselor = record.counselor }
 end
 
 -- The record as JSON. cjson takes several times as long.
@@ -179,11 +182,18 @@ local function text_of(record)
   if record.active then text = text .. ',"active":' .. int(record.active) end
   if record.stripped then text = text .. ',"stripped":' .. int(record.stripped) end
   if record.alert then text = text .. ',"alert":' .. cjson.encode(record.alert) .. ',"level":' .. record.level end
+  if record.counselor then text = text .. ',"counselor":' .. cjson.encode(record.counselor) end
+  if record.trend then text = text .. ',"trend":' .. int(record.trend) end
   if record.since then text = text .. ',"since":' .. int(record.since) end
   if not record.last then return text .. '}' end
   local points = {}
   for i, point in ipairs(record.last) do points[i] = string.format('[%d,%s,%d]', point[1], cjson.encode(point[2]), point[3]) end
   return text .. ',"last":[' .. table.concat(points, ',') .. ']}'
+end
+
+local function add_to_counselor(user, counselor)
+  call('SADD', COUNSELORS, counselor)
+  call('ZADD', counselor_key(counselor), '0', user)
 end
 
 -- Writes the record, and of its index entries those that changed since `was`; what is pending of that has to be written in the end.
@@ -200,6 +210,10 @@ local function save_user(user, keys, record, was)
     for _, level in ipairs({ 'WATCH', 'NEEDS_ATTENTION' }) do call(level == now.attention and 'SADD' or 'SREM', attention_key(level), user) end
   end
   if now.alert ~= was.alert then call(now.alert and 'SADD' or 'SREM', ALERTED, user) end
+  if now.counselor ~= was.counselor then
+    if was.counselor then call('ZREM', counselor_key(was.counselor), user) end
+    if now.counselor then add_to_counselor(user, now.counselor) end
+  end
 end
 
 -- The next users after an id, '' for the first ones, by the bytes of their ids; and the last of them, '' where there are no more.
@@ -236,6 +250,7 @@ local function unindex(user)
   call('HDEL', USERS, user)
   for _, key in ipairs({ BY_ACTIVE, BY_CREATED, BY_RISK, BY_NAME }) do call('ZREM', key, user) end
   for _, key in ipairs({ attention_key('WATCH'), attention_key('NEEDS_ATTENTION'), ALERTED }) do call('SREM', key, user) end
+  for _, counselor in ipairs(get({}, 'SMEMBERS', COUNSELORS)) do call('ZREM', counselor_key(counselor), user) end
 end
 
 -- Whatever the policies since the user was last met removed, goes now.

@@ -3,15 +3,12 @@ import { type AlertEvent, DAY_MS, type Overview, type RiskAlert, type RiskLevel 
 import { alertOrder, compareKeys } from '../../rules.ts'
 import type { Reads, Slice } from '../../store.ts'
 import { type Ordering, slice } from '../pages.ts'
-import { AlertEventRow, AlertRow, UnsureTime } from '../rows.ts'
+import { ALERT, ALERT_EVENT, AlertEventRow, AlertRow, UnsureTime } from '../rows.ts'
 import type { Fragment, Sql } from '../sql.ts'
 import type { Moment } from './lists.ts'
 
-const COLUMNS = `id, user_id AS userId, level, status, occurrences, raised_at AS raisedAt, last_seen_at AS lastSeenAt,
-  conversation_id AS conversationId, exchange AS "trigger", version`
-
 export const alert = (sql: Sql, { alertId }: Reads['alert']['ask']): RiskAlert | null =>
-  sql.get(AlertRow, `SELECT ${COLUMNS} FROM alerts WHERE id = ?`, alertId)
+  sql.get(AlertRow, `SELECT ${ALERT} FROM alerts WHERE id = ?`, alertId)
 
 export function alerts(sql: Sql, { status, minLevel, page }: Reads['alerts']['ask']): Slice<RiskAlert> {
   const where = minLevel === undefined ? [] : [{ sql: 'place < ?', params: [endOfLevel(minLevel)] }]
@@ -39,7 +36,7 @@ function merged<T>(slices: readonly Slice<T>[], { take, limit }: Reads['alerts']
 }
 
 const mostSevereFirst = (where: readonly Fragment[]): Ordering<RiskAlert> => ({
-  columns: COLUMNS,
+  columns: ALERT,
   from: { sql: 'alerts', params: [] },
   where,
   sort: 'place',
@@ -58,7 +55,7 @@ export const alertHistory = (sql: Sql, { alertId, page }: Reads['alertHistory'][
   slice(
     sql,
     {
-      columns: 'id, alert_id AS alertId, kind, at, actor, note, level',
+      columns: ALERT_EVENT,
       from: { sql: 'alert_events', params: [] },
       where: [{ sql: 'alert_id = ?', params: [alertId] }],
       sort: 'place',
@@ -69,6 +66,9 @@ export const alertHistory = (sql: Sql, { alertId, page }: Reads['alertHistory'][
     page,
     true,
   )
+
+export const dueAlerts = (sql: Sql, { until, limit }: Reads['dueAlerts']['ask']): RiskAlert[] =>
+  sql.all(AlertRow, `SELECT ${ALERT} FROM alerts WHERE due <= ? ORDER BY due, id LIMIT ?`, until, limit)
 
 const OverviewRow = z.object({
   users: z.int(),
@@ -84,7 +84,7 @@ export const overview = (sql: Sql, _: Reads['overview']['ask'], { now }: Moment)
       `SELECT (SELECT count(*) FROM users) AS users,
         (SELECT count(*) FROM users WHERE active_order >= ? AND last_active_at IS NOT NULL) AS activeUsers,
         (SELECT count(*) FROM alerts WHERE status = 'OPEN') AS openAlerts,
-        (SELECT count(*) FROM alerts WHERE status IN ('OPEN', 'ACKNOWLEDGED') AND place < ?) AS unassignedHigh,
+        (SELECT count(*) FROM alerts WHERE status IN ('OPEN', 'ACKNOWLEDGED') AND place < ? AND assignee IS NULL) AS unassignedHigh,
         (SELECT min(raised_at) FROM alerts WHERE status = 'OPEN') AS oldestOpenRaisedAt`,
       now - DAY_MS,
       endOfLevel('HIGH'),

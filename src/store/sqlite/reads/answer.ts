@@ -1,7 +1,7 @@
 import type { ReadKind, ReadRequest, Reads } from '../../store.ts'
 import type { Sql } from '../sql.ts'
 import { loadPolicies } from '../state.ts'
-import { alert, alertHistory, alerts, overview, userAlerts } from './alerts.ts'
+import { alert, alertHistory, alerts, dueAlerts, overview, userAlerts } from './alerts.ts'
 import { conversation, conversations, emotion, emotions, type Moment } from './lists.ts'
 import { topic, topics, userTopics } from './topics.ts'
 import { topicUsers, user, users } from './users.ts'
@@ -23,6 +23,7 @@ const READERS: Readers = {
   alerts,
   userAlerts,
   alertHistory,
+  dueAlerts,
   overview,
 }
 

@@ -6,7 +6,7 @@ import { all, type Fragment, type Sql } from '../sql.ts'
 import { criteriaOf, fewestCandidates } from './filter.ts'
 
 const COLUMNS = `user_id AS userId, created_at AS createdAt, last_active_at AS lastActiveAt, total_chats AS totalChats,
-  total_risk_alerts AS totalRiskAlerts, current_risk AS currentRisk, attention`
+  total_risk_alerts AS totalRiskAlerts, current_risk AS currentRisk, attention, counselor`
 
 const USERS = { columns: COLUMNS, from: { sql: 'users', params: [] }, where: [], id: 'user_id', row: UserRow }
 

@@ -1,11 +1,18 @@
 import { z } from 'zod'
+import type { AlertEvent } from '../../../model.ts'
 import type { Event, Outcome, Removed } from '../../store.ts'
+import { isCarriedOut } from '../actions.ts'
 import { positionOf } from '../apply.ts'
 import { remembered } from '../recorded.ts'
 import { NOTHING } from '../removal.ts'
+import { AlertEventJson, json } from '../rows.ts'
 import { type EventOf, type Step, tombstoneOf } from '../state.ts'
 
-const Row = z.object({ n: z.int(), outcome: z.enum(['applied', 'duplicate', 'conflict', 'dead', 'erased']) })
+const Row = z.object({
+  n: z.int(),
+  outcome: z.enum(['applied', 'duplicate', 'conflict', 'dead', 'erased']),
+  told: json(z.array(AlertEventJson)).catch([]),
+})
 
 /**
  * What became of an event whose answer was lost: in the log, whence it was taken over, or in the journal, where it is applied ahead
@@ -15,8 +22,8 @@ export function outcomeOf({ sql, mark }: Pick<Step, 'sql' | 'mark'>, event: Even
   const { origin, seq } = event
   const row =
     positionOf(sql, origin) >= seq
-      ? sql.get(Row, 'SELECT n, outcome FROM log WHERE origin = ? AND seq = ? ORDER BY n DESC LIMIT 1', origin, seq)
-      : sql.get(Row, 'SELECT n, outcome FROM journal WHERE origin = ? AND seq = ? AND n IS NOT NULL', origin, seq)
+      ? sql.get(Row, 'SELECT n, outcome, alert_events AS told FROM log WHERE origin = ? AND seq = ? ORDER BY n DESC LIMIT 1', origin, seq)
+      : sql.get(Row, 'SELECT n, outcome, alert_events AS told FROM journal WHERE origin = ? AND seq = ? AND n IS NOT NULL', origin, seq)
   if (!row) return null
   const { n, outcome: type } = row
   const alertId = (event.kind === 'recorded' && remembered(sql, event)?.alertId) || null
@@ -30,7 +37,13 @@ export function outcomeOf({ sql, mark }: Pick<Step, 'sql' | 'mark'>, event: Even
             alertId,
             removed: null,
           }
-        : { type, n, kept: false, alertId: null, removed: event.kind === 'policy' ? null : (removed.get(n) ?? NOTHING) }
+        : {
+            type,
+            n,
+            kept: isCarriedOut(event, row.told),
+            alertId: alertOf(event, row.told),
+            removed: isRemoval(event) ? (removed.get(n) ?? NOTHING) : null,
+          }
     case 'duplicate':
       return { type, n, alertId }
     case 'dead':
@@ -39,6 +52,9 @@ export function outcomeOf({ sql, mark }: Pick<Step, 'sql' | 'mark'>, event: Even
       return { type, n }
   }
 }
+
+const alertOf = (event: Event, [told]: readonly AlertEvent[]): string | null =>
+  event.kind === 'acted' ? event.payload.alertId : (told?.alertId ?? null)
 
 export type Removal = EventOf<'cleared' | 'erased' | 'expired'>
 export const isRemoval = (event: Event): event is Removal => event.kind === 'cleared' || event.kind === 'erased' || event.kind === 'expired'

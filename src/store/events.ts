@@ -1,0 +1,60 @@
+import type { Limits, RiskLevel } from '../model.ts'
+
+/** An immutable fact about one user; a `policy` is about the data set, its user is ''. */
+export type Event = {
+  [K in keyof EventPayloads]: {
+    /** The caller's idempotency key or a fresh UUIDv7; scoped by user. */
+    id: string
+    user: string
+    kind: K
+    /** When this service took it. */
+    acceptedAt: number
+    occurredAt: number
+    payload: EventPayloads[K]
+    /** Every process start takes a new origin; (origin, seq) means one event for ever. */
+    origin: string
+    /** Counts the events of an origin from 1, without gaps. */
+    seq: number
+  }
+}[keyof EventPayloads]
+
+export interface EventPayloads {
+  recorded: {
+    query: string
+    response: string
+    riskLevel: RiskLevel
+    emotionScore: number | null
+    references: number
+    /** NFC, distinct. */
+    topics: readonly string[]
+    /** Digest of the content as the caller gave it, before defaults: tells a repeat from another conversation under the same id. */
+    fingerprint: string
+  }
+  cleared: Record<string, never>
+  /** Somebody, or the passing of time, does something about an alert. */
+  acted: AlertAction
+  /** A counselor (sub) is to look after the user, and their unresolved alert; null: nobody. */
+  assigned: { counselor: string | null; actor: string | null; note: string | null }
+  /** `upTo`: where it was applied, what was accepted up to then is gone. */
+  erased: { reason: string; upTo?: number | undefined }
+  expired: Record<string, never>
+  policy: { limits: Limits }
+  /** What is left of an event whose payload was erased before it got its index, or that changed nothing where it was logged first. Its user and id are ''. */
+  void: Record<string, never>
+}
+
+export interface AlertAction {
+  alertId: string
+  action: 'ACKNOWLEDGE' | 'RESOLVE' | 'ESCALATE' | 'NOTE' | 'LAPSE'
+  /** The version of the alert that it was decided on; null for what any version may have. */
+  version: number | null
+  /** Who (sub); null for the passing of time. */
+  actor: string | null
+  note: string | null
+  /** RESOLVE: how it was resolved. */
+  resolution: string | null
+  /** ESCALATE: whom it tells (subs). */
+  to: readonly string[]
+  /** ESCALATE, LAPSE: the deadline that has passed; null where somebody decided it. */
+  due: number | null
+}
