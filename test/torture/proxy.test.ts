@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { expect, onTestFinished, test } from 'vitest'
 import { startProxy } from '../helpers/proxy.ts'
@@ -54,9 +53,9 @@ test('a slow proxy delays both ways and keeps the order', async () => {
   const { proxy, redis } = await throughProxy()
   proxy.slow(30)
   const began = performance.now()
-  const answers = Array.from({ length: 5 }, () => redis.incr('x'))
-  await sleep(40)
-  proxy.heal()
-  expect(await Promise.all([...answers, redis.incr('x')])).toEqual([1, 2, 3, 4, 5, 6])
+  await redis.incr('x')
   expect(performance.now() - began).toBeGreaterThan(55)
+  const under = Array.from({ length: 5 }, () => redis.incr('x'))
+  proxy.heal()
+  expect(await Promise.all([...under, redis.incr('x')])).toEqual([2, 3, 4, 5, 6, 7])
 })
