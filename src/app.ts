@@ -10,9 +10,12 @@ import { anyHost, hostsAt } from './http/host.ts'
 import { HttpService } from './http/http.ts'
 import { listenOnPort, listenOnSocket } from './http/listen.ts'
 import { DAY_MS } from './model.ts'
+import { Desk } from './services/desk.ts'
+import { Escalation } from './services/escalation.ts'
 import { AlertFeed } from './services/feed.ts'
 import { History } from './services/history.ts'
 import { Recorder } from './services/recorder.ts'
+import { Staff } from './services/staff.ts'
 import { LogWriter } from './services/writer.ts'
 import { openFailoverStore } from './store/failover/store.ts'
 import { redisHoldsData } from './store/redis/connect.ts'
@@ -47,7 +50,10 @@ export async function buildApp(config: Config, options: AppOptions): Promise<App
   const recorder = new Recorder(writer, config, clock)
   const history = new History(store, writer, clock)
   const feed = new AlertFeed(store, logger)
-  const services: Services = { store, recorder, history, feed, clock, config }
+  const staff = new Staff(config.staff)
+  const desk = new Desk(store, writer, { staff, clock })
+  const escalation = new Escalation(store, writer, { staff, clock, logger })
+  const services: Services = { store, recorder, history, feed, desk, staff, clock, config }
   const yoga = createGraphQL(services, { logger })
   const http = new HttpService({ yoga, store, maxBodyBytes: config.maxBodyBytes, logger })
   let sweeps: NodeJS.Timeout | undefined
@@ -66,6 +72,7 @@ export async function buildApp(config: Config, options: AppOptions): Promise<App
     clearInterval(sweeps)
     await http.close(AbortSignal.timeout(config.shutdownTimeoutMs))
     await feed.close()
+    await escalation.close()
     await yoga.dispose()
     await writer.close()
     await store.close()
@@ -77,6 +84,7 @@ export async function buildApp(config: Config, options: AppOptions): Promise<App
     async listen() {
       await listenOnSocket(http.newServer(anyHost), join(config.dataDir, SOCKET_NAME))
       const port = await listenOnPort(http.newServer(hostsAt(config.host)), config.host, config.port)
+      escalation.start()
       sweep()
       sweeps = setInterval(sweep, DAY_MS).unref()
       return { url: `http://${urlHost(config.host)}:${port}/graphql` }

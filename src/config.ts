@@ -4,6 +4,7 @@ import * as z from 'zod'
 import { StartError } from './errors.ts'
 import type { Limits } from './model.ts'
 import { DATABASE_NAME, SETTINGS, Settings, SOCKET_NAME } from './settings.ts'
+import { readStaff, type StaffMember } from './staff.ts'
 import type { RedisTarget } from './store/redis/connect.ts'
 import { DEFAULT_VOCABULARY, type TopicRule } from './vocabulary.ts'
 
@@ -26,6 +27,7 @@ export interface Config {
   readonly maxResponseCodePoints: number
   readonly maxBodyBytes: number
   readonly vocabulary: readonly TopicRule[]
+  readonly staff: readonly StaffMember[]
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'
   /** From the signal to end until what is still open is cut off. */
   readonly shutdownTimeoutMs: number
@@ -49,6 +51,13 @@ export function loadConfig(env: Environment): Config {
     if (given.TOPICS_FILE) vocabulary = readVocabulary(given.TOPICS_FILE)
   } catch (error) {
     mistakes.push(`TOPICS_FILE: ${error instanceof Error ? error.message : error}`)
+  }
+
+  let staff: readonly StaffMember[] = []
+  try {
+    if (given.STAFF_FILE) staff = readStaff(given.STAFF_FILE, parsed.data?.LOCAL_TIME_ZONE ?? 'UTC')
+  } catch (error) {
+    mistakes.push(`STAFF_FILE: ${error instanceof Error ? error.message : error}`)
   }
 
   if (!parsed.success || mistakes.length > 0)
@@ -95,6 +104,7 @@ export function loadConfig(env: Environment): Config {
     maxResponseCodePoints: settings.MAX_RESPONSE_CODE_POINTS,
     maxBodyBytes: settings.MAX_BODY_BYTES,
     vocabulary,
+    staff,
     logLevel: settings.LOG_LEVEL,
     shutdownTimeoutMs: 4_000,
     warnings: Object.freeze(warningsOf(env)),

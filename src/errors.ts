@@ -23,12 +23,15 @@ export class XinyiError extends Error {
   readonly hint: string
   /** The input field at fault, as a path such as `input.occurredAt`. */
   readonly field: string | undefined
+  /** How that stands which the request was about, where it is not as the caller took it to be. */
+  readonly present: object | undefined
 
-  constructor(code: ErrorCode, message: string, hint: string, options: { field?: string; cause?: unknown } = {}) {
+  constructor(code: ErrorCode, message: string, hint: string, options: { field?: string; present?: object; cause?: unknown } = {}) {
     super(message, { cause: options.cause })
     this.code = code
     this.hint = hint
     this.field = options.field
+    this.present = options.present
   }
 }
 

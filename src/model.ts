@@ -130,6 +130,22 @@ export interface AlertEvent {
   level: RiskLevel
 }
 
+export const ROLES = ['SERVICE', 'COUNSELOR', 'SUPERVISOR', 'ADMIN'] as const
+export type Role = (typeof ROLES)[number]
+/** Those that people have. */
+export const STAFF_ROLES = ['COUNSELOR', 'SUPERVISOR', 'ADMIN'] as const satisfies readonly Role[]
+
+/** Somebody who looks after users. */
+export interface Counselor {
+  /** Stays the same for ever; the name may change. */
+  sub: string
+  name: string
+  role: Role
+}
+
+/** Whoever makes a request. */
+export type Caller = Counselor
+
 export interface Overview {
   users: number
   /** Last active within 24 h. */

@@ -173,6 +173,10 @@ export const Settings = z.object({
     default: '',
     description: 'JSON file that replaces the [topic vocabulary](docs/configuration.md#topics).',
   }),
+  STAFF_FILE: z.string().register(about, {
+    default: '',
+    description: 'JSON file that lists [who works here](docs/configuration.md#staff): whom escalations tell, and when they are on duty.',
+  }),
   LOG_LEVEL: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'silent']).register(about, {
     default: 'info',
     description: 'Least severe log line to write: `trace`, `debug`, `info`, `warn`, `error` or `silent`.',

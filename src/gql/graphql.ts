@@ -4,6 +4,16 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
+/** What is to be done about an alert. */
+export type AlertActionInput = {
+  /** Global id of the alert. */
+  alertId: string | number;
+  /** The version of the alert that this was decided on: CONFLICT where it is another by now. The present one when left out. */
+  expectedVersion?: number | null | undefined;
+  /** What is to be said about it, up to 4,000 code points. It stays in the history. */
+  note?: string | null | undefined;
+};
+
 /** What happened to an alert. */
 export type AlertEventKind =
   /** Somebody has taken it up, or goes on with it. */
@@ -35,6 +45,16 @@ export type AlertStatus =
   | 'OPEN'
   /** Dealt with; the next risky conversation raises another alert. */
   | 'RESOLVED';
+
+/** Who is to look after a person. */
+export type AssignCounselorInput = {
+  /** Global id of the counselor; nobody when left out. */
+  counselorId?: string | number | null | undefined;
+  /** Why, up to 4,000 code points. It stays in the history of the alert, if there is one. */
+  reason?: string | null | undefined;
+  /** The caller's own id of the person, 1 to 512 code points. */
+  userId: string;
+};
 
 /** How much attention a person needs, from the last 3 conversations ever recorded for them, by the time they happened. */
 export type Attention =
@@ -74,12 +94,28 @@ export type RecordConversationInput = {
   userId: string;
 };
 
+/** How an alert was dealt with. */
+export type ResolveRiskAlertInput = {
+  /** Global id of the alert. */
+  alertId: string | number;
+  /** The version of the alert that this was decided on: CONFLICT where it is another by now. The present one when left out. */
+  expectedVersion?: number | null | undefined;
+  /** What else is to be said about it, up to 4,000 code points. It stays in the history. */
+  note?: string | null | undefined;
+  /** How it was dealt with: 1 to 4,000 code points. */
+  resolution: string;
+};
+
 /** Which alerts to list; all that is given has to hold. */
 export type RiskAlertFilter = {
+  /** Global id of the counselor who is to look after it. */
+  assigneeId?: string | number | null | undefined;
   /** Of this level or above. */
   minLevel?: RiskLevel | null | undefined;
   /** One of these. An empty list is BAD_USER_INPUT. */
   status?: Array<AlertStatus> | null | undefined;
+  /** Whether nobody is. */
+  unassigned?: boolean | null | undefined;
 };
 
 /** How much a conversation worries whoever assessed it; in ascending order. */
@@ -94,6 +130,17 @@ export type RiskLevel =
   | 'MEDIUM'
   /** Not assessed, or the assessment was not understood. */
   | 'UNKNOWN';
+
+/** What somebody is, and so may do. */
+export type Role =
+  /** Runs the service. */
+  | 'ADMIN'
+  /** Looks after people. */
+  | 'COUNSELOR'
+  /** The assistant's back end. */
+  | 'SERVICE'
+  /** Looks after counselors, and sees everybody. */
+  | 'SUPERVISOR';
 
 /** A store that can answer. */
 export type StorageBackend =
@@ -126,6 +173,8 @@ export type UserFilter = {
   activeSince?: string | null | undefined;
   /** The attention is exactly this. */
   attention?: Attention | null | undefined;
+  /** Global id of the counselor who looks after them. */
+  counselorId?: string | number | null | undefined;
   /** Whether there is an unresolved alert. */
   hasOpenAlert?: boolean | null | undefined;
   /** The currentRisk is this or above. */
@@ -134,6 +183,8 @@ export type UserFilter = {
   search?: string | null | undefined;
   /** Has ever talked about any of these: 1 to 20 names of topics. */
   topics?: Array<string> | null | undefined;
+  /** Whether nobody looks after them. */
+  unassigned?: boolean | null | undefined;
 };
 
 /** An order of users. Equal ones are told apart by userId. */
@@ -146,6 +197,51 @@ export type UserOrder =
   | 'RISK_DESC'
   /** By userId, in the order of its UTF-8 bytes. */
   | 'USER_ID_ASC';
+
+export type AlertStateFragment = { id: string, level: RiskLevel, status: AlertStatus, version: number, occurrences: number, acknowledgedAt: string | null, acknowledgementExpiresAt: string | null, resolvedAt: string | null, resolution: string | null, escalationStep: number, nextEscalationAt: string | null, assignee: { id: string, name: string, role: Role } | null, acknowledgedBy: { name: string } | null, resolvedBy: { name: string } | null, escalatedTo: Array<{ name: string }>, history: { edges: Array<{ node: { kind: AlertEventKind, actor: string | null, note: string | null, level: RiskLevel } }> } };
+
+export type AcknowledgeRiskAlertMutationVariables = Exact<{
+  input: AlertActionInput;
+}>;
+
+
+export type AcknowledgeRiskAlertMutation = { acknowledgeRiskAlert: { durability: Durability, alert: { id: string, level: RiskLevel, status: AlertStatus, version: number, occurrences: number, acknowledgedAt: string | null, acknowledgementExpiresAt: string | null, resolvedAt: string | null, resolution: string | null, escalationStep: number, nextEscalationAt: string | null, assignee: { id: string, name: string, role: Role } | null, acknowledgedBy: { name: string } | null, resolvedBy: { name: string } | null, escalatedTo: Array<{ name: string }>, history: { edges: Array<{ node: { kind: AlertEventKind, actor: string | null, note: string | null, level: RiskLevel } }> } } } };
+
+export type ResolveRiskAlertMutationVariables = Exact<{
+  input: ResolveRiskAlertInput;
+}>;
+
+
+export type ResolveRiskAlertMutation = { resolveRiskAlert: { durability: Durability, alert: { id: string, level: RiskLevel, status: AlertStatus, version: number, occurrences: number, acknowledgedAt: string | null, acknowledgementExpiresAt: string | null, resolvedAt: string | null, resolution: string | null, escalationStep: number, nextEscalationAt: string | null, assignee: { id: string, name: string, role: Role } | null, acknowledgedBy: { name: string } | null, resolvedBy: { name: string } | null, escalatedTo: Array<{ name: string }>, history: { edges: Array<{ node: { kind: AlertEventKind, actor: string | null, note: string | null, level: RiskLevel } }> } } } };
+
+export type EscalateRiskAlertMutationVariables = Exact<{
+  input: AlertActionInput;
+}>;
+
+
+export type EscalateRiskAlertMutation = { escalateRiskAlert: { durability: Durability, alert: { id: string, level: RiskLevel, status: AlertStatus, version: number, occurrences: number, acknowledgedAt: string | null, acknowledgementExpiresAt: string | null, resolvedAt: string | null, resolution: string | null, escalationStep: number, nextEscalationAt: string | null, assignee: { id: string, name: string, role: Role } | null, acknowledgedBy: { name: string } | null, resolvedBy: { name: string } | null, escalatedTo: Array<{ name: string }>, history: { edges: Array<{ node: { kind: AlertEventKind, actor: string | null, note: string | null, level: RiskLevel } }> } } } };
+
+export type AddRiskAlertNoteMutationVariables = Exact<{
+  input: AlertActionInput;
+}>;
+
+
+export type AddRiskAlertNoteMutation = { addRiskAlertNote: { durability: Durability, alert: { id: string, level: RiskLevel, status: AlertStatus, version: number, occurrences: number, acknowledgedAt: string | null, acknowledgementExpiresAt: string | null, resolvedAt: string | null, resolution: string | null, escalationStep: number, nextEscalationAt: string | null, assignee: { id: string, name: string, role: Role } | null, acknowledgedBy: { name: string } | null, resolvedBy: { name: string } | null, escalatedTo: Array<{ name: string }>, history: { edges: Array<{ node: { kind: AlertEventKind, actor: string | null, note: string | null, level: RiskLevel } }> } } } };
+
+export type AssignCounselorMutationVariables = Exact<{
+  input: AssignCounselorInput;
+}>;
+
+
+export type AssignCounselorMutation = { assignCounselor: { durability: Durability, user: { id: string, userId: string, counselor: { id: string, name: string } | null, riskAlerts: { edges: Array<{ node: { id: string, level: RiskLevel, status: AlertStatus, version: number, occurrences: number, acknowledgedAt: string | null, acknowledgementExpiresAt: string | null, resolvedAt: string | null, resolution: string | null, escalationStep: number, nextEscalationAt: string | null, assignee: { id: string, name: string, role: Role } | null, acknowledgedBy: { name: string } | null, resolvedBy: { name: string } | null, escalatedTo: Array<{ name: string }>, history: { edges: Array<{ node: { kind: AlertEventKind, actor: string | null, note: string | null, level: RiskLevel } }> } } }> } } } };
+
+export type CounselorsQueryVariables = Exact<{
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type CounselorsQuery = { viewer: { id: string, name: string, role: Role } | null, counselors: { totalCount: number | null, edges: Array<{ node: { id: string, name: string, role: Role, users: { totalCount: number | null, edges: Array<{ node: { userId: string } }> } } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
 
 export type RiskAlertsQueryVariables = Exact<{
   first?: number | null | undefined;
@@ -284,6 +380,45 @@ export class TypedDocumentString<TResult, TVariables>
     return this.value;
   }
 }
+export const AlertStateFragmentDoc = new TypedDocumentString(`
+    fragment AlertState on RiskAlert {
+  id
+  level
+  status
+  version
+  occurrences
+  assignee {
+    id
+    name
+    role
+  }
+  acknowledgedAt
+  acknowledgedBy {
+    name
+  }
+  acknowledgementExpiresAt
+  resolvedAt
+  resolvedBy {
+    name
+  }
+  resolution
+  escalationStep
+  escalatedTo {
+    name
+  }
+  nextEscalationAt
+  history(last: 5) {
+    edges {
+      node {
+        kind
+        actor
+        note
+        level
+      }
+    }
+  }
+}
+    `, {"fragmentName":"AlertState"}) as unknown as TypedDocumentString<AlertStateFragment, unknown>;
 export const AlertFactsFragmentDoc = new TypedDocumentString(`
     fragment AlertFacts on RiskAlert {
   id
@@ -327,6 +462,279 @@ export const StorageFactsFragmentDoc = new TypedDocumentString(`
   }
 }
     `, {"fragmentName":"StorageFacts"}) as unknown as TypedDocumentString<StorageFactsFragment, unknown>;
+export const AcknowledgeRiskAlertDocument = new TypedDocumentString(`
+    mutation AcknowledgeRiskAlert($input: AlertActionInput!) {
+  acknowledgeRiskAlert(input: $input) {
+    durability
+    alert {
+      ...AlertState
+    }
+  }
+}
+    fragment AlertState on RiskAlert {
+  id
+  level
+  status
+  version
+  occurrences
+  assignee {
+    id
+    name
+    role
+  }
+  acknowledgedAt
+  acknowledgedBy {
+    name
+  }
+  acknowledgementExpiresAt
+  resolvedAt
+  resolvedBy {
+    name
+  }
+  resolution
+  escalationStep
+  escalatedTo {
+    name
+  }
+  nextEscalationAt
+  history(last: 5) {
+    edges {
+      node {
+        kind
+        actor
+        note
+        level
+      }
+    }
+  }
+}`) as unknown as TypedDocumentString<AcknowledgeRiskAlertMutation, AcknowledgeRiskAlertMutationVariables>;
+export const ResolveRiskAlertDocument = new TypedDocumentString(`
+    mutation ResolveRiskAlert($input: ResolveRiskAlertInput!) {
+  resolveRiskAlert(input: $input) {
+    durability
+    alert {
+      ...AlertState
+    }
+  }
+}
+    fragment AlertState on RiskAlert {
+  id
+  level
+  status
+  version
+  occurrences
+  assignee {
+    id
+    name
+    role
+  }
+  acknowledgedAt
+  acknowledgedBy {
+    name
+  }
+  acknowledgementExpiresAt
+  resolvedAt
+  resolvedBy {
+    name
+  }
+  resolution
+  escalationStep
+  escalatedTo {
+    name
+  }
+  nextEscalationAt
+  history(last: 5) {
+    edges {
+      node {
+        kind
+        actor
+        note
+        level
+      }
+    }
+  }
+}`) as unknown as TypedDocumentString<ResolveRiskAlertMutation, ResolveRiskAlertMutationVariables>;
+export const EscalateRiskAlertDocument = new TypedDocumentString(`
+    mutation EscalateRiskAlert($input: AlertActionInput!) {
+  escalateRiskAlert(input: $input) {
+    durability
+    alert {
+      ...AlertState
+    }
+  }
+}
+    fragment AlertState on RiskAlert {
+  id
+  level
+  status
+  version
+  occurrences
+  assignee {
+    id
+    name
+    role
+  }
+  acknowledgedAt
+  acknowledgedBy {
+    name
+  }
+  acknowledgementExpiresAt
+  resolvedAt
+  resolvedBy {
+    name
+  }
+  resolution
+  escalationStep
+  escalatedTo {
+    name
+  }
+  nextEscalationAt
+  history(last: 5) {
+    edges {
+      node {
+        kind
+        actor
+        note
+        level
+      }
+    }
+  }
+}`) as unknown as TypedDocumentString<EscalateRiskAlertMutation, EscalateRiskAlertMutationVariables>;
+export const AddRiskAlertNoteDocument = new TypedDocumentString(`
+    mutation AddRiskAlertNote($input: AlertActionInput!) {
+  addRiskAlertNote(input: $input) {
+    durability
+    alert {
+      ...AlertState
+    }
+  }
+}
+    fragment AlertState on RiskAlert {
+  id
+  level
+  status
+  version
+  occurrences
+  assignee {
+    id
+    name
+    role
+  }
+  acknowledgedAt
+  acknowledgedBy {
+    name
+  }
+  acknowledgementExpiresAt
+  resolvedAt
+  resolvedBy {
+    name
+  }
+  resolution
+  escalationStep
+  escalatedTo {
+    name
+  }
+  nextEscalationAt
+  history(last: 5) {
+    edges {
+      node {
+        kind
+        actor
+        note
+        level
+      }
+    }
+  }
+}`) as unknown as TypedDocumentString<AddRiskAlertNoteMutation, AddRiskAlertNoteMutationVariables>;
+export const AssignCounselorDocument = new TypedDocumentString(`
+    mutation AssignCounselor($input: AssignCounselorInput!) {
+  assignCounselor(input: $input) {
+    durability
+    user {
+      id
+      userId
+      counselor {
+        id
+        name
+      }
+      riskAlerts(first: 1) {
+        edges {
+          node {
+            ...AlertState
+          }
+        }
+      }
+    }
+  }
+}
+    fragment AlertState on RiskAlert {
+  id
+  level
+  status
+  version
+  occurrences
+  assignee {
+    id
+    name
+    role
+  }
+  acknowledgedAt
+  acknowledgedBy {
+    name
+  }
+  acknowledgementExpiresAt
+  resolvedAt
+  resolvedBy {
+    name
+  }
+  resolution
+  escalationStep
+  escalatedTo {
+    name
+  }
+  nextEscalationAt
+  history(last: 5) {
+    edges {
+      node {
+        kind
+        actor
+        note
+        level
+      }
+    }
+  }
+}`) as unknown as TypedDocumentString<AssignCounselorMutation, AssignCounselorMutationVariables>;
+export const CounselorsDocument = new TypedDocumentString(`
+    query Counselors($first: Int = 20, $after: String) {
+  viewer {
+    id
+    name
+    role
+  }
+  counselors(first: $first, after: $after) {
+    totalCount
+    edges {
+      node {
+        id
+        name
+        role
+        users(first: 5) {
+          totalCount
+          edges {
+            node {
+              userId
+            }
+          }
+        }
+      }
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<CounselorsQuery, CounselorsQueryVariables>;
 export const RiskAlertsDocument = new TypedDocumentString(`
     query RiskAlerts($first: Int = 20, $after: String, $filter: RiskAlertFilter) {
   riskAlerts(first: $first, after: $after, filter: $filter) {

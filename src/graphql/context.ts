@@ -1,10 +1,12 @@
 import DataLoader from 'dataloader'
 import type { Config } from '../config.ts'
 import { XinyiError } from '../errors.ts'
-import type { Durability, StorageBackend, User } from '../model.ts'
+import type { Caller, Durability, StorageBackend, User } from '../model.ts'
+import type { Desk } from '../services/desk.ts'
 import type { AlertFeed } from '../services/feed.ts'
 import type { History } from '../services/history.ts'
 import type { Recorder } from '../services/recorder.ts'
+import type { Staff } from '../services/staff.ts'
 import type { Answer, ReadRequest, Store } from '../store/store.ts'
 
 /** What the schema is served from; src/app.ts builds it. */
@@ -13,12 +15,16 @@ export interface Services {
   recorder: Recorder
   history: History
   feed: AlertFeed
+  desk: Desk
+  staff: Staff
   clock: () => number
   config: Config
 }
 
 export interface GraphQLContext {
   services: Services
+  /** Who asks; null where that is not known. */
+  caller: Caller | null
   /** Reads from the store; everything asked for at one level of a query travels together, and nothing is asked for twice. */
   load<R extends ReadRequest>(request: R): Promise<Answer<R>>
   /** Forgets what was read: after a write, and before each event of a subscription. */
@@ -32,7 +38,7 @@ export interface GraphQLContext {
 /** Bounds how long one batch can occupy the store. */
 const MAX_BATCH = 2_000
 
-export function requestContext(services: Services): GraphQLContext {
+export function requestContext(services: Services, caller: Caller | null): GraphQLContext {
   const from = new Set<StorageBackend>()
   const read = async (requests: readonly ReadRequest[]): Promise<readonly unknown[]> => {
     const { answers, served } = await services.store.read(requests, services.clock())
@@ -44,6 +50,7 @@ export function requestContext(services: Services): GraphQLContext {
   let loader = newLoader()
   return {
     services,
+    caller,
     // The store answers each request of a batch in its kind; one loader for all kinds can't express that.
     load: <R extends ReadRequest>(request: R) => loader.load(request) as Promise<Answer<R>>,
     renew() {

@@ -12,14 +12,15 @@ interface Shown {
   message: string
   hint?: string | undefined
   field?: string | undefined
+  present?: object | undefined
   requestId?: string | undefined
   http?: unknown
 }
 
 /** An error as it is shown, in the place where `at` was found. `http` is for yoga alone, and never part of an answer. */
-export function shownError(at: unknown, { code, message, hint, field, requestId, http }: Shown): GraphQLError {
+export function shownError(at: unknown, { code, message, hint, field, present, requestId, http }: Shown): GraphQLError {
   const place = at instanceof GraphQLError ? { nodes: at.nodes ?? null, source: at.source, positions: at.positions, path: at.path } : {}
-  const known = Object.entries({ hint, field, requestId }).filter(([, value]) => value !== undefined)
+  const known = Object.entries({ hint, field, present, requestId }).filter(([, value]) => value !== undefined)
   const extensions = { code, ...Object.fromEntries(known) }
   Object.defineProperty(extensions, 'http', { value: http, writable: true })
   return new GraphQLError(message, { ...place, extensions })

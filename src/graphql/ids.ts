@@ -5,7 +5,7 @@ import { checkText, MAX_USER_ID } from '../services/text.ts'
 
 /** What a global id stands for. An item of a user's list is known by its user and its own id. */
 export type NodeKey =
-  | { type: 'User' | 'Topic' | 'RiskAlert'; id: string }
+  | { type: 'User' | 'Topic' | 'RiskAlert' | 'Counselor'; id: string }
   | { type: 'Conversation' | 'EmotionPoint'; userId: string; id: string }
 
 export const globalId = (key: NodeKey): string => encodeGlobalID(key.type, 'userId' in key ? JSON.stringify([key.userId, key.id]) : key.id)
@@ -22,6 +22,7 @@ function parse(globalID: string): NodeKey | null {
     case 'User':
     case 'Topic':
     case 'RiskAlert':
+    case 'Counselor':
       return { type, id: checkText('id', id, { max: type === 'User' ? MAX_USER_ID : MAX_ID }) }
     case 'Conversation':
     case 'EmotionPoint': {
@@ -42,4 +43,11 @@ export function parseGlobalId(globalID: string, field: string): NodeKey {
     // Whatever is wrong inside an opaque id, the caller can only do one thing about it.
   }
   throw badInput(`${field} is not an id of this service.`, 'Ids are opaque: hand them back just as an answer had them.', field)
+}
+
+/** What the global id of one type stands for. */
+export function idOf(type: 'RiskAlert' | 'Counselor', globalID: string, field: string): string {
+  const key = parseGlobalId(globalID, field)
+  if (key.type === type) return key.id
+  throw badInput(`${field} is the id of something else.`, `Hand back the id of a ${type}.`, field)
 }

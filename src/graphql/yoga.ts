@@ -2,7 +2,7 @@ import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
 import { type ExecutionArgs, type ExecutionResult, parse } from 'graphql'
 import { createLRUCache, createYoga, isAsyncIterable, type Plugin, type YogaServerInstance } from 'graphql-yoga'
 import type { Logger } from 'pino'
-import type { StorageBackend } from '../model.ts'
+import type { Caller, StorageBackend } from '../model.ts'
 import { type GraphQLContext, requestContext, type Services } from './context.ts'
 import { type ErrorFormatter, errorFormatter } from './errors.ts'
 import { GRAPHIQL } from './graphiql.ts'
@@ -10,14 +10,19 @@ import { checkComplexity, LIMITS } from './limits.ts'
 import { parseError, validationError, variableErrors } from './request-errors.ts'
 import { schema } from './schema.ts'
 
-export type GraphQLServer = YogaServerInstance<object, GraphQLContext>
+/** What comes with each request besides its text. */
+export interface RequestInfo {
+  caller?: Caller | null
+}
+
+export type GraphQLServer = YogaServerInstance<RequestInfo, GraphQLContext>
 
 /** The GraphQL server, for HTTP as it is (`fetch`), and for WebSockets through `getEnveloped`. */
 export function createGraphQL(services: Services, { logger }: { logger: Logger }): GraphQLServer {
   const format = errorFormatter(logger)
-  return createYoga<object, GraphQLContext>({
+  return createYoga<RequestInfo, GraphQLContext>({
     schema,
-    context: () => requestContext(services),
+    context: ({ caller }) => requestContext(services, caller ?? null),
     graphqlEndpoint: '/graphql',
     plugins: [presentation(services, format), limits(format)],
     maskedErrors: { maskError: format },

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { GraphQLServer } from '../graphql/yoga.ts'
 import { readBody, refuseBody } from './body.ts'
+import { callerOf } from './caller.ts'
 import { type HttpError, sendError } from './respond.ts'
 
 /** After so long without taking anything (a stream sends something every 12 s) a client is taken for gone. */
@@ -20,12 +21,13 @@ export async function serveGraphQL(
   req: IncomingMessage,
   res: ServerResponse,
 ): Promise<void> {
-  if (req.method === 'GET') return send(await yoga.fetch(urlOf(req), initOf(req)), res, streams)
+  const caller = callerOf(req)
+  if (req.method === 'GET') return send(await yoga.fetch(urlOf(req), initOf(req), { caller }), res, streams)
   if (req.method !== 'POST') return sendError(res, METHOD)
   if (!/^application\/json *(;|$)/i.test(req.headers['content-type'] ?? '')) return sendError(res, MEDIA_TYPE)
   const body = await readBody(req, maxBodyBytes)
   if (typeof body !== 'string') return refuseBody(req, res, body)
-  return send(await yoga.fetch(urlOf(req), { ...initOf(req), body }), res, streams)
+  return send(await yoga.fetch(urlOf(req), { ...initOf(req), body }, { caller }), res, streams)
 }
 
 const urlOf = ({ url = '/' }: IncomingMessage): string => new URL(url, 'http://localhost').href

@@ -1,10 +1,16 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type ExecutionArgs, GraphQLError } from 'graphql'
-import { handleProtocols, makeServer, type ServerOptions, type SubscribeMessage } from 'graphql-ws'
+import { type ConnectionInitMessage, handleProtocols, makeServer, type ServerOptions, type SubscribeMessage } from 'graphql-ws'
 import type { Logger } from 'pino'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { GraphQLServer } from '../graphql/yoga.ts'
+import type { Caller } from '../model.ts'
+import { callerOf } from './caller.ts'
+
+interface Extra {
+  req: IncomingMessage
+}
 
 const INIT_TIMEOUT_MS = 5_000
 const KEEP_ALIVE_MS = 12_000
@@ -27,7 +33,7 @@ export class WebSocketEndpoint {
     this.#logger = logger
     this.#sockets = new WebSocketServer({ noServer: true, maxPayload: maxBytes, handleProtocols })
     const server = makeServer(operations(yoga))
-    this.#sockets.on('connection', (socket: WebSocket) => {
+    this.#sockets.on('connection', (socket: WebSocket, req: IncomingMessage) => {
       const stopPinging = keepAlive(socket)
       const closed = server.opened(
         {
@@ -40,7 +46,7 @@ export class WebSocketEndpoint {
               else receive(String(data)).catch((error) => this.#fail(socket, error))
             }),
         },
-        {},
+        { req },
       )
       // An error (a message that is too long or malformed) closes the socket by itself.
       socket.on('error', () => {})
@@ -96,13 +102,13 @@ function keepAlive(socket: WebSocket): () => void {
 }
 
 /** Runs each operation through yoga's plugins, with a context of its own. */
-function operations(yoga: GraphQLServer): ServerOptions {
+function operations(yoga: GraphQLServer): ServerOptions<ConnectionInitMessage['payload'], Extra> {
   type Engine = Pick<ReturnType<GraphQLServer['getEnveloped']>, 'execute' | 'subscribe'>
   const engines = new WeakMap<ExecutionArgs, Engine>()
   const engineOf = (args: ExecutionArgs): Engine => engines.get(args) ?? yoga.getEnveloped({})
 
-  const prepare = async (params: SubscribeMessage['payload']): Promise<ExecutionArgs | readonly GraphQLError[]> => {
-    const { schema, parse, validate, contextFactory, execute, subscribe } = yoga.getEnveloped({ params })
+  const prepare = async (params: SubscribeMessage['payload'], caller: Caller | null): Promise<ExecutionArgs | readonly GraphQLError[]> => {
+    const { schema, parse, validate, contextFactory, execute, subscribe } = yoga.getEnveloped({ params, caller })
     const document = parse(params.query)
     const errors = validate(schema, document)
     if (errors.length > 0) return errors
@@ -116,10 +122,10 @@ function operations(yoga: GraphQLServer): ServerOptions {
     connectionInitWaitTimeout: INIT_TIMEOUT_MS,
     execute: (args) => engineOf(args).execute(args),
     subscribe: (args) => engineOf(args).subscribe(args),
-    onSubscribe: async ({ subscriptions }, _id, params) => {
+    onSubscribe: async ({ subscriptions, connectionParams, extra: { req } }, _id, params) => {
       if (Object.keys(subscriptions).length > MAX_OPERATIONS) return [tooMany]
       try {
-        return await prepare(params)
+        return await prepare(params, callerOf(req, connectionParams))
       } catch (error) {
         if (error instanceof GraphQLError) return [error]
         throw error

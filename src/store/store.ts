@@ -138,9 +138,22 @@ export interface UserFilter {
   /** Prefix of userId. */
   search?: string | undefined
   hasOpenAlert?: boolean | undefined
+  /** The counselor (sub) who looks after them. */
+  counselor?: string | undefined
+  /** Whether nobody does. */
+  unassigned?: boolean | undefined
 }
 
-/** Most users that one filtered page looks at. */
+export interface AlertFilter {
+  status?: readonly AlertStatus[] | undefined
+  minLevel?: RiskLevel | undefined
+  /** The counselor (sub) who is to look after it. */
+  assignee?: string | undefined
+  /** Whether nobody is. */
+  unassigned?: boolean | undefined
+}
+
+/** Most users, or alerts, that one filtered page looks at. */
 export const MAX_CANDIDATES = 5_000
 
 /** Each kind of read: what it asks and what it answers. Unknown users and ids answer null or an empty slice. */
@@ -162,8 +175,8 @@ export interface Reads {
   /** Key: [0, userId], ascending. */
   topicUsers: { ask: { name: string; page: Page }; answer: Slice<User> }
   alert: { ask: { alertId: string }; answer: RiskAlert | null }
-  /** Most severe, then oldest, first. Key: [(4 - level rank) * 1e13 + raisedAt, id], ascending. total null when status or minLevel is given. */
-  alerts: { ask: { status?: readonly AlertStatus[] | undefined; minLevel?: RiskLevel | undefined; page: Page }; answer: Slice<RiskAlert> }
+  /** Most severe, then oldest, first. Key: [(4 - level rank) * 1e13 + raisedAt, id], ascending. total null when a filter is given. */
+  alerts: { ask: AlertFilter & { page: Page }; answer: Slice<RiskAlert> }
   /** Newest raised first. Key: [raisedAt, id], descending. */
   userAlerts: { ask: { userId: string; status?: readonly AlertStatus[] | undefined; page: Page }; answer: Slice<RiskAlert> }
   /** Oldest first. Key: [place in the history from 0, id], ascending. */

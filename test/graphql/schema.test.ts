@@ -45,6 +45,8 @@ test('every list that can grow is a connection that pages both ways', () => {
       .map((field) => [`${type.name}.${field.name}`, field.args.map(({ name }) => name)] as const),
   )
   expect(connections.map(([coordinate]) => coordinate).sort()).toEqual([
+    'Counselor.users',
+    'Query.counselors',
     'Query.riskAlerts',
     'Query.topics',
     'Query.users',

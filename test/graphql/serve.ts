@@ -5,18 +5,22 @@ import { loadConfig } from '../../src/config.ts'
 import type { TypedDocumentString } from '../../src/gql/graphql.ts'
 import type { Services } from '../../src/graphql/context.ts'
 import { createGraphQL, type GraphQLServer } from '../../src/graphql/yoga.ts'
+import type { Caller } from '../../src/model.ts'
+import { Desk } from '../../src/services/desk.ts'
 import { AlertFeed } from '../../src/services/feed.ts'
 import { History } from '../../src/services/history.ts'
 import { Recorder } from '../../src/services/recorder.ts'
+import { Staff } from '../../src/services/staff.ts'
 import { LogWriter } from '../../src/services/writer.ts'
 import type { ReadRequest, Store } from '../../src/store/store.ts'
 import { NOW } from '../helpers/events.ts'
+import { STAFF } from '../helpers/staff.ts'
 import type { StoreKind } from '../helpers/stores.ts'
 
 export interface Failure {
   message: string
   path?: (string | number)[]
-  extensions: { code: string; hint?: string; field?: string; requestId?: string }
+  extensions: { code: string; hint?: string; field?: string; requestId?: string; present?: object }
 }
 
 export interface Answer<T> {
@@ -37,6 +41,8 @@ export interface Served {
   /** Everything that was logged, as text. */
   log: string[]
   now: { time: number }
+  /** Who asks, by their sub; null for nobody in particular. */
+  as: { sub: string | null }
   run<T = Loose, V = Record<string, unknown>>(document: string | TypedDocumentString<T, V>, variables?: V): Promise<Answer<T>>
   /** The data, or the errors thrown. */
   ask<T = Loose, V = Record<string, unknown>>(document: string | TypedDocumentString<T, V>, variables?: V): Promise<T>
@@ -60,6 +66,7 @@ export async function serveStore(store: Store, replaced: Partial<Store> = {}): P
   const log: string[] = []
   const reads: (readonly ReadRequest[])[] = []
   const config = loadConfig({})
+  const as: Served['as'] = { sub: 'chief' }
   const logger = pino({ level: 'trace' }, { write: (line) => void log.push(line) })
   const watched = new Proxy(store, {
     get(target, key) {
@@ -79,13 +86,17 @@ export async function serveStore(store: Store, replaced: Partial<Store> = {}): P
     await writer.close()
   })
   const recorder = new Recorder(writer, config, clock)
-  const services: Services = { store: watched, recorder, history: new History(watched, writer, clock), feed, clock, config }
+  const staff = new Staff(STAFF)
+  const desk = new Desk(watched, writer, { staff, clock })
+  const history = new History(watched, writer, clock)
+  const services: Services = { store: watched, recorder, history, feed, desk, staff, clock, config }
   const yoga = createGraphQL(services, { logger })
 
   const run: Served['run'] = async (document, variables) => {
     const body = JSON.stringify({ query: document.toString(), variables })
     const headers = { 'content-type': 'application/json', accept: 'application/graphql-response+json' }
-    const response = await yoga.fetch('http://localhost/graphql', { method: 'POST', headers, body })
+    const caller: Caller | null = as.sub === null ? null : { sub: as.sub, name: as.sub, role: 'SUPERVISOR' }
+    const response = await yoga.fetch('http://localhost/graphql', { method: 'POST', headers, body }, { caller })
     return response.json()
   }
   return {
@@ -94,6 +105,7 @@ export async function serveStore(store: Store, replaced: Partial<Store> = {}): P
     reads,
     log,
     now,
+    as,
     run,
     async ask(document, variables) {
       const { data, errors } = await run(document, variables)

@@ -27,12 +27,18 @@ const userOf = (userId: string, person: Person): User => {
   }
 }
 
-const matches = ({ minRisk, attention, topics, activeSince, search, hasOpenAlert }: UserFilter, user: User, person: Person): boolean =>
+const matches = (
+  { minRisk, attention, topics, activeSince, search, hasOpenAlert, counselor, unassigned }: UserFilter,
+  user: User,
+  person: Person,
+): boolean =>
   atLeast(user.currentRisk, minRisk) &&
   (attention === undefined || user.attention === attention) &&
   (topics === undefined || topics.some((name) => person.topics.has(name))) &&
   (activeSince === undefined || (user.lastActiveAt ?? 0) >= activeSince) &&
   user.userId.startsWith(search ?? '') &&
+  (counselor === undefined || user.counselor === counselor) &&
+  (unassigned === undefined || (user.counselor === null) === unassigned) &&
   (hasOpenAlert === undefined || (AlertBook.unresolved(person) !== undefined) === hasOpenAlert)
 
 const usersOf = ({ people }: Model, test: (user: User, person: Person) => boolean = () => true): User[] =>
@@ -86,13 +92,18 @@ const ANSWERS: { [K in ReadKind]: (model: Model, ask: Reads[K]['ask'], now: numb
       page,
     ),
   alert: (model, { alertId }) => alertsOf(model).find(({ alert }) => alert.id === alertId)?.alert ?? null,
-  alerts: (model, { status, minLevel, page }) => {
+  alerts: (model, { page, status, minLevel, assignee, unassigned }) => {
     const found = alertsOf(model).map(({ alert }) => alert)
-    const wanted = found.filter((alert) => (status?.includes(alert.status) ?? true) && atLeast(alert.level, minLevel))
+    const wanted = found.filter(
+      (alert) =>
+        (status?.includes(alert.status) ?? true) &&
+        atLeast(alert.level, minLevel) &&
+        (assignee === undefined || alert.assignee === assignee) &&
+        (unassigned === undefined || (alert.assignee === null) === unassigned),
+    )
     return filtered(
       sliceOf(wanted, ({ level, raisedAt, id }) => [alertOrder(level, raisedAt), id], page),
-      status,
-      minLevel,
+      ...[status, minLevel, assignee, unassigned],
     )
   },
   userAlerts: ({ people }, { userId, status, page }) => {

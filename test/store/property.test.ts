@@ -154,6 +154,8 @@ async function asked(store: Pick<Store, 'read'>, now: number) {
     { activeSince: NOW },
     { search: '\uff61' },
     { hasOpenAlert: true },
+    { counselor: 'li' },
+    { unassigned: false },
   ]
   const { answers } = await store.read(
     [
@@ -169,6 +171,8 @@ async function asked(store: Pick<Store, 'read'>, now: number) {
       { kind: 'topic', name: '\uff61' },
       { kind: 'alerts', minLevel: 'HIGH', status: ['OPEN'], page: ALL },
       { kind: 'alerts', status: ['ACKNOWLEDGED', 'RESOLVED'], page: ALL },
+      { kind: 'alerts', assignee: 'li', page: { limit: 1, take: 'last' } },
+      { kind: 'alerts', unassigned: true, status: ['OPEN', 'RESOLVED'], page: { limit: 1, take: 'first' } },
       { kind: 'dueAlerts', until: now, limit: 100 },
       { kind: 'overview' },
     ],

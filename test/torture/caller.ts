@@ -5,7 +5,19 @@ import type { AlertWatch } from './alerts.ts'
 import { GraphQLClient, type Outcome } from './graphql.ts'
 import type { Instance } from './instance.ts'
 import { isRisky, type UserLedger } from './ledger.ts'
-import { CLEAR, CONTEXT, ContextData, ERASE, RECORD, RECORD_MANY, RecordData, type Recorded, RecordManyData } from './operations.ts'
+import {
+  ACKNOWLEDGE,
+  CLEAR,
+  CONTEXT,
+  ContextData,
+  ERASE,
+  NOTE,
+  RECORD,
+  RECORD_MANY,
+  RecordData,
+  type Recorded,
+  RecordManyData,
+} from './operations.ts'
 import type { Input } from './payload.ts'
 import type { World } from './world.ts'
 
@@ -91,6 +103,21 @@ export class Caller {
       this.#violated('read-your-writes', at, `${user.id} is there right after eraseUser (${seen.served})`)
   }
 
+  /** Acts upon the alert of somebody who is never erased: what is said with it has to stay, be it carried out or not. */
+  async act(user: UserLedger, at: Instance, note: string): Promise<void> {
+    if (user.population !== 'own' || user.alertId === null) return
+    const acknowledges = this.#random.chance(0.5)
+    const input = { alertId: user.alertId, note }
+    // An instance that is cut off need not know of the alert yet.
+    const { answer, unknown } = await this.#ask(at, 'act', acknowledges ? ACKNOWLEDGE : NOTE, { input, userId: user.id }, [
+      'NOT_FOUND',
+      'CONFLICT',
+    ])
+    const isDone = answer !== null && answer.errors.length === 0
+    if (isDone) this.#world.ledger.counts.acted += 1
+    if (isDone || unknown) user.notes.set(note, isDone)
+  }
+
   /** The same key with other content is refused where it was acknowledged. */
   async conflict(user: UserLedger, at: Instance): Promise<void> {
     if (user.population !== 'own' || user.maybe.size > 0) return
@@ -154,8 +181,10 @@ export class Caller {
       this.#violated('wrong answer', at, `${told}: the answer holds ${conversation ? 'another' : 'no'} conversation`)
     if (!isRisky(input.riskLevel)) return
     if (!alert) this.#violated('wrong answer', at, `${told}: risky, and without alert`)
+    else user.alertId = alert.id
     // Of somebody who may be erased the next moment nothing need be told.
-    else if (!duplicate && (user.population === 'own' || user.population === 'shared')) this.#watches.get(at.name)?.expect(alert.id, key)
+    if (!alert) return
+    if (!duplicate && (user.population === 'own' || user.population === 'shared')) this.#watches.get(at.name)?.expect(alert.id, key)
   }
 
   #checkMost(user: UserLedger, at: Instance, total: number): void {

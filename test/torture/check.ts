@@ -4,7 +4,7 @@ import { compareBytes } from '../../src/store/rules.ts'
 import { GraphQLClient } from './graphql.ts'
 import type { Instance } from './instance.ts'
 import { isRisky, type Ledger, RISKS, type UserLedger } from './ledger.ts'
-import { USERS, type UserDump, UsersData } from './operations.ts'
+import { HISTORY, HistoryData, USERS, type UserDump, UsersData } from './operations.ts'
 
 /** Everything that an instance shows of every user, by user id. */
 export type Dump = ReadonlyMap<string, UserDump>
@@ -58,6 +58,28 @@ export function checkAgainst(ledger: Ledger, shown: Dump, where: string): { lost
   }
   for (const id of shown.keys()) if (!ledger.users.has(id)) ledger.violated('wrong state', `${where}: a user that nobody recorded`)
   return sum
+}
+
+/** What was said about an alert is in its history, once. */
+export async function checkNotes(ledger: Ledger, instance: Instance, where: string): Promise<void> {
+  const client = new GraphQLClient(() => instance.url)
+  for (const user of ledger.users.values()) {
+    if (user.notes.size === 0) continue
+    const noted: string[] = []
+    for (let after: string | null | undefined = null; after !== undefined; ) {
+      const outcome = await client.ask(HISTORY, { id: user.alertId, after })
+      const history = outcome.type === 'answer' ? HistoryData.safeParse(outcome.data).data?.node?.history : undefined
+      if (!history) ledger.violated('unreadable', `${where}: the history of the alert of ${user.id}`)
+      noted.push(...(history?.edges ?? []).flatMap(({ node }) => node.note ?? []))
+      after = history?.pageInfo.hasNextPage ? history.pageInfo.endCursor : undefined
+    }
+    for (const [note, acknowledged] of user.notes) {
+      const times = noted.filter((text) => text.includes(note)).length
+      if (times > 1) ledger.violated('doubled', `${where}: ${user.id}: ${note} stands ${times} times in the history of the alert`)
+      if (times === 0 && acknowledged) ledger.violated('lost', `${where}: ${user.id}: ${note} is not in the history of the alert`)
+    }
+  }
+  client.close()
 }
 
 /** Nothing resolves alerts here, so a user has one, with all risky conversations since the erasure. */

@@ -65,7 +65,7 @@ export class GraphQLClient {
 
   #post(url: string, body: string): Promise<string> {
     return new Promise((resolve, reject) => {
-      const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
+      const headers = { 'content-type': 'application/json', 'x-actor': 'torture', 'content-length': Buffer.byteLength(body) }
       const req = request(url, { method: 'POST', agent: this.#agent, headers }, (res) => {
         let text = ''
         res.setEncoding('utf8')

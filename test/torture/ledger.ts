@@ -28,6 +28,10 @@ export class UserLedger {
   readonly #ackedAt = new Map<string, Set<string>>()
   /** The instances at which it was ever cleared, or may have been. What others record can fall to that when it reaches Redis later. */
   readonly clearedAt = new Set<string>()
+  /** Global id of the alert that it is known to have. */
+  alertId: string | null = null
+  /** What was noted about the alert -> whether that was acknowledged. */
+  readonly notes = new Map<string, boolean>()
   /** An erasure got no answer: it may come yet. */
   unsure = false
   /** The last thing that was done to it is an acknowledged erasure. */
@@ -90,7 +94,7 @@ export class Ledger {
   readonly users = new Map<string, UserLedger>()
   readonly violations: { kind: string; text: string }[] = []
   /** Counters of the report. */
-  readonly counts = { acknowledged: 0, retried: 0, duplicates: 0, cleared: 0, erased: 0, conflicts: 0, readBack: 0, excused: 0 }
+  readonly counts = { acknowledged: 0, retried: 0, duplicates: 0, cleared: 0, erased: 0, acted: 0, conflicts: 0, readBack: 0, excused: 0 }
   /** The log was trimmed by hand, so that cursors may honestly have expired. */
   trimmed = false
   readonly #began = performance.now()

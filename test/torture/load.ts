@@ -55,6 +55,7 @@ export class LoadClient {
     if (dice < 0.92) return this.#caller.clear(this.#anyOwn(), this.#anywhere())
     if (dice < 0.94) return this.#caller.conflict(this.#anyOwn(), this.#anywhere())
     if (dice < 0.95) return this.#coldUser()
+    if (dice < 0.97) return this.#caller.act(this.#anyOwn(), this.#anywhere(), `noted ${this.#name}-${this.#keys++}.`)
     return this.#caller.readBack(this.#anyOwn(), this.#anywhere())
   }
 

@@ -23,6 +23,22 @@ export const RecordManyData = z.object({ recordConversations: z.array(Recorded.n
 export const CLEAR = /* GraphQL */ `mutation Clear($userId: String!) { clearHistory(userId: $userId) { removedConversations } }`
 export const ERASE = /* GraphQL */ `mutation Erase($userId: String!) { eraseUser(userId: $userId, reason: "torture") { userId } }`
 
+export const ACKNOWLEDGE = /* GraphQL */ `mutation Acknowledge($input: AlertActionInput!) { acknowledgeRiskAlert(input: $input) { durability } }`
+export const NOTE = /* GraphQL */ `mutation Note($input: AlertActionInput!) { addRiskAlertNote(input: $input) { durability } }`
+export const HISTORY = /* GraphQL */ `query History($id: ID!, $after: String) { node(id: $id) { ... on RiskAlert {
+  history(first: 100, after: $after) { pageInfo { hasNextPage endCursor } edges { node { note } } }
+} } }`
+export const HistoryData = z.object({
+  node: z
+    .object({
+      history: z.object({
+        pageInfo: z.object({ hasNextPage: z.boolean(), endCursor: z.string().nullable() }),
+        edges: z.array(z.object({ node: z.object({ note: z.string().nullable() }) })),
+      }),
+    })
+    .nullable(),
+})
+
 export const CONTEXT = /* GraphQL */ `query Context($userId: String!, $turns: Int!) {
   user(userId: $userId) { totalChats context(maxTurns: $turns) { conversations { id } } }
 }`

@@ -39,6 +39,7 @@ export function report({ ledger, latencies, chaos, instances, watches, seconds, 
     ['acknowledged conversations', `${counts.acknowledged} (${Math.round(counts.acknowledged / seconds)}/s)`],
     ['retried, answered as duplicates', `${counts.retried}, ${counts.duplicates}`],
     ['cleared, erased', `${counts.cleared}, ${counts.erased}`],
+    ['acted upon alerts', `${counts.acted}`],
     ['read back at once', counts.readBack],
     ['conflicts asked for', counts.conflicts],
     [

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { startProxy } from '../helpers/proxy.ts'
 import { AlertWatch } from './alerts.ts'
 import { rage } from './chaos.ts'
-import { checkAgainst, compareDumps, dump } from './check.ts'
+import { checkAgainst, checkNotes, compareDumps, dump } from './check.ts'
 import { GraphQLClient } from './graphql.ts'
 import { checkInside, type Inside, insideRedis } from './inside.ts'
 import { Instance } from './instance.ts'
@@ -18,6 +18,11 @@ import { TorturedRedis } from './redis.ts'
 import type { Result } from './report.ts'
 import { healed, storageOf, type World, withRedis } from './world.ts'
 
+/** Nothing comes of the passing of time while the stores are compared: whatever is IMMINENT is escalated at once, and then never again. */
+const QUIET = {
+  ...{ ESCALATE_IMMINENT_MINUTES: '0', ESCALATE_HIGH_MINUTES: 'never', ESCALATE_MEDIUM_MINUTES: 'never' },
+  ...{ ACKNOWLEDGED_IMMINENT_MINUTES: '1000', ACKNOWLEDGED_HIGH_MINUTES: '1000', ACKNOWLEDGED_MEDIUM_MINUTES: '1000' },
+}
 const SHARED_USERS = 4
 const HEAL_LIMIT_MS = 60_000
 /** From `primary` until what others have just written has arrived in every replica. */
@@ -31,7 +36,7 @@ export async function torture(options: Options, dir: string): Promise<Result> {
   const latencies = new Latencies()
   const redis = await TorturedRedis.start()
   const proxies = await Promise.all(Array.from({ length: writers }, () => startProxy({ path: redis.server.socket })))
-  const instances = proxies.map((proxy, i) => new Instance({ name: `w${i}`, redisUrl: proxy.url, dir }))
+  const instances = proxies.map((proxy, i) => new Instance({ name: `w${i}`, redisUrl: proxy.url, dir, env: QUIET }))
   const world: World = { redis, instances, proxies, ledger, latencies }
   await Promise.all(instances.map((instance) => instance.start()))
   const watches = new Map(instances.map((instance) => [instance.name, new AlertWatch(instance, ledger)]))
@@ -99,12 +104,13 @@ async function verify(world: World, watches: ReadonlyMap<string, AlertWatch>): P
   const sums = checkAgainst(ledger, first.users, first.name)
   for (const other of others) compareDumps(ledger, first.users, first.name, other.users, other.name)
   await checkKeys(world)
+  for (const instance of instances) await checkNotes(ledger, instance, `${instance.name} (Redis)`)
   for (const [name, watch] of watches) {
     const missing = await watch.missing(3_000)
     for (const key of missing) ledger.violated('alert not told', `${name}: the event of ${key}`)
   }
 
-  const again = await healed(instances, HEAL_LIMIT_MS)
+  const again = await healed(instances, HEAL_LIMIT_MS, true)
   if ('sick' in again) ledger.violated('not healed', `after everything was read: ${again.sick.join('; ')}`)
   await sleep(QUIET_MS)
   const inside = await insideRedis(redis.server.socket)
@@ -114,6 +120,7 @@ async function verify(world: World, watches: ReadonlyMap<string, AlertWatch>): P
     const users = await dump(instance, 'SQLITE', ledger)
     compareDumps(ledger, first.users, first.name, users, `${instance.name} (SQLite)`)
     const { lost, doubled } = checkAgainst(ledger, users, `${instance.name} (SQLite)`)
+    await checkNotes(ledger, instance, `${instance.name} (SQLite)`)
     sums.lost = Math.max(sums.lost, lost)
     sums.doubled = Math.max(sums.doubled, doubled)
   }

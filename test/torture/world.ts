@@ -44,8 +44,14 @@ export async function storageOf(client: GraphQLClient): Promise<Storage | null> 
 const isHealed = (storage: Storage | null): boolean =>
   storage?.mode === 'PRIMARY' && storage.pendingWrites === 0 && storage.reconciliation?.inAgreement !== false
 
-/** Waits until every instance has said, once each, that it is healed; answers how long that took, or how those are that have not in time. */
-export async function healed(instances: readonly Instance[], limitMs: number): Promise<{ ms: number } | { sick: string[] }> {
+/** `inAgreement`: Redis is in charge, and SQLite has everything too. */
+const isWhole = (storage: Storage | null): boolean => isHealed(storage) && storage?.reconciliation?.inAgreement === true
+
+/**
+ * Waits until every instance has said, once each, that it is healed, or (`whole`) that both its stores agree besides; answers how long that
+ * took, or how those are that have not in time.
+ */
+export async function healed(instances: readonly Instance[], limitMs: number, whole = false): Promise<{ ms: number } | { sick: string[] }> {
   const began = performance.now()
   const sick = await Promise.all(
     instances.map(async (instance) => {
@@ -53,7 +59,7 @@ export async function healed(instances: readonly Instance[], limitMs: number): P
       try {
         for (;;) {
           const storage = await storageOf(client)
-          if (isHealed(storage)) return null
+          if (whole ? isWhole(storage) : isHealed(storage)) return null
           if (performance.now() - began > limitMs) return `${instance.name} ${JSON.stringify(storage)}`
           await sleep(15)
         }

@@ -4,10 +4,10 @@ import type { AlertMessage } from '../../services/feed.ts'
 import { builder } from '../builder.ts'
 import { checkChoice } from '../check.ts'
 import { type GraphQLContext, userOf } from '../context.ts'
-import { globalId } from '../ids.ts'
+import { globalId, idOf } from '../ids.ts'
 import { connection } from '../paging.ts'
 import { AlertEventKind, AlertStatus, RiskLevel } from './enums.ts'
-import { AlertEvent, AlertEventConnection, Conversation, RiskAlert, RiskAlertConnection, User } from './refs.ts'
+import { AlertEvent, AlertEventConnection, Conversation, Counselor, RiskAlert, RiskAlertConnection, User } from './refs.ts'
 
 const AlertTrigger = builder.objectRef<model.AlertTrigger>('AlertTrigger').implement({
   description: 'The copy of the exchange that raised an alert; it stays with the alert when the conversation is no longer kept.',
@@ -57,6 +57,62 @@ RiskAlert.implement({
       nullable: true,
       description: "The alert's own copy of that exchange; null after clearHistory.",
     }),
+    assignee: t.field({
+      type: Counselor,
+      nullable: true,
+      description: 'Who is to look after it; null for nobody.',
+      resolve: ({ assignee }, _, { services }) => (assignee === null ? null : services.staff.find(assignee)),
+    }),
+    acknowledgedAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'Since when somebody has it; null while nobody does.',
+      resolve: ({ acknowledged }) => acknowledged?.at ?? null,
+    }),
+    acknowledgedBy: t.field({
+      type: Counselor,
+      nullable: true,
+      description: 'Who has it; null while nobody does.',
+      resolve: ({ acknowledged }, _, { services }) => acknowledged && services.staff.find(acknowledged.by),
+    }),
+    acknowledgementExpiresAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'When the acknowledgement lapses, if it is not renewed; null where there is none, or the alert is resolved.',
+      resolve: ({ status, acknowledged }) => (status === 'ACKNOWLEDGED' ? (acknowledged?.until ?? null) : null),
+    }),
+    resolvedAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'When it was resolved; null while it is not.',
+      resolve: ({ resolved }) => resolved?.at ?? null,
+    }),
+    resolvedBy: t.field({
+      type: Counselor,
+      nullable: true,
+      description: 'Who resolved it; null while it is not.',
+      resolve: ({ resolved }, _, { services }) => resolved && services.staff.find(resolved.by),
+    }),
+    resolution: t.string({
+      nullable: true,
+      description: 'How it was dealt with; null while it is not resolved.',
+      resolve: ({ resolved }) => resolved?.resolution ?? null,
+    }),
+    escalationStep: t.int({
+      description: 'How many steps of escalation were taken since it began to wait for somebody.',
+      resolve: ({ escalation }) => escalation.step,
+    }),
+    escalatedTo: t.field({
+      type: [Counselor],
+      description: 'Whom these steps told.',
+      resolve: ({ escalation }, _, { services }) => escalation.to.map((sub) => services.staff.find(sub)),
+    }),
+    nextEscalationAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'When the next step is due; null after the last one, and while it does not wait.',
+      resolve: ({ status, escalation }) => (status === 'OPEN' ? escalation.next : null),
+    }),
     version: t.exposeInt('version', {
       description: 'Counts its changes of status, level and assignee from 1; further occurrences alone do not count.',
     }),
@@ -77,6 +133,8 @@ const RiskAlertFilter = builder.inputType('RiskAlertFilter', {
   fields: (t) => ({
     status: t.field({ type: [AlertStatus], description: 'One of these. An empty list is BAD_USER_INPUT.' }),
     minLevel: t.field({ type: RiskLevel, description: 'Of this level or above.' }),
+    assigneeId: t.id({ description: 'Global id of the counselor who is to look after it.' }),
+    unassigned: t.boolean({ description: 'Whether nobody is.' }),
   }),
 })
 
@@ -87,7 +145,12 @@ builder.queryField('riskAlerts', (t) =>
       description: 'The alerts of all users: most severe first, and of those the oldest first.',
       args: { filter: t.arg({ type: RiskAlertFilter, description: 'Which alerts; all of them, resolved ones too, when left out.' }) },
       resolve: (_, { filter, ...args }, { load }) => {
-        const asked = { status: checkChoice('filter.status', filter?.status, 3), minLevel: filter?.minLevel ?? undefined }
+        const asked = {
+          status: checkChoice('filter.status', filter?.status, 3),
+          minLevel: filter?.minLevel ?? undefined,
+          assignee: filter?.assigneeId == null ? undefined : idOf('Counselor', filter.assigneeId, 'filter.assigneeId'),
+          unassigned: filter?.unassigned ?? undefined,
+        }
         return connection(args, ['Query.riskAlerts', asked], (page) => load({ kind: 'alerts', ...asked, page }))
       },
     },

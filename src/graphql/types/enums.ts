@@ -27,6 +27,16 @@ export const Attention = builder.enumType('Attention', {
   }),
 })
 
+export const Role = builder.enumType('Role', {
+  description: 'What somebody is, and so may do.',
+  values: described<model.Role>({
+    SERVICE: "The assistant's back end.",
+    COUNSELOR: 'Looks after people.',
+    SUPERVISOR: 'Looks after counselors, and sees everybody.',
+    ADMIN: 'Runs the service.',
+  }),
+})
+
 export const AlertStatus = builder.enumType('AlertStatus', {
   description: 'Where an alert stands.',
   values: described<model.AlertStatus>({

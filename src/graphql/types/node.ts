@@ -5,7 +5,7 @@ import { parseGlobalId } from '../ids.ts'
 import { MAX_PAGE } from '../paging.ts'
 
 /** What a global id stands for, with the name of its type for Node to go by; null when there is no such thing (any more). */
-async function nodeOf(globalID: string, field: string, { load }: GraphQLContext) {
+async function nodeOf(globalID: string, field: string, { load, services }: GraphQLContext) {
   const key = parseGlobalId(globalID, field)
   const found = await (() => {
     switch (key.type) {
@@ -17,6 +17,8 @@ async function nodeOf(globalID: string, field: string, { load }: GraphQLContext)
         return load({ kind: 'emotion', userId: key.userId, id: key.id })
       case 'Topic':
         return load({ kind: 'topic', name: key.id })
+      case 'Counselor':
+        return services.staff.find(key.id)
       case 'RiskAlert':
         return load({ kind: 'alert', alertId: key.id })
     }

@@ -7,6 +7,7 @@ export const Conversation = builder.objectRef<model.Conversation>('Conversation'
 export const Topic = builder.objectRef<{ name: string }>('Topic')
 export const EmotionPoint = builder.objectRef<model.EmotionPoint>('EmotionPoint')
 export const RiskAlert = builder.objectRef<model.RiskAlert>('RiskAlert')
+export const Counselor = builder.objectRef<model.Counselor>('Counselor')
 export const AlertEvent = builder.objectRef<model.AlertEvent>('AlertEvent')
 
 builder.globalConnectionField('totalCount', (t) =>
@@ -31,6 +32,10 @@ export const EmotionPointConnection = builder.connectionObject(
 export const RiskAlertConnection = builder.connectionObject(
   { type: RiskAlert, name: 'RiskAlertConnection', description: 'A page of risk alerts.' },
   { name: 'RiskAlertEdge', description: 'A risk alert in a list.' },
+)
+export const CounselorConnection = builder.connectionObject(
+  { type: Counselor, name: 'CounselorConnection', description: 'A page of counselors.' },
+  { name: 'CounselorEdge', description: 'A counselor in a list.' },
 )
 export const AlertEventConnection = builder.connectionObject(
   { type: AlertEvent, name: 'AlertEventConnection', description: "A page of an alert's history." },

@@ -12,6 +12,7 @@ import { AlertStatus, Attention, RiskLevel } from './enums.ts'
 import {
   Conversation,
   ConversationConnection,
+  Counselor,
   EmotionPoint,
   EmotionPointConnection,
   RiskAlert,
@@ -48,6 +49,12 @@ User.implement({
     attention: t.expose('attention', {
       type: Attention,
       description: 'How much attention they need, from their last 3 conversations ever recorded.',
+    }),
+    counselor: t.field({
+      type: Counselor,
+      nullable: true,
+      description: 'Who looks after them; null for nobody.',
+      resolve: ({ counselor }, _, { services }) => (counselor === null ? null : services.staff.find(counselor)),
     }),
     conversations: t.connection(
       {

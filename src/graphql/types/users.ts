@@ -2,6 +2,7 @@ import { checkText, MAX_USER_ID } from '../../services/text.ts'
 import type { UserFilter as Filter } from '../../store/store.ts'
 import { builder } from '../builder.ts'
 import { checkChoice } from '../check.ts'
+import { idOf } from '../ids.ts'
 import { connection } from '../paging.ts'
 import { Attention, RiskLevel, UserOrder } from './enums.ts'
 import { User, UserConnection } from './refs.ts'
@@ -18,11 +19,13 @@ const UserFilter = builder.inputType('UserFilter', {
     activeSince: t.field({ type: 'DateTime', description: 'The lastActiveAt is then or later.' }),
     search: t.string({ description: 'The userId begins with this text, exactly; an empty text is no condition.' }),
     hasOpenAlert: t.boolean({ description: 'Whether there is an unresolved alert.' }),
+    counselorId: t.id({ description: 'Global id of the counselor who looks after them.' }),
+    unassigned: t.boolean({ description: 'Whether nobody looks after them.' }),
   }),
 })
 
 function checkFilter(given: typeof UserFilter.$inferInput | null | undefined): Filter {
-  const { minRisk, attention, topics, activeSince, search, hasOpenAlert } = given ?? {}
+  const { minRisk, attention, topics, activeSince, search, hasOpenAlert, counselorId, unassigned } = given ?? {}
   const names = topics?.map((name) => checkText('filter.topics', name, { max: MAX_TOPIC }).normalize('NFC'))
   return {
     minRisk: minRisk ?? undefined,
@@ -31,6 +34,8 @@ function checkFilter(given: typeof UserFilter.$inferInput | null | undefined): F
     activeSince: activeSince ?? undefined,
     search: checkText('filter.search', search ?? '', { max: MAX_USER_ID, empty: true }) || undefined,
     hasOpenAlert: hasOpenAlert ?? undefined,
+    counselor: counselorId == null ? undefined : idOf('Counselor', counselorId, 'filter.counselorId'),
+    unassigned: unassigned ?? undefined,
   }
 }
 

@@ -95,8 +95,8 @@ export function encodeRequest(request: ReadRequest, checked: boolean): object {
   }
   if (request.kind === 'emotions') return { ...request, checked }
   if (request.kind === 'alerts') {
-    const { minLevel, status = ['OPEN', 'ACKNOWLEDGED', 'RESOLVED'], page, ...rest } = request
-    return { ...rest, status, page, ...(minLevel && { least: riskRank(minLevel) }) }
+    const { minLevel, status = ['OPEN', 'ACKNOWLEDGED', 'RESOLVED'], ...rest } = request
+    return { ...rest, status, ...(minLevel && { least: riskRank(minLevel) }) }
   }
   return request
 }

@@ -71,8 +71,8 @@ function filteredUsersPage(reply: unknown): Slice<User> {
 }
 
 function alertsPage(reply: unknown, filtered: boolean): Slice<RiskAlert> {
-  const [previous, next, length, ...rows] = z
-    .tuple([z.number(), z.number(), z.number()])
+  const [previous, next, length, resume, score, ...rows] = z
+    .tuple([z.number(), z.number(), z.number(), z.string(), number])
     .rest(z.union([z.string(), z.number(), texts]))
     .parse(reply)
   const items = Array.from({ length: rows.length / 3 }, (_, i) => i * 3).flatMap((i) => {
@@ -80,14 +80,8 @@ function alertsPage(reply: unknown, filtered: boolean): Slice<RiskAlert> {
     return alert ? [{ key: [Number(rows[i + 1]), alert.id] satisfies Key, value: alert }] : []
   })
   const unreadable = items.length < rows.length / 3
-  const last: Key = [Number(rows.at(-2)), String(rows.at(-3))]
-  return {
-    items,
-    hasPrevious: previous === 1,
-    hasNext: next === 1,
-    total: filtered ? null : length,
-    resume: unreadable ? last : null,
-  }
+  const last: Key | null = resume ? [score, resume] : unreadable ? [Number(rows.at(-2)), String(rows.at(-3))] : null
+  return { items, hasPrevious: previous === 1, hasNext: next === 1, total: filtered ? null : length, resume: last }
 }
 
 function alertsOfUser(request: Extract<ReadRequest, { kind: 'userAlerts' }>, reply: unknown): Slice<RiskAlert> {
@@ -137,7 +131,11 @@ export const DECODERS: Decoders = {
   },
   topicUsers: (_, reply) => usersPage(reply),
   alert: ({ alertId }, reply) => decodeAlert(alertId, texts.parse(reply)),
-  alerts: ({ status, minLevel }, reply) => alertsPage(reply, status !== undefined || minLevel !== undefined),
+  alerts: ({ kind: _, page: __, ...filter }, reply) =>
+    alertsPage(
+      reply,
+      Object.values(filter).some((value) => value !== undefined),
+    ),
   userAlerts: alertsOfUser,
   alertHistory: (_, reply) => {
     const [low, high, length, rows] = placesAndRows.parse(reply)

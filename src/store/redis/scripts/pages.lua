@@ -58,6 +58,8 @@ local function matches(filter, user, record)
   if filter.attention and attention(record) ~= filter.attention then return false end
   if filter.activeSince and (record.active or -1) < filter.activeSince then return false end
   if filter.search and user:sub(1, #filter.search) ~= filter.search then return false end
+  if filter.counselor and record.counselor ~= filter.counselor then return false end
+  if filter.unassigned ~= nil and filter.unassigned ~= (record.counselor == nil) then return false end
   if filter.hasOpenAlert ~= nil and (record.alert ~= nil) ~= filter.hasOpenAlert then return false end
   if not filter.topics then return true end
   for _, name in ipairs(filter.topics) do
@@ -84,6 +86,10 @@ local function most_selective(filter)
   if filter.attention and filter.attention ~= 'NONE' then
     local key = attention_key(filter.attention)
     offer(get(false, 'SCARD', key), function() return redis.call('SMEMBERS', key) end)
+  end
+  if filter.counselor then
+    local key = counselor_key(filter.counselor)
+    offer(get(false, 'ZCARD', key), function() return redis.call('ZRANGE', key, 0, -1) end)
   end
   if filter.hasOpenAlert then offer(get(false, 'SCARD', ALERTED), function() return redis.call('SMEMBERS', ALERTED) end) end
   if filter.topics then
@@ -168,24 +174,43 @@ local function listed_alert(id)
   return fields
 end
 
--- Alerts of several statuses, of a level of at least the rank `least`, as one ordering: {has previous, has next, length, alert id, score, fields, …}.
-local function page_of_alerts(statuses, least, page)
+-- Alerts of several statuses, of a level of at least the rank `least`, as one ordering: {has previous, has next, length, resume id or '',
+-- resume score, alert id, score, fields, …}. By who is to look after them it looks at no more than `candidates`.
+local function page_of_alerts(request, candidates)
+  local page, by_assignee = request.page, request.assignee ~= nil or request.unassigned ~= nil
+  local forward, limit = page.take == 'first', by_assignee and candidates or page.limit
   local merged, length, previous, following = {}, 0, false, false
-  for _, status in ipairs(statuses) do
+  for _, status in ipairs(request.status) do
     local order = ordering(alerts_key(status), false)
-    if least then order.length = order.place_of({ (5 - least) * 1e13, '' }, false) end
-    local low, high = bounds(page, 0, order.length, order.place_of)
+    if request.least then order.length = order.place_of({ (5 - request.least) * 1e13, '' }, false) end
+    local low, high = bounds({ take = page.take, limit = limit, after = page.after, before = page.before }, 0, order.length, order.place_of)
     length, previous, following = length + order.length, previous or low > 0, following or high < order.length
     local found = order.slice(low, high)
     for i = 1, #found, 2 do merged[#merged + 1] = { found[i], tonumber(found[i + 1]) } end
   end
   table.sort(merged, function(a, b) if a[2] ~= b[2] then return a[2] < b[2] end return less(a[1], b[1]) end)
-  local first, last = 1, #merged
-  if page.take == 'first' then last = math.min(last, page.limit) else first = math.max(1, last - page.limit + 1) end
-  local answer = { (previous or first > 1) and 1 or 0, (following or last < #merged) and 1 or 0, length }
-  for i = first, last do
-    answer[#answer + 1], answer[#answer + 2] = merged[i][1], merged[i][2]
-    answer[#answer + 1] = listed_alert(merged[i][1])
+  local function fits_assignee(id)
+    if not by_assignee then return true end
+    local assignee = get(false, 'HGET', alert_key(id), 'assignee')
+    if request.assignee and assignee ~= request.assignee then return false end
+    return request.unassigned == nil or request.unassigned == not assignee
+  end
+  local first, last, step = 1, #merged, 1
+  if not forward then first, last, step = #merged, 1, -1 end
+  local chosen, looked = {}, 0
+  for i = first, last, step do
+    if #chosen == page.limit or looked == limit then break end
+    looked = looked + 1
+    if fits_assignee(merged[i][1]) then table.insert(chosen, forward and #chosen + 1 or 1, merged[i]) end
+  end
+  local more, edge = looked < #merged, merged[forward and looked or #merged - looked + 1]
+  local stopped = by_assignee and #chosen < page.limit and edge and (more or forward and following or not forward and previous)
+  local answer = {
+    (previous or not forward and more) and 1 or 0, (following or forward and more) and 1 or 0, length, stopped and edge[1] or '', stopped and edge[2] or 0,
+  }
+  for _, entry in ipairs(chosen) do
+    answer[#answer + 1], answer[#answer + 2] = entry[1], entry[2]
+    answer[#answer + 1] = listed_alert(entry[1])
   end
   return answer
 end

@@ -163,7 +163,7 @@ local READ = {
   alert = function(request) return get({}, 'HGETALL', alert_key(request.alertId)) end,
   alerts = function(request)
     if unresolved() < get(0, 'SCARD', ALERTED) then unindexed = true end
-    return page_of_alerts(request.status, request.least, request.page)
+    return page_of_alerts(request, batch.candidates)
   end,
   userAlerts = function(request) return alerts_of(request.userId) end,
   alertHistory = function(request) return history_of(request.alertId, request.page) end,

@@ -10,4 +10,4 @@ ALTER TABLE alerts ADD COLUMN resolved TEXT;
 ALTER TABLE alerts ADD COLUMN escalation TEXT NOT NULL DEFAULT '{"since":0,"step":0,"to":[],"next":null}';
 ALTER TABLE alerts ADD COLUMN due INTEGER; -- when a step of the escalation, or the lapse of the acknowledgement, is due
 CREATE INDEX alerts_due ON alerts (due, id) WHERE due IS NOT NULL;
-CREATE INDEX alerts_by_assignee ON alerts (assignee, status, place, id);
+CREATE INDEX alerts_by_assignee ON alerts (assignee, place, id);

@@ -10,9 +10,12 @@ import type { Moment } from './lists.ts'
 export const alert = (sql: Sql, { alertId }: Reads['alert']['ask']): RiskAlert | null =>
   sql.get(AlertRow, `SELECT ${ALERT} FROM alerts WHERE id = ?`, alertId)
 
-export function alerts(sql: Sql, { status, minLevel, page }: Reads['alerts']['ask']): Slice<RiskAlert> {
-  const where = minLevel === undefined ? [] : [{ sql: 'place < ?', params: [endOfLevel(minLevel)] }]
-  if (status === undefined) return slice(sql, mostSevereFirst(where), page, minLevel === undefined)
+export function alerts(sql: Sql, { status, minLevel, assignee, unassigned, page }: Reads['alerts']['ask']): Slice<RiskAlert> {
+  const where: Fragment[] = []
+  if (minLevel !== undefined) where.push({ sql: 'place < ?', params: [endOfLevel(minLevel)] })
+  if (assignee !== undefined) where.push({ sql: 'assignee = ?', params: [assignee] })
+  if (unassigned !== undefined) where.push({ sql: `assignee IS ${unassigned ? '' : 'NOT '}NULL`, params: [] })
+  if (status === undefined) return slice(sql, mostSevereFirst(where), page, where.length === 0)
   const slices = [...new Set(status)].map((one) =>
     slice(sql, mostSevereFirst([{ sql: 'status = ?', params: [one] }, ...where]), page, false),
   )

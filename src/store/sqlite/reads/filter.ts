@@ -9,7 +9,16 @@ interface Criterion {
   candidates: Fragment | null
 }
 
-export function criteriaOf({ search, minRisk, activeSince, attention, hasOpenAlert, topics }: UserFilter): Criterion[] {
+export function criteriaOf({
+  search,
+  minRisk,
+  activeSince,
+  attention,
+  hasOpenAlert,
+  topics,
+  counselor,
+  unassigned,
+}: UserFilter): Criterion[] {
   const criteria: Criterion[] = []
   if (search !== undefined) criteria.push(indexed(...startsWith(search)))
   if (minRisk !== undefined) {
@@ -20,6 +29,8 @@ export function criteriaOf({ search, minRisk, activeSince, attention, hasOpenAle
   if (attention === 'NONE') criteria.push(unindexed("attention = 'NONE'"))
   else if (attention !== undefined) criteria.push(indexed("attention = ? AND attention <> 'NONE'", attention))
   if (hasOpenAlert !== undefined) criteria.push(hasOpenAlert ? indexed('open_alert_id IS NOT NULL') : unindexed('open_alert_id IS NULL'))
+  if (counselor !== undefined) criteria.push(indexed('counselor = ?', counselor))
+  if (unassigned !== undefined) criteria.push(unindexed(`counselor IS ${unassigned ? '' : 'NOT '}NULL`))
   if (topics !== undefined) {
     const holders = `SELECT DISTINCT user_id AS candidate FROM user_topics WHERE name IN (${topics.map(() => '?').join()})`
     criteria.push({ matches: { sql: `user_id IN (${holders})`, params: topics }, candidates: { sql: holders, params: topics } })

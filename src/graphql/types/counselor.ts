@@ -1,0 +1,48 @@
+import type * as model from '../../model.ts'
+import { sliceOf } from '../../store/rules.ts'
+import { builder } from '../builder.ts'
+import { globalId } from '../ids.ts'
+import { connection } from '../paging.ts'
+import { Role } from './enums.ts'
+import { Counselor, CounselorConnection, User, UserConnection } from './refs.ts'
+
+Counselor.implement({
+  description: 'Somebody who looks after people: a counselor, a supervisor or an admin.',
+  interfaces: [builder.nodeInterfaceRef()],
+  fields: (t) => ({
+    id: t.id({ description: 'Global id of the counselor.', resolve: ({ sub }) => globalId({ type: 'Counselor', id: sub }) }),
+    name: t.exposeString('name', {
+      description: 'What they are called; the name that they sign in with where STAFF_FILE does not list them.',
+    }),
+    role: t.expose('role', { type: Role, description: 'What they are.' }),
+    users: t.connection(
+      {
+        type: User,
+        description: 'Whom they look after, by userId.',
+        resolve: ({ sub }, args, { load }) =>
+          connection(args, ['Counselor.users', sub], (page) =>
+            load({ kind: 'users', order: 'USER_ID_ASC', filter: { counselor: sub }, page }),
+          ),
+      },
+      UserConnection,
+    ),
+  }),
+})
+
+builder.queryFields((t) => ({
+  viewer: t.field({
+    type: Counselor,
+    nullable: true,
+    description: 'Who asks; null where they did not say.',
+    resolve: (_, __, { caller }): model.Counselor | null => caller,
+  }),
+  counselors: t.connection(
+    {
+      type: Counselor,
+      description: 'Everybody whom STAFF_FILE lists, by their ids.',
+      resolve: (_, args, { services }) =>
+        connection(args, ['Query.counselors'], (page) => sliceOf(services.staff.all, ({ sub }) => [0, sub], page)),
+    },
+    CounselorConnection,
+  ),
+}))

@@ -1,0 +1,83 @@
+import { createHash } from 'node:crypto'
+import { setTimeout } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import type { RiskAlert } from '../model.ts'
+import type { AlertAction, Store } from '../store/store.ts'
+import { dueAt } from '../store/triage.ts'
+import type { Staff } from './staff.ts'
+import type { LogWriter } from './writer.ts'
+
+const EVERY_MS = 500
+const AT_ONCE = 100
+
+/**
+ * Says what follows from the passing of time alone: that an alert nobody has acknowledged is escalated, and that an acknowledgement
+ * which was not renewed lapses. What is due is kept with the alert, so a restart neither loses nor repeats it; and whichever instance says
+ * it first, it is one fact with one id.
+ */
+export class Escalation {
+  readonly #store: Store
+  readonly #writer: LogWriter
+  readonly #staff: Staff
+  readonly #clock: () => number
+  readonly #logger: Logger
+  readonly #closing = new AbortController()
+  #running: Promise<void> | undefined
+
+  constructor(store: Store, writer: LogWriter, options: { staff: Staff; clock: () => number; logger: Logger }) {
+    this.#store = store
+    this.#writer = writer
+    this.#staff = options.staff
+    this.#clock = options.clock
+    this.#logger = options.logger
+  }
+
+  start(): void {
+    this.#running ??= this.#run()
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort()
+    await this.#running
+  }
+
+  /** Says everything that is due by now. Answers how many alerts that was about. */
+  async tick(): Promise<number> {
+    const now = this.#clock()
+    const { answers } = await this.#store.read([{ kind: 'dueAlerts', until: now, limit: AT_ONCE }], now)
+    await Promise.all(answers[0].map((alert) => this.#follow(alert, now)))
+    return answers[0].length
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#closing
+    let failing = false
+    while (!signal.aborted) {
+      try {
+        const said = await this.tick()
+        if (failing) this.#logger.info('alerts are escalated again')
+        failing = false
+        if (said === AT_ONCE) continue
+      } catch (error) {
+        if (signal.aborted) return
+        if (!failing) this.#logger.error({ err: error }, 'alerts can not be escalated; it is tried again')
+        failing = true
+      }
+      await setTimeout(EVERY_MS, undefined, { signal, ref: false }).catch(() => {})
+    }
+  }
+
+  async #follow(alert: RiskAlert, now: number): Promise<void> {
+    const due = dueAt(alert)
+    if (due === null) return
+    const { id: alertId, userId: user, status, escalation } = alert
+    const action = status === 'OPEN' ? 'ESCALATE' : 'LAPSE'
+    const step = escalation.step + 1
+    const payload: AlertAction = {
+      ...{ alertId, action, version: null, actor: null, note: null, resolution: null, due },
+      to: action === 'ESCALATE' ? this.#staff.rung(alert, step, now) : [],
+    }
+    const id = createHash('sha256').update([alertId, action, escalation.since, step, due].join('\0')).digest('hex')
+    await this.#writer.submit({ id, kind: 'acted', user, acceptedAt: due, occurredAt: due, payload })
+  }
+}
