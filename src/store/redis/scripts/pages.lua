@@ -156,7 +156,8 @@ local function filtered_users(order, filter, page, candidates)
   end
   local ahead = forward and low + looked < all.length or high < all.length
   local behind = forward and low > 0 or high - looked > 0
-  if #found == page.limit then resume = '' end
+  local goes_on = forward and ahead or not forward and behind
+  if #found == page.limit or not goes_on then resume = '' end
   local answer = { behind and 1 or 0, ahead and 1 or 0, resume, score }
   for _, entry in ipairs(found) do answer[#answer + 1], answer[#answer + 2], answer[#answer + 3] = entry[1], entry[2], entry[3] end
   return answer
@@ -197,13 +198,14 @@ local function page_of_alerts(request, candidates)
   end
   local first, last, step = 1, #merged, 1
   if not forward then first, last, step = #merged, 1, -1 end
-  local chosen, looked = {}, 0
+  local chosen, looked, most = {}, 0, by_assignee and candidates or #merged
   for i = first, last, step do
-    if #chosen == page.limit or looked == limit then break end
+    if #chosen > page.limit or looked == most then break end
     looked = looked + 1
     if fits_assignee(merged[i][1]) then table.insert(chosen, forward and #chosen + 1 or 1, merged[i]) end
   end
-  local more, edge = looked < #merged, merged[forward and looked or #merged - looked + 1]
+  local more, edge = #chosen > page.limit or looked < #merged, merged[forward and looked or #merged - looked + 1]
+  if #chosen > page.limit then table.remove(chosen, forward and #chosen or 1) end
   local stopped = by_assignee and #chosen < page.limit and edge and (more or forward and following or not forward and previous)
   local answer = {
     (previous or not forward and more) and 1 or 0, (following or forward and more) and 1 or 0, length, stopped and edge[1] or '', stopped and edge[2] or 0,
