@@ -2,9 +2,10 @@ import { existsSync } from 'node:fs'
 import { mkdir, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { Logger } from 'pino'
-import { type Config, DATABASE_NAME, SOCKET_NAME } from './config.ts'
+import { type Config, DATABASE_NAME, SOCKET_NAME, WEBHOOK_NAME } from './config.ts'
 import { StartError } from './errors.ts'
 import type { Services } from './graphql/context.ts'
+import { globalId } from './graphql/ids.ts'
 import { createGraphQL, type GraphQLServer } from './graphql/yoga.ts'
 import { anyHost, hostsAt } from './http/host.ts'
 import { HttpService } from './http/http.ts'
@@ -16,6 +17,7 @@ import { AlertFeed } from './services/feed.ts'
 import { History } from './services/history.ts'
 import { Recorder } from './services/recorder.ts'
 import { Staff } from './services/staff.ts'
+import { Webhook } from './services/webhook.ts'
 import { LogWriter } from './services/writer.ts'
 import { openFailoverStore } from './store/failover/store.ts'
 import { redisHoldsData } from './store/redis/connect.ts'
@@ -53,6 +55,15 @@ export async function buildApp(config: Config, options: AppOptions): Promise<App
   const staff = new Staff(config.staff)
   const desk = new Desk(store, writer, { staff, clock })
   const escalation = new Escalation(store, writer, { staff, clock, logger })
+  const webhook =
+    config.webhook &&
+    new Webhook(feed, {
+      ...config.webhook,
+      file: join(config.dataDir, WEBHOOK_NAME),
+      alertIdOf: (id) => globalId({ type: 'RiskAlert', id }),
+      clock,
+      logger,
+    })
   const services: Services = { store, recorder, history, feed, desk, staff, clock, config }
   const yoga = createGraphQL(services, { logger })
   const http = new HttpService({ yoga, store, maxBodyBytes: config.maxBodyBytes, logger })
@@ -71,6 +82,7 @@ export async function buildApp(config: Config, options: AppOptions): Promise<App
   const close = async (): Promise<void> => {
     clearInterval(sweeps)
     await http.close(AbortSignal.timeout(config.shutdownTimeoutMs))
+    await webhook?.close()
     await feed.close()
     await escalation.close()
     await yoga.dispose()
@@ -85,6 +97,7 @@ export async function buildApp(config: Config, options: AppOptions): Promise<App
       await listenOnSocket(http.newServer(anyHost), join(config.dataDir, SOCKET_NAME))
       const port = await listenOnPort(http.newServer(hostsAt(config.host)), config.host, config.port)
       escalation.start()
+      webhook?.start()
       sweep()
       sweeps = setInterval(sweep, DAY_MS).unref()
       return { url: `http://${urlHost(config.host)}:${port}/graphql` }

@@ -3,12 +3,12 @@ import { distance } from 'fastest-levenshtein'
 import * as z from 'zod'
 import { StartError } from './errors.ts'
 import type { Limits } from './model.ts'
-import { DATABASE_NAME, SETTINGS, Settings, SOCKET_NAME } from './settings.ts'
+import { DATABASE_NAME, SETTINGS, Settings, SOCKET_NAME, WEBHOOK_NAME } from './settings.ts'
 import { readStaff, type StaffMember } from './staff.ts'
 import type { RedisTarget } from './store/redis/connect.ts'
 import { DEFAULT_VOCABULARY, type TopicRule } from './vocabulary.ts'
 
-export { DATABASE_NAME, SOCKET_NAME, type TopicRule }
+export { DATABASE_NAME, SOCKET_NAME, type TopicRule, WEBHOOK_NAME }
 
 export interface Config {
   readonly host: string
@@ -28,6 +28,8 @@ export interface Config {
   readonly maxBodyBytes: number
   readonly vocabulary: readonly TopicRule[]
   readonly staff: readonly StaffMember[]
+  /** Where alert events are posted, and the key of their signature. May hold passwords: never print it. */
+  readonly webhook: { readonly url: string; readonly secret: Buffer } | null
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'
   /** From the signal to end until what is still open is cut off. */
   readonly shutdownTimeoutMs: number
@@ -59,6 +61,9 @@ export function loadConfig(env: Environment): Config {
   } catch (error) {
     mistakes.push(`STAFF_FILE: ${error instanceof Error ? error.message : error}`)
   }
+
+  if (parsed.data?.ALERT_WEBHOOK_URL && !parsed.data.ALERT_WEBHOOK_SECRET)
+    mistakes.push('ALERT_WEBHOOK_SECRET has to be set where ALERT_WEBHOOK_URL is: whoever is told has to know that it was this service.')
 
   if (!parsed.success || mistakes.length > 0)
     throw new StartError(
@@ -105,11 +110,15 @@ export function loadConfig(env: Environment): Config {
     maxBodyBytes: settings.MAX_BODY_BYTES,
     vocabulary,
     staff,
+    webhook: webhookOf(settings),
     logLevel: settings.LOG_LEVEL,
     shutdownTimeoutMs: 4_000,
     warnings: Object.freeze(warningsOf(env)),
   })
 }
+
+const webhookOf = ({ ALERT_WEBHOOK_URL: url, ALERT_WEBHOOK_SECRET: secret }: z.output<typeof Settings>): Config['webhook'] =>
+  url && secret ? Object.freeze({ url, secret }) : null
 
 const urlHost = (host: string): string => (host.includes(':') && !host.startsWith('[') ? `[${host}]` : host)
 

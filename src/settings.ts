@@ -15,6 +15,8 @@ export const about = z.registry<About>()
 const LONGEST_SOCKET_PATH = 103
 export const SOCKET_NAME = 'xinyi.sock'
 export const DATABASE_NAME = 'xinyi.db'
+/** What the webhook has been told. */
+export const WEBHOOK_NAME = 'webhook.json'
 
 const host = () =>
   z
@@ -64,6 +66,18 @@ const redisUrl = () =>
     .string()
     .refine((url) => url === '' || isRedisUrl(url))
     .describe('redis://[user:password@]host[:port][/db], the same with rediss:// for TLS, or the absolute path of a socket')
+
+const webhookUrl = () =>
+  z
+    .string()
+    .refine((url) => url === '' || (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)))
+    .describe('an http:// or https:// URL')
+const webhookSecret = () =>
+  z
+    .string()
+    .regex(/^(whsec_[A-Za-z0-9+/]{32,88}={0,2})?$/)
+    .transform((text) => (text === '' ? null : Buffer.from(text.slice('whsec_'.length), 'base64')))
+    .describe('whsec_ and 24 to 64 bytes in base64, such as `echo whsec_$(openssl rand -base64 32)` prints')
 
 const SENTINEL = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s/@?#:[\]]+)):(\d{1,5})$/
 const sentinels = () =>
@@ -176,6 +190,16 @@ export const Settings = z.object({
   STAFF_FILE: z.string().register(about, {
     default: '',
     description: 'JSON file that lists [who works here](docs/configuration.md#staff): whom escalations tell, and when they are on duty.',
+  }),
+  ALERT_WEBHOOK_URL: webhookUrl().register(about, {
+    default: '',
+    description: 'Where each alert event is posted, [signed and without texts](docs/configuration.md#webhook). At one server only.',
+    secret: true,
+  }),
+  ALERT_WEBHOOK_SECRET: webhookSecret().register(about, {
+    default: '',
+    description: 'Key of its signature, as Standard Webhooks writes it: `whsec_` and 24 to 64 bytes in base64.',
+    secret: true,
   }),
   LOG_LEVEL: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'silent']).register(about, {
     default: 'info',

@@ -5,7 +5,7 @@ import { cursorExpired, storeUnavailable, XinyiError } from '../errors.ts'
 import type { AlertEvent, RiskLevel } from '../model.ts'
 import type { Place, Store, StoreStatus } from '../store/store.ts'
 import { decodeCursor, END, encodeCursor, type Given, type Position, shortId } from './cursor.ts'
-import { Inbox } from './inbox.ts'
+import { Inbox, MAX_WAITING, tooSlow } from './inbox.ts'
 import { isAfter, type Lost, REMEMBERED, Reader, type Standing, type Told, toldOf } from './reader.ts'
 import { Recent } from './recent.ts'
 
@@ -30,8 +30,6 @@ const LAG_MS = 10
 const MAX_TRIES = 50
 /** How long a subscription waits for Redis where its cursor can't be placed without. */
 const PATIENCE_MS = 3_000
-/** How many entries with alert events wait for a subscriber that reads slowly before it is ended. */
-const MAX_WAITING = 1_000
 
 /**
  * Tells subscribers of alert events, from the log: one tail for all of them, and reads of its own for one that catches up.
@@ -102,6 +100,12 @@ export class AlertFeed {
         stop()
       }
     })
+  }
+
+  /** The cursor of somebody who has been given everything up to now. */
+  async present(): Promise<string> {
+    const present = await this.#present()
+    return encodeCursor(present.dataSetId, (await this.#beginAt(present)).given)
   }
 
   /** Ends every subscription. */
@@ -288,10 +292,3 @@ export class AlertFeed {
 }
 
 const noop = (): void => {}
-
-const tooSlow = (): XinyiError =>
-  new XinyiError(
-    'RATE_LIMITED',
-    `This subscription was ended because it had not read its last ${MAX_WAITING} messages.`,
-    'Subscribe again with the cursor of the last message that arrived.',
-  )

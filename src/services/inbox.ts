@@ -1,3 +1,8 @@
+import { XinyiError } from '../errors.ts'
+
+/** How many entries with alert events wait for a subscriber that reads slowly before it is ended. */
+export const MAX_WAITING = 1_000
+
 /** A bounded queue between one that gives and never waits, and one that takes and may be slow. */
 export class Inbox<T> {
   readonly #capacity: number
@@ -38,3 +43,10 @@ export class Inbox<T> {
     return this.#items.shift()
   }
 }
+
+export const tooSlow = (): XinyiError =>
+  new XinyiError(
+    'RATE_LIMITED',
+    `This subscription was ended because it had not read its last ${MAX_WAITING} messages.`,
+    'Subscribe again with the cursor of the last message that arrived.',
+  )

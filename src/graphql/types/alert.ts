@@ -175,7 +175,7 @@ const RiskAlertMessage = builder.objectRef<LiveMessage>('RiskAlertMessage').impl
 })
 
 /** Each message with its alert as it is at that moment; an alert that is gone is passed over. A failure is the last item, so that it reaches the client as an error. */
-const withAlerts = (messages: AsyncIterableIterator<AlertMessage>, context: GraphQLContext) =>
+const withAlerts = (messages: AsyncIterableIterator<AlertMessage>, assignee: string | null, context: GraphQLContext) =>
   new Repeater<LiveMessage | Error>(async (push, stop) => {
     // How it ends interests nobody who has left.
     stop.then(() => messages.return?.()).catch(() => {})
@@ -183,7 +183,7 @@ const withAlerts = (messages: AsyncIterableIterator<AlertMessage>, context: Grap
       for await (const message of messages) {
         context.renew()
         const alert = await context.load({ kind: 'alert', alertId: message.event.alertId })
-        if (alert) await push({ ...message, alert })
+        if (alert && (assignee === null || alert.assignee === assignee)) await push({ ...message, alert })
       }
     } catch (error) {
       await push(error instanceof Error ? error : new Error('The feed failed.', { cause: error }))
@@ -199,9 +199,12 @@ builder.subscriptionField('riskAlerts', (t) =>
     args: {
       after: t.arg.string({ description: 'The `cursor` of the last message that was received.' }),
       minLevel: t.arg({ type: RiskLevel, defaultValue: 'MEDIUM', description: 'Only events of this level or above.' }),
+      counselorId: t.arg.id({ description: 'Global id of a counselor: only events of alerts that they are to look after by then.' }),
     },
-    subscribe: async (_, { after, minLevel }, context) =>
-      withAlerts(await context.services.feed.subscribe({ after, minLevel: minLevel ?? 'MEDIUM' }), context),
+    subscribe: async (_, { after, minLevel, counselorId }, context) => {
+      const assignee = counselorId == null ? null : idOf('Counselor', counselorId, 'counselorId')
+      return withAlerts(await context.services.feed.subscribe({ after, minLevel: minLevel ?? 'MEDIUM' }), assignee, context)
+    },
     resolve: (message) => {
       if (message instanceof Error) throw message
       return message

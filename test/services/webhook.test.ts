@@ -1,0 +1,124 @@
+import { createHmac } from 'node:crypto'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { createServer, type IncomingHttpHeaders } from 'node:http'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { setImmediate } from 'node:timers/promises'
+import { pino } from 'pino'
+import { expect, onTestFinished, test } from 'vitest'
+import { AlertFeed } from '../../src/services/feed.ts'
+import { Webhook } from '../../src/services/webhook.ts'
+import { NOW, Origin } from '../helpers/events.ts'
+import { sqliteStore } from '../helpers/stores.ts'
+import { tempDir } from '../helpers/temp.ts'
+
+const SECRET = Buffer.from('a secret of twenty-four b')
+
+interface Delivery {
+  headers: IncomingHttpHeaders
+  body: string
+}
+
+/** Another service; `answer` says with which status it answers a delivery. */
+async function receiver(answer: (count: number) => number = () => 204) {
+  const deliveries: Delivery[] = []
+  let arrived = Promise.withResolvers<void>()
+  const server = createServer(async (req, res) => {
+    deliveries.push({ headers: req.headers, body: await text(req) })
+    res.writeHead(answer(deliveries.length)).end()
+    arrived.resolve()
+    arrived = Promise.withResolvers<void>()
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => void server.close())
+  const address = server.address()
+  const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}/hook?token=SECRET-TOKEN`
+  const until = async (count: number): Promise<Delivery[]> => {
+    while (deliveries.length < count) await arrived.promise
+    return deliveries
+  }
+  return { url, deliveries, until }
+}
+
+async function begin(url: string) {
+  const { store } = await sqliteStore.open()
+  const dir = tempDir()
+  const log: string[] = []
+  const logger = pino({ level: 'trace' }, { write: (line) => void log.push(line) })
+  const feed = new AlertFeed(store, logger)
+  await feed.start()
+  onTestFinished(async () => {
+    await feed.close()
+    dir.remove()
+  })
+  const file = join(dir.path, 'webhook.json')
+  const start = async () => {
+    const webhook = new Webhook(feed, {
+      url,
+      secret: SECRET,
+      file,
+      alertIdOf: (id) => `global ${id}`,
+      clock: () => NOW,
+      logger,
+      firstRetryMs: 1,
+    })
+    onTestFinished(() => webhook.close())
+    webhook.start()
+    // From when it is noted where it stands, nothing is missed.
+    while (!existsSync(file)) await setImmediate()
+    return webhook
+  }
+  const origin = new Origin()
+  const raise = (user: string) => store.append([origin.recorded({ user, riskLevel: 'HIGH', query: 'SECRET-WORDS' })])
+  return { start, raise, log, present: () => feed.present() }
+}
+
+const kinds = (deliveries: readonly Delivery[]) => deliveries.map(({ body }) => JSON.parse(body).type)
+
+test('each alert event is posted, signed, and without a word of anybody', async () => {
+  const { url, until } = await receiver()
+  const { start, raise, log } = await begin(url)
+  await raise('before')
+  await start()
+  await raise('ada')
+  await raise('ada')
+  const [first] = await until(2)
+  if (!first) throw new Error('nothing was delivered')
+  const { 'webhook-id': id, 'webhook-timestamp': seconds, 'webhook-signature': signature } = first.headers
+  expect(signature).toBe(`v1,${createHmac('sha256', SECRET).update(`${id}.${seconds}.${first.body}`).digest('base64')}`)
+  expect(seconds).toBe(String(NOW / 1_000))
+  expect(JSON.parse(first.body)).toMatchObject({ data: { eventId: id, alertId: expect.stringMatching(/^global /), level: 'HIGH' } })
+  expect(first.body).not.toMatch(/SECRET-WORDS|ada/)
+  expect(log.join()).not.toMatch(/SECRET/)
+})
+
+test('what is not taken is posted again, before what comes after it', async () => {
+  const { url, until } = await receiver((count) => (count < 4 ? 503 : 200))
+  const { start, raise, log } = await begin(url)
+  await start()
+  await raise('a')
+  await raise('a')
+  const deliveries = await until(5)
+  expect(kinds(deliveries)).toEqual([...Array(4).fill('alert.raised'), 'alert.occurred'])
+  expect(new Set(deliveries.slice(0, 4).map(({ headers }) => headers['webhook-id'])).size).toBe(1)
+  expect(log.join()).toContain('status 503')
+  expect(log.join()).not.toMatch(/SECRET-TOKEN/)
+})
+
+test('a restart goes on from what was taken, with what was missed', async () => {
+  const { url, until, deliveries } = await receiver()
+  const { start, raise } = await begin(url)
+  const webhook = await start()
+  await raise('a')
+  await until(1)
+  await webhook.close()
+  await raise('b')
+  await raise('a')
+  expect(deliveries).toHaveLength(1)
+  await start()
+  // What was just being delivered may come once more.
+  await expect.poll(() => new Set(deliveries.map(({ headers }) => headers['webhook-id'])).size).toBe(3)
+  const once = [...new Map(deliveries.map((delivery) => [delivery.headers['webhook-id'], delivery])).values()]
+  expect(kinds(once)).toEqual(['alert.raised', 'alert.raised', 'alert.occurred'])
+})
