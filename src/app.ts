@@ -51,7 +51,7 @@ export async function buildApp(config: Config, options: AppOptions): Promise<App
   const writer = new LogWriter(store)
   const recorder = new Recorder(writer, config, clock)
   const history = new History(store, writer, clock)
-  const feed = new AlertFeed(store, logger)
+  const feed = new AlertFeed(store, logger, config.feedHeartbeatMs)
   const staff = new Staff(config.staff)
   const desk = new Desk(store, writer, { staff, clock })
   const escalation = new Escalation(store, writer, { staff, clock, logger })

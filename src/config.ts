@@ -28,6 +28,7 @@ export interface Config {
   readonly maxBodyBytes: number
   readonly vocabulary: readonly TopicRule[]
   readonly staff: readonly StaffMember[]
+  readonly feedHeartbeatMs: number
   /** Where alert events are posted, and the key of their signature. May hold passwords: never print it. */
   readonly webhook: { readonly url: string; readonly secret: Buffer } | null
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'
@@ -110,6 +111,7 @@ export function loadConfig(env: Environment): Config {
     maxBodyBytes: settings.MAX_BODY_BYTES,
     vocabulary,
     staff,
+    feedHeartbeatMs: settings.FEED_HEARTBEAT_SECONDS * 1_000,
     webhook: webhookOf(settings),
     logLevel: settings.LOG_LEVEL,
     shutdownTimeoutMs: 4_000,

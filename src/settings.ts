@@ -191,6 +191,10 @@ export const Settings = z.object({
     default: '',
     description: 'JSON file that lists [who works here](docs/configuration.md#staff): whom escalations tell, and when they are on duty.',
   }),
+  FEED_HEARTBEAT_SECONDS: integer(1, 3_600).register(about, {
+    default: '15',
+    description: 'How often a subscriber of alerts to whom nothing happens is told its present cursor.',
+  }),
   ALERT_WEBHOOK_URL: webhookUrl().register(about, {
     default: '',
     description: 'Where each alert event is posted, [signed and without texts](docs/configuration.md#webhook). At one server only.',

@@ -21,10 +21,24 @@ export interface Services {
   config: Config
 }
 
+/** What the connection of a subscriber can tell, and be told, besides results. */
+export interface Line {
+  /** What it says it was given last; null for nothing. */
+  readonly lastEventId: string | null
+  /** The result that comes next has this cursor. */
+  given(cursor: string): void
+  /** Nothing has come for a while, and everything was given up to this cursor. */
+  idle(cursor: string): void
+  /** It does not take what it is sent, and is given up. */
+  tooSlow(): void
+}
+
 export interface GraphQLContext {
   services: Services
   /** Who asks; null where that is not known. */
   caller: Caller | null
+  /** Null where there is nothing but results. */
+  line: Line | null
   /** Reads from the store; everything asked for at one level of a query travels together, and nothing is asked for twice. */
   load<R extends ReadRequest>(request: R): Promise<Answer<R>>
   /** Forgets what was read: after a write, and before each event of a subscription. */
@@ -35,10 +49,16 @@ export interface GraphQLContext {
   served(): StorageBackend
 }
 
+/** What comes with each request besides its text. */
+export interface RequestInfo {
+  caller?: Caller | null
+  line?: Line | null
+}
+
 /** Bounds how long one batch can occupy the store. */
 const MAX_BATCH = 2_000
 
-export function requestContext(services: Services, caller: Caller | null): GraphQLContext {
+export function requestContext(services: Services, { caller = null, line = null }: RequestInfo): GraphQLContext {
   const from = new Set<StorageBackend>()
   const read = async (requests: readonly ReadRequest[]): Promise<readonly unknown[]> => {
     const { answers, served } = await services.store.read(requests, services.clock())
@@ -51,6 +71,7 @@ export function requestContext(services: Services, caller: Caller | null): Graph
   return {
     services,
     caller,
+    line,
     // The store answers each request of a batch in its kind; one loader for all kinds can't express that.
     load: <R extends ReadRequest>(request: R) => loader.load(request) as Promise<Answer<R>>,
     renew() {

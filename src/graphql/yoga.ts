@@ -2,18 +2,13 @@ import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
 import { type ExecutionArgs, type ExecutionResult, parse } from 'graphql'
 import { createLRUCache, createYoga, isAsyncIterable, type Plugin, type YogaServerInstance } from 'graphql-yoga'
 import type { Logger } from 'pino'
-import type { Caller, StorageBackend } from '../model.ts'
-import { type GraphQLContext, requestContext, type Services } from './context.ts'
+import type { StorageBackend } from '../model.ts'
+import { type GraphQLContext, type RequestInfo, requestContext, type Services } from './context.ts'
 import { type ErrorFormatter, errorFormatter } from './errors.ts'
 import { GRAPHIQL } from './graphiql.ts'
 import { checkComplexity, LIMITS } from './limits.ts'
 import { parseError, validationError, variableErrors } from './request-errors.ts'
 import { schema } from './schema.ts'
-
-/** What comes with each request besides its text. */
-export interface RequestInfo {
-  caller?: Caller | null
-}
 
 export type GraphQLServer = YogaServerInstance<RequestInfo, GraphQLContext>
 
@@ -22,7 +17,7 @@ export function createGraphQL(services: Services, { logger }: { logger: Logger }
   const format = errorFormatter(logger)
   return createYoga<RequestInfo, GraphQLContext>({
     schema,
-    context: ({ caller }) => requestContext(services, caller ?? null),
+    context: (info) => requestContext(services, info),
     graphqlEndpoint: '/graphql',
     plugins: [presentation(services, format), limits(format)],
     maskedErrors: { maskError: format },

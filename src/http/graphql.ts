@@ -4,6 +4,7 @@ import type { GraphQLServer } from '../graphql/yoga.ts'
 import { readBody, refuseBody } from './body.ts'
 import { callerOf } from './caller.ts'
 import { type HttpError, sendError } from './respond.ts'
+import { paramsOf, serveEvents, wantsEvents } from './sse.ts'
 
 /** After so long without taking anything (a stream sends something every 12 s) a client is taken for gone. */
 const STALLED_MS = 60_000
@@ -22,11 +23,17 @@ export async function serveGraphQL(
   res: ServerResponse,
 ): Promise<void> {
   const caller = callerOf(req)
+  const servesEvents = async (body: string | null): Promise<boolean> => {
+    const params = wantsEvents(req) ? paramsOf(req, body) : null
+    return params !== null && (await serveEvents({ yoga, streams }, { params, req, res }))
+  }
+  if (req.method === 'GET' && (await servesEvents(null))) return
   if (req.method === 'GET') return send(await yoga.fetch(urlOf(req), initOf(req), { caller }), res, streams)
   if (req.method !== 'POST') return sendError(res, METHOD)
   if (!/^application\/json *(;|$)/i.test(req.headers['content-type'] ?? '')) return sendError(res, MEDIA_TYPE)
   const body = await readBody(req, maxBodyBytes)
   if (typeof body !== 'string') return refuseBody(req, res, body)
+  if (await servesEvents(body)) return
   return send(await yoga.fetch(urlOf(req), { ...initOf(req), body }, { caller }), res, streams)
 }
 

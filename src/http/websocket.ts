@@ -4,12 +4,14 @@ import { type ExecutionArgs, GraphQLError } from 'graphql'
 import { type ConnectionInitMessage, handleProtocols, makeServer, type ServerOptions, type SubscribeMessage } from 'graphql-ws'
 import type { Logger } from 'pino'
 import { type WebSocket, WebSocketServer } from 'ws'
+import type { Line } from '../graphql/context.ts'
 import type { GraphQLServer } from '../graphql/yoga.ts'
 import type { Caller } from '../model.ts'
 import { callerOf } from './caller.ts'
 
 interface Extra {
   req: IncomingMessage
+  socket: WebSocket
 }
 
 const INIT_TIMEOUT_MS = 5_000
@@ -17,9 +19,12 @@ const KEEP_ALIVE_MS = 12_000
 const MAX_OPERATIONS = 100
 /** How long a client may take to answer that the connection is closed. */
 const CLOSING_MS = 1_000
+/** The same for one that has much left to read before. */
+const SLOW_CLOSING_MS = 10_000
 const GOING_AWAY = 1001
 const UNSUPPORTED_DATA = 1003
 const INTERNAL_ERROR = 4500
+const TOO_SLOW = 4429
 
 /**
  * GraphQL over WebSocket, with the core of graphql-ws. Its ready-made adapter for ws prints errors to the console, whole, so that
@@ -46,7 +51,7 @@ export class WebSocketEndpoint {
               else receive(String(data)).catch((error) => this.#fail(socket, error))
             }),
         },
-        { req },
+        { req, socket },
       )
       // An error (a message that is too long or malformed) closes the socket by itself.
       socket.on('error', () => {})
@@ -101,14 +106,28 @@ function keepAlive(socket: WebSocket): () => void {
   return () => clearInterval(timer)
 }
 
+/** While nothing comes, a ping tells the present cursor of each subscription, by its id; the client answers it by itself. */
+const lineOf = (socket: WebSocket, id: string): Line => ({
+  lastEventId: null,
+  given: () => {},
+  idle: (cursor) => socket.send(JSON.stringify({ type: 'ping', payload: { cursors: { [id]: cursor } } })),
+  tooSlow: () => {
+    socket.close(TOO_SLOW, 'This client does not read what it is sent: subscribe again behind the last cursor')
+    setTimeout(() => socket.terminate(), SLOW_CLOSING_MS).unref()
+  },
+})
+
 /** Runs each operation through yoga's plugins, with a context of its own. */
 function operations(yoga: GraphQLServer): ServerOptions<ConnectionInitMessage['payload'], Extra> {
   type Engine = Pick<ReturnType<GraphQLServer['getEnveloped']>, 'execute' | 'subscribe'>
   const engines = new WeakMap<ExecutionArgs, Engine>()
   const engineOf = (args: ExecutionArgs): Engine => engines.get(args) ?? yoga.getEnveloped({})
 
-  const prepare = async (params: SubscribeMessage['payload'], caller: Caller | null): Promise<ExecutionArgs | readonly GraphQLError[]> => {
-    const { schema, parse, validate, contextFactory, execute, subscribe } = yoga.getEnveloped({ params, caller })
+  const prepare = async (
+    params: SubscribeMessage['payload'],
+    { caller, line }: { caller: Caller | null; line: Line },
+  ): Promise<ExecutionArgs | readonly GraphQLError[]> => {
+    const { schema, parse, validate, contextFactory, execute, subscribe } = yoga.getEnveloped({ params, caller, line })
     const document = parse(params.query)
     const errors = validate(schema, document)
     if (errors.length > 0) return errors
@@ -122,10 +141,10 @@ function operations(yoga: GraphQLServer): ServerOptions<ConnectionInitMessage['p
     connectionInitWaitTimeout: INIT_TIMEOUT_MS,
     execute: (args) => engineOf(args).execute(args),
     subscribe: (args) => engineOf(args).subscribe(args),
-    onSubscribe: async ({ subscriptions, connectionParams, extra: { req } }, _id, params) => {
+    onSubscribe: async ({ subscriptions, connectionParams, extra: { req, socket } }, id, params) => {
       if (Object.keys(subscriptions).length > MAX_OPERATIONS) return [tooMany]
       try {
-        return await prepare(params, callerOf(req, connectionParams))
+        return await prepare(params, { caller: callerOf(req, connectionParams), line: lineOf(socket, id) })
       } catch (error) {
         if (error instanceof GraphQLError) return [error]
         throw error

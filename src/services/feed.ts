@@ -2,25 +2,21 @@ import { setTimeout } from 'node:timers/promises'
 import { Repeater } from '@repeaterjs/repeater'
 import type { Logger } from 'pino'
 import { cursorExpired, storeUnavailable, XinyiError } from '../errors.ts'
-import type { AlertEvent, RiskLevel } from '../model.ts'
 import type { Place, Store, StoreStatus } from '../store/store.ts'
 import { decodeCursor, END, encodeCursor, type Given, type Position, shortId } from './cursor.ts'
-import { Inbox, MAX_WAITING, tooSlow } from './inbox.ts'
-import { isAfter, type Lost, REMEMBERED, Reader, type Standing, type Told, toldOf } from './reader.ts'
+import { Audience, Inbox, MAX_WAITING } from './inbox.ts'
+import {
+  type AlertMessage,
+  type AlertSubscription,
+  isAfter,
+  type Lost,
+  REMEMBERED,
+  Reader,
+  type Standing,
+  type Told,
+  toldOf,
+} from './reader.ts'
 import { Recent } from './recent.ts'
-
-export interface AlertMessage {
-  /** Subscribing with `after: cursor` goes on behind this message. */
-  cursor: string
-  /** It happened before the subscription began. */
-  replayed: boolean
-  event: AlertEvent
-}
-
-export interface AlertSubscription {
-  after?: string | null | undefined
-  minLevel: RiskLevel
-}
 
 const PAGE = 100
 const RETRY_MS = 500
@@ -38,7 +34,8 @@ const PATIENCE_MS = 3_000
 export class AlertFeed {
   readonly #store: Store
   readonly #logger: Logger
-  readonly #inboxes = new Set<Inbox<Told | Lost>>()
+  readonly #heartbeatMs: number
+  readonly #audience = new Audience<Told | Lost>()
   readonly #closing = new AbortController()
   /** Behind the last entry that was told. */
   #at: Standing = { epoch: '', n: 0, settledEpoch: '' }
@@ -54,9 +51,10 @@ export class AlertFeed {
   #restorations = 0
   #tail: Promise<void> | undefined
 
-  constructor(store: Store, logger: Logger) {
+  constructor(store: Store, logger: Logger, heartbeatMs = 15_000) {
     this.#store = store
     this.#logger = logger
+    this.#heartbeatMs = heartbeatMs
   }
 
   /** Begins to follow the log at its present end. */
@@ -66,14 +64,14 @@ export class AlertFeed {
   }
 
   /** What came after the cursor (without one: nothing of the past), then what comes. Rejects when the cursor can't be used. */
-  async subscribe({ after, minLevel }: AlertSubscription): Promise<AsyncIterableIterator<AlertMessage>> {
+  async subscribe(asked: AlertSubscription): Promise<AsyncIterableIterator<AlertMessage>> {
     const restorations = this.#restorations
     const present = await this.#present()
     const begin =
-      after == null
+      asked.after == null
         ? await this.#beginAt(present)
-        : await this.#goBackTo(decodeCursor(present.dataSetId, after), AbortSignal.timeout(PATIENCE_MS))
-    const reader = new Reader({ minLevel, present, ...begin })
+        : await this.#goBackTo(decodeCursor(present.dataSetId, asked.after), AbortSignal.timeout(PATIENCE_MS))
+    const reader = new Reader({ minLevel: asked.minLevel, present, ...begin })
 
     // The executor runs from the first next() on, so a subscription that nobody reads holds nothing.
     return new Repeater<AlertMessage>(async (push, stop) => {
@@ -83,6 +81,7 @@ export class AlertFeed {
         for (const { given, ...message } of messages)
           if (!ended()) await push({ cursor: encodeCursor(present.dataSetId, given), ...message })
       }
+      let beat: NodeJS.Timeout | undefined
       stop.then(() => inbox.end())
       try {
         while (!ended()) {
@@ -92,11 +91,17 @@ export class AlertFeed {
         }
         if (ended()) return
         // Nothing was awaited since that last look at the tail, so no entry falls between it and joining.
-        this.#inboxes.add(inbox)
+        this.#audience.add(inbox, asked.onTooSlow)
         reader.listen(this.#tellings)
+        const isIdle = () => inbox.isAwaited
+        beat = setInterval(
+          () => isIdle() && asked.onIdle?.(encodeCursor(present.dataSetId, reader.upTo(this.#settledAt))),
+          this.#heartbeatMs,
+        )
         for (let news = await inbox.take(); news; news = await inbox.take()) await give(reader.take(news))
       } finally {
-        this.#inboxes.delete(inbox)
+        clearInterval(beat)
+        this.#audience.delete(inbox)
         stop()
       }
     })
@@ -111,7 +116,7 @@ export class AlertFeed {
   /** Ends every subscription. */
   async close(): Promise<void> {
     this.#closing.abort()
-    this.#endAll()
+    this.#audience.end()
     await this.#tail
   }
 
@@ -133,7 +138,7 @@ export class AlertFeed {
         failing = true
         if (error instanceof XinyiError && error.code === 'CURSOR_EXPIRED') {
           this.#restorations += 1
-          this.#endAll(error)
+          this.#audience.end(error)
           await this.#goToEnd().catch(noop)
         }
         await setTimeout(RETRY_MS, undefined, { signal }).catch(noop)
@@ -151,7 +156,7 @@ export class AlertFeed {
       if (told.alertEvents.length === 0) continue
       this.#tellings += 1
       this.#remember(told)
-      this.#give(told)
+      this.#audience.give(told)
     }
   }
 
@@ -169,7 +174,7 @@ export class AlertFeed {
       }
       this.#told.set(id, { position: isLost || !position ? null : { ...position, epoch: to.settledEpoch }, telling })
     }
-    if (lost.length > 0) this.#give({ lost })
+    if (lost.length > 0) this.#audience.give({ lost })
   }
 
   #remember({ n, settledIn, alertEvents }: Told): void {
@@ -177,14 +182,6 @@ export class AlertFeed {
       const position = settledIn === null ? (this.#told.get(event.id)?.position ?? null) : { epoch: settledIn, n, ordinal }
       this.#told.set(event.id, { position, telling: this.#tellings })
     }
-  }
-
-  #give(news: Told | Lost): void {
-    for (const inbox of this.#inboxes) if (!inbox.give(news)) inbox.end(tooSlow())
-  }
-
-  #endAll(error?: Error): void {
-    for (const inbox of this.#inboxes) inbox.end(error)
   }
 
   async #goToEnd(): Promise<void> {

@@ -8,11 +8,17 @@ export class Inbox<T> {
   readonly #capacity: number
   #items: T[] = []
   #ended = false
+  #isAwaited = false
   #error: Error | undefined
   #wake: () => void = () => {}
 
   constructor(capacity: number) {
     this.#capacity = capacity
+  }
+
+  /** Whether whoever takes has taken all there is, and waits for more. */
+  get isAwaited(): boolean {
+    return this.#isAwaited && this.#items.length === 0 && !this.#ended
   }
 
   get ended(): boolean {
@@ -38,13 +44,40 @@ export class Inbox<T> {
 
   /** The next item, as soon as there is one; undefined at the end. */
   async take(): Promise<T | undefined> {
+    this.#isAwaited = true
     while (!this.#ended && this.#items.length === 0) await new Promise<void>((wake) => (this.#wake = wake))
+    this.#isAwaited = false
     if (this.#error) throw this.#error
     return this.#items.shift()
   }
 }
 
-export const tooSlow = (): XinyiError =>
+/** All who listen. One that has no more room is ended, with an error that says so. */
+export class Audience<T> {
+  readonly #inboxes = new Map<Inbox<T>, (() => void) | undefined>()
+
+  add(inbox: Inbox<T>, onTooSlow?: () => void): void {
+    this.#inboxes.set(inbox, onTooSlow)
+  }
+
+  delete(inbox: Inbox<T>): void {
+    this.#inboxes.delete(inbox)
+  }
+
+  give(item: T): void {
+    for (const [inbox, onTooSlow] of this.#inboxes) {
+      if (inbox.ended || inbox.give(item)) continue
+      inbox.end(tooSlow())
+      onTooSlow?.()
+    }
+  }
+
+  end(error?: Error): void {
+    for (const inbox of this.#inboxes.keys()) inbox.end(error)
+  }
+}
+
+const tooSlow = (): XinyiError =>
   new XinyiError(
     'RATE_LIMITED',
     `This subscription was ended because it had not read its last ${MAX_WAITING} messages.`,

@@ -38,6 +38,23 @@ export interface Lost {
   lost: readonly string[]
 }
 
+export interface AlertMessage {
+  /** Subscribing with `after: cursor` goes on behind this message. */
+  cursor: string
+  /** It happened before the subscription began. */
+  replayed: boolean
+  event: AlertEvent
+}
+
+export interface AlertSubscription {
+  after?: string | null | undefined
+  minLevel: RiskLevel
+  /** Called now and then while nothing comes, with the cursor of whoever was given all that came up to then. */
+  onIdle?: ((cursor: string) => void) | undefined
+  /** Called when it is ended because too much waits for it. */
+  onTooSlow?: (() => void) | undefined
+}
+
 export interface Message {
   given: Given
   /** It happened before the reading began. */
@@ -87,6 +104,12 @@ export class Reader {
   /** From now on it hears all that is told. */
   listen(tellings: number): void {
     this.#listensSince = tellings
+  }
+
+  /** What it has been given when it has taken all that was told up to a position. */
+  upTo(position: Position): Given {
+    if (!this.#covers(position)) this.#upTo = position
+    return { upTo: this.#upTo, beyond: this.#beyond.keys() }
   }
 
   /** Reads an entry on the way to the present. */

@@ -4,7 +4,8 @@ import { open, rename } from 'node:fs/promises'
 import { setTimeout } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { XinyiError } from '../errors.ts'
-import type { AlertFeed, AlertMessage } from './feed.ts'
+import type { AlertFeed } from './feed.ts'
+import type { AlertMessage } from './reader.ts'
 
 export interface WebhookOptions {
   /** May hold a password: never print it. */

@@ -1,6 +1,7 @@
 import { pino } from 'pino'
 import { expect, onTestFinished, test } from 'vitest'
-import { AlertFeed, type AlertMessage } from '../../src/services/feed.ts'
+import { AlertFeed } from '../../src/services/feed.ts'
+import type { AlertMessage } from '../../src/services/reader.ts'
 import type { Store } from '../../src/store/store.ts'
 import { NOW, Origin } from '../helpers/events.ts'
 import { inAgreement, inCharge, inFallback, openInstance, until } from '../helpers/joined.ts'

@@ -1,6 +1,6 @@
 import { Repeater } from 'graphql-yoga'
 import type * as model from '../../model.ts'
-import type { AlertMessage } from '../../services/feed.ts'
+import type { AlertMessage } from '../../services/reader.ts'
 import { builder } from '../builder.ts'
 import { checkChoice } from '../check.ts'
 import { type GraphQLContext, userOf } from '../context.ts'
@@ -203,10 +203,13 @@ builder.subscriptionField('riskAlerts', (t) =>
     },
     subscribe: async (_, { after, minLevel, counselorId }, context) => {
       const assignee = counselorId == null ? null : idOf('Counselor', counselorId, 'counselorId')
-      return withAlerts(await context.services.feed.subscribe({ after, minLevel: minLevel ?? 'MEDIUM' }), assignee, context)
+      const { line, services } = context
+      const asked = { after: line?.lastEventId ?? after, minLevel: minLevel ?? 'MEDIUM', onIdle: line?.idle, onTooSlow: line?.tooSlow }
+      return withAlerts(await services.feed.subscribe(asked), assignee, context)
     },
-    resolve: (message) => {
+    resolve: (message, _, { line }) => {
       if (message instanceof Error) throw message
+      line?.given(message.cursor)
       return message
     },
   }),

@@ -1,0 +1,95 @@
+import { once } from 'node:events'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type DocumentNode, type ExecutionResult, getOperationAST, OperationTypeNode } from 'graphql'
+import { isAsyncIterable } from 'graphql-yoga'
+import * as z from 'zod'
+import type { GraphQLServer } from '../graphql/yoga.ts'
+import { callerOf } from './caller.ts'
+
+/** Something is sent at least so often, so that neither end takes the other for gone. */
+const SILENCE_MS = 12_000
+/** After so long without taking anything a client is taken for gone. */
+const STALLED_MS = 60_000
+
+const Params = z.object({
+  query: z.string(),
+  operationName: z.string().nullish(),
+  variables: z.record(z.string(), z.unknown()).nullish(),
+})
+type Params = z.output<typeof Params>
+
+/** What a request for a stream of events asks for; null where it is nothing that could be a subscription. */
+export function paramsOf(req: IncomingMessage, body: string | null): Params | null {
+  try {
+    if (body !== null) return Params.parse(JSON.parse(body))
+    const { searchParams } = new URL(req.url ?? '', 'http://localhost')
+    const { query, operationName, variables } = Object.fromEntries(searchParams)
+    return Params.parse({ query, operationName, variables: variables ? JSON.parse(variables) : undefined })
+  } catch {
+    return null
+  }
+}
+
+export const wantsEvents = (req: IncomingMessage): boolean => req.headers.accept?.includes('text/event-stream') ?? false
+
+/**
+ * Serves a subscription as server-sent events, in the way of graphql-sse with a connection for each, and for plain EventSource too: `next`
+ * with a result, `complete` at the end. Events of the feed of alerts have their cursor as `id`, and while nothing comes a frame with nothing
+ * but the present one: whoever sends it back as `Last-Event-ID`, as browsers do, goes on behind it. False where it is no valid subscription.
+ */
+export async function serveEvents(
+  { yoga, streams }: { yoga: GraphQLServer; streams: Set<ServerResponse> },
+  { params, req, res }: { params: Params; req: IncomingMessage; res: ServerResponse },
+): Promise<boolean> {
+  let id = ''
+  const line = {
+    lastEventId: textOf(req.headers['last-event-id']),
+    given: (cursor: string) => {
+      id = `id: ${cursor}\n`
+    },
+    idle: (cursor: string) => void res.write(`id: ${cursor}\n\n`),
+    tooSlow: () => {},
+  }
+  const { schema, parse, validate, contextFactory, subscribe } = yoga.getEnveloped({ params, caller: callerOf(req), line })
+  const document = subscriptionIn(params, parse)
+  if (!document || validate(schema, document).length > 0) return false
+  const { operationName, variables: variableValues } = params
+  const result: unknown = await subscribe({ schema, document, operationName, variableValues, contextValue: await contextFactory() })
+
+  streams.add(res.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' }))
+  res.flushHeaders()
+  res.setTimeout(STALLED_MS, () => res.destroy())
+  const beat = setInterval(() => res.write(':\n\n'), SILENCE_MS)
+  const send = async (text: string): Promise<void> => {
+    if (!res.write(text)) await Promise.race([once(res, 'drain'), once(res, 'close')])
+  }
+  const sendNext = (next: ExecutionResult): Promise<void> => {
+    const frame = `event: next\n${id}data: ${JSON.stringify(next)}\n\n`
+    id = ''
+    return send(frame)
+  }
+  try {
+    if (isAsyncIterable<ExecutionResult>(result)) {
+      const iterator = result[Symbol.asyncIterator]()
+      // Ends it at once; leaving the loop over it would wait for the next event first.
+      res.once('close', () => void iterator.return?.())
+      for (let next = await iterator.next(); !next.done && !res.destroyed; next = await iterator.next()) await sendNext(next.value)
+    } else await sendNext(result as ExecutionResult)
+    if (!res.destroyed) res.end('event: complete\ndata: \n\n')
+  } finally {
+    clearInterval(beat)
+    streams.delete(res)
+  }
+  return true
+}
+
+function subscriptionIn({ query, operationName }: Params, parse: (text: string) => DocumentNode): DocumentNode | null {
+  try {
+    const document = parse(query)
+    return getOperationAST(document, operationName)?.operation === OperationTypeNode.SUBSCRIPTION ? document : null
+  } catch {
+    return null
+  }
+}
+
+const textOf = (header: string | string[] | undefined): string | null => (typeof header === 'string' && header !== '' ? header : null)

@@ -1,0 +1,128 @@
+import { on, once } from 'node:events'
+import { expect, onTestFinished, test } from 'vitest'
+import { WebSocket } from 'ws'
+import { raise, startApp } from './app.ts'
+
+const QUERY = 'subscription { riskAlerts { cursor event { kind } alert { user { userId } trigger { query } } } }'
+
+interface Frame {
+  event?: string
+  id?: string
+  data?: string
+}
+
+/** A plain reader of server-sent events. */
+async function listen(url: string, lastEventId?: string) {
+  const abort = new AbortController()
+  onTestFinished(() => abort.abort())
+  const headers = { accept: 'text/event-stream', ...(lastEventId && { 'last-event-id': lastEventId }) }
+  const response = await fetch(`${url}?query=${encodeURIComponent(QUERY)}`, { headers, signal: abort.signal })
+  expect(response.headers.get('content-type')).toContain('text/event-stream')
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
+  let text = ''
+  const next = async (): Promise<Frame> => {
+    for (;;) {
+      const end = text.indexOf('\n\n')
+      if (end >= 0) {
+        const lines = text.slice(0, end).split('\n')
+        text = text.slice(end + 2)
+        const frame: Frame = Object.fromEntries(lines.map((line) => line.split(/: ?(.*)/s)))
+        if (lines.some((line) => !line.startsWith(':'))) return frame
+      } else {
+        const { value, done } = (await reader?.read()) ?? { done: true }
+        if (done) throw new Error('the stream has ended')
+        text += value
+      }
+    }
+  }
+  return { next, close: () => abort.abort() }
+}
+
+const kindsOf = ({ data }: Frame) => JSON.parse(data ?? '{}').data.riskAlerts.event.kind
+
+test('each event has its cursor as id, and a browser that connects again goes on behind it', async () => {
+  const { url } = await startApp()
+  const stream = await listen(url)
+  await raise(url)
+  const first = await stream.next()
+  expect(first).toMatchObject({ event: 'next', id: expect.any(String) })
+  expect(JSON.parse(first.data ?? '').data.riskAlerts.cursor).toBe(first.id)
+  stream.close()
+  await raise(url)
+  await raise(url, 'bob')
+  const again = await listen(url, first.id)
+  expect([kindsOf(await again.next()), kindsOf(await again.next())]).toEqual(['OCCURRED', 'RAISED'])
+})
+
+test('while nothing happens the present cursor comes alone, and nothing is missed or repeated behind it', async () => {
+  const { url } = await startApp({ FEED_HEARTBEAT_SECONDS: '1' })
+  const stream = await listen(url)
+  await raise(url)
+  const told = await stream.next()
+  const quiet = await stream.next()
+  expect(quiet).toEqual({ id: expect.any(String) })
+  expect(quiet.id).not.toBe(told.id)
+  stream.close()
+  await raise(url, 'bob')
+  const again = await listen(url, quiet.id)
+  expect(kindsOf(await again.next())).toBe('RAISED')
+})
+
+test('a stream with a Last-Event-ID that is none says so', async () => {
+  const { url } = await startApp()
+  const frame = await (await listen(url, 'nonsense')).next()
+  expect(JSON.parse(frame.data ?? '').errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT', field: 'after' } }])
+})
+
+async function webSocket(url: string): Promise<{ socket: WebSocket; messages: AsyncIterator<unknown[]> }> {
+  const socket = new WebSocket(url.replace('http', 'ws'), 'graphql-transport-ws')
+  onTestFinished(() => socket.terminate())
+  await once(socket, 'open')
+  const messages = on(socket, 'message')[Symbol.asyncIterator]()
+  socket.send('{"type":"connection_init"}')
+  await messages.next()
+  socket.send(JSON.stringify({ id: 'news', type: 'subscribe', payload: { query: QUERY } }))
+  return { socket, messages }
+}
+
+test('over a WebSocket a ping tells the present cursor of each subscription', async () => {
+  const { url } = await startApp({ FEED_HEARTBEAT_SECONDS: '1' })
+  const { messages } = await webSocket(url)
+  const { value } = await messages.next()
+  const ping = JSON.parse(String(value[0]))
+  expect(ping).toMatchObject({ type: 'ping', payload: { cursors: { news: expect.any(String) } } })
+  await raise(url)
+  const again = await listen(url, ping.payload.cursors.news)
+  expect(kindsOf(await again.next())).toBe('RAISED')
+})
+
+test('a WebSocket that does not read is closed with a code that says so', { timeout: 30_000 }, async () => {
+  const { app, url } = await startApp()
+  const { feed, recorder } = app.services
+  const begun = Promise.withResolvers<void>()
+  const dropped = Promise.withResolvers<void>()
+  const subscribe = feed.subscribe.bind(feed)
+  feed.subscribe = async (asked) => {
+    const onTooSlow = () => {
+      asked.onTooSlow?.()
+      dropped.resolve()
+    }
+    const messages = await subscribe({ ...asked, onTooSlow })
+    const next = messages.next.bind(messages)
+    messages.next = () => {
+      begun.resolve()
+      return next()
+    }
+    return messages
+  }
+  const { socket } = await webSocket(url)
+  await begun.promise
+  socket.pause()
+  const said = { userId: 'u', response: 'r', riskLevel: 'HIGH' as const }
+  await recorder.record({ ...said, query: '我'.repeat(16_000) })
+  for (let i = 0; i < 20; i += 1) await Promise.all(Array.from({ length: 100 }, () => recorder.record({ ...said, query: 'q' })))
+  await dropped.promise
+  socket.resume()
+  const [code, reason] = await once(socket, 'close')
+  expect([code, String(reason)]).toEqual([4429, expect.stringContaining('subscribe again')])
+})
