@@ -3,6 +3,7 @@ import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
+import * as z from 'zod'
 import { spawnTied } from '../test/helpers/children.ts'
 import { type RedisServer, startRedis } from '../test/helpers/redis.ts'
 import { tempDir } from '../test/helpers/temp.ts'
@@ -11,6 +12,7 @@ import { healed } from '../test/torture/world.ts'
 import { type JobInput, Measured } from './job.ts'
 
 const CLIENTS = fileURLToPath(new URL('clients.ts', import.meta.url))
+const LISTENERS = fileURLToPath(new URL('listeners.ts', import.meta.url))
 const LOOP = new URL('loop.ts', import.meta.url).href
 
 /** One server with its Redis, for one benchmark. */
@@ -56,6 +58,27 @@ async function runClients(job: JobInput): Promise<Measured> {
   const [said, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')])
   if (code !== 0) throw new Error(`the clients ended with ${code}`)
   return Measured.parse(JSON.parse(said))
+}
+
+/** So many subscribers, in a process of their own; `end` answers how long each event took to each of them, in ms. */
+export async function listen(url: string, count: number): Promise<{ end(): Promise<number[]> }> {
+  const child = spawnTied(process.execPath, [LISTENERS, url, String(count)], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const { stdin, stdout } = child
+  if (!stdout || !stdin) throw new Error('no standard output')
+  let said = ''
+  const ready = Promise.withResolvers<void>()
+  stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    said += chunk
+    if (said.includes('\n')) ready.resolve()
+  })
+  await ready.promise
+  return {
+    async end() {
+      stdin.end()
+      await once(child, 'close')
+      return z.array(z.number()).parse(JSON.parse(said.slice(said.indexOf('\n'))))
+    },
+  }
 }
 
 /** Waits until Redis is in use and nothing is pending; answers how long that took, in ms. */

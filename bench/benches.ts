@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as z from 'zod'
 import { percentiles } from '../test/torture/latency.ts'
-import { type Bench, fill, settled, withBench } from './bench.ts'
+import { type Bench, fill, listen, settled, withBench } from './bench.ts'
 import { crashNoticed, hangNoticed } from './detection.ts'
 import type { Measured } from './job.ts'
 
@@ -150,6 +150,36 @@ async function detection(): Promise<Figure[]> {
   })
 }
 
+const LISTENERS = 1_000
+
+/** Subscribers of alerts, two of which are raised a second; then the same just after Redis was killed. */
+async function subscribers(): Promise<Figure[]> {
+  const heard = (kill: boolean) =>
+    withBench(async ({ clients, redis, server }) => {
+      const listeners = await listen(server.url ?? '', LISTENERS)
+      const job = { send: 'risky', connections: 4, rate: 2, users: 1_000 } as const
+      await clients({ ...job, seconds: 2 })
+      const running = clients({ ...job, seconds: 10, first: 100 })
+      if (kill) await sleep(1_000).then(() => redis.kill())
+      const { requests } = await running
+      await sleep(2_000)
+      const took = await listeners.end()
+      const { p50, p99 } = percentiles(took)
+      return { p99, more: `p50 ${ms(p50)}, ${failures(requests)} failed, ${took.length} events heard by ${LISTENERS} subscribers` }
+    })
+  const figure = (what: string, { p99, more }: Awaited<ReturnType<typeof heard>>): Figure => ({
+    what,
+    value: p99,
+    unit: 'ms',
+    target: 150,
+    more,
+  })
+  return [
+    figure('from an alert to its last subscriber, p99', await heard(false)),
+    figure('the same, Redis being killed meanwhile, p99', await heard(true)),
+  ]
+}
+
 const SEEDED_USERS = 20_000
 
 /** An instance finds Redis empty and brings everything back: users with 5 conversations of 300 characters. */
@@ -176,4 +206,12 @@ async function reseed(): Promise<Figure[]> {
   })
 }
 
-export const BENCHES: Record<string, () => Promise<Figure[]>> = { 'one-by-one': oneByOne, batches, context, outage, detection, reseed }
+export const BENCHES: Record<string, () => Promise<Figure[]>> = {
+  'one-by-one': oneByOne,
+  batches,
+  context,
+  outage,
+  detection,
+  subscribers,
+  reseed,
+}

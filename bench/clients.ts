@@ -17,6 +17,7 @@ let sent = 0
 function body(): string {
   const i = sent++
   if (job.send === 'record') return recordOne(i % job.users)
+  if (job.send === 'risky') return recordOne(i % job.users, 'HIGH')
   if (job.send === 'context') return askContext((i * 7919) % job.users)
   return recordMany(Array.from({ length: BATCH }, (_, k) => (job.first + i * BATCH + k) % job.users))
 }

@@ -3,7 +3,7 @@ import * as z from 'zod'
 /** What a process of clients is to do. */
 export const Job = z.object({
   url: z.string(),
-  send: z.enum(['record', 'batch', 'context']),
+  send: z.enum(['record', 'risky', 'batch', 'context']),
   connections: z.int(),
   /** Requests a second; null: as many as are answered. */
   rate: z.number().nullable(),

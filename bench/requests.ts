@@ -12,17 +12,18 @@ const RESPONSE = '听起来你很辛苦。愿意多说一点吗？我们可以�
 
 export const userName = (i: number): string => `bench-${i}`
 
-const conversation = (user: number) => ({
+const conversation = (user: number, riskLevel = 'LOW') => ({
   userId: userName(user),
   query: QUERY,
   response: RESPONSE,
-  riskLevel: 'LOW',
+  riskLevel,
   emotionScore: -0.25,
   topics: ['sleep', '工作'],
   idempotencyKey: randomUUID(),
 })
 
-export const recordOne = (user: number): string => JSON.stringify({ query: ONE, variables: { input: conversation(user) } })
+export const recordOne = (user: number, riskLevel?: 'HIGH'): string =>
+  JSON.stringify({ query: ONE, variables: { input: conversation(user, riskLevel) } })
 export const recordMany = (users: readonly number[]): string =>
-  JSON.stringify({ query: MANY, variables: { input: users.map(conversation) } })
+  JSON.stringify({ query: MANY, variables: { input: users.map((user) => conversation(user)) } })
 export const askContext = (user: number): string => JSON.stringify({ query: CONTEXT, variables: { userId: userName(user) } })

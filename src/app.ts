@@ -15,6 +15,7 @@ import { Desk } from './services/desk.ts'
 import { Escalation } from './services/escalation.ts'
 import { AlertFeed } from './services/feed.ts'
 import { History } from './services/history.ts'
+import { PresentAlerts } from './services/present-alerts.ts'
 import { Recorder } from './services/recorder.ts'
 import { Staff } from './services/staff.ts'
 import { Webhook } from './services/webhook.ts'
@@ -64,7 +65,7 @@ export async function buildApp(config: Config, options: AppOptions): Promise<App
       clock,
       logger,
     })
-  const services: Services = { store, recorder, history, feed, desk, staff, clock, config }
+  const services: Services = { store, recorder, history, feed, presentAlerts: new PresentAlerts(clock), desk, staff, clock, config }
   const yoga = createGraphQL(services, { logger })
   const http = new HttpService({ yoga, store, maxBodyBytes: config.maxBodyBytes, logger })
   let sweeps: NodeJS.Timeout | undefined

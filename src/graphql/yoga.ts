@@ -9,6 +9,7 @@ import { GRAPHIQL } from './graphiql.ts'
 import { checkComplexity, LIMITS } from './limits.ts'
 import { parseError, validationError, variableErrors } from './request-errors.ts'
 import { schema } from './schema.ts'
+import { SharedSubscriptions } from './shared.ts'
 
 export type GraphQLServer = YogaServerInstance<RequestInfo, GraphQLContext>
 
@@ -47,6 +48,7 @@ function presentation({ store }: Services, format: ErrorFormatter): Plugin<Graph
     ...result,
     extensions: { ...result.extensions, storage: { served, pendingWrites: store.pendingWrites } },
   })
+  const shared = new SharedSubscriptions(present)
   return {
     onParse: ({ setParseFn }) => {
       setParseFn((source, options) => parse(source, { ...options, maxTokens: LIMITS.tokens }))
@@ -68,12 +70,14 @@ function presentation({ store }: Services, format: ErrorFormatter): Plugin<Graph
         if (!isAsyncIterable(result)) setResult(present(args, result))
       },
     }),
-    onSubscribe: () => ({
-      onSubscribeResult: ({ args, result, setResult }) => {
-        if (!isAsyncIterable(result)) setResult(present(args, result))
-        return { onNext: ({ result, setResult }) => setResult(present(args, result)) }
-      },
-    }),
+    onSubscribe: ({ args, setSubscribeFn }) => {
+      setSubscribeFn(() => shared.subscribe(args))
+      return {
+        onSubscribeResult: ({ args, result, setResult }) => {
+          if (!isAsyncIterable(result)) setResult(present(args, result))
+        },
+      }
+    },
   }
 }
 

@@ -68,6 +68,22 @@ describe.each(stores)('news of alerts from $name', (kind) => {
     await news.return?.()
   })
 
+  test('are read and worked out once for all who ask for the same', async () => {
+    const served = await serve(kind)
+    const listeners = await Promise.all(Array.from({ length: 20 }, () => served.listen(RiskAlertNewsDocument)))
+    const other = await served.listen(RiskAlertNewsDocument, { minLevel: 'HIGH' })
+    const news = [...listeners, other].map((listener) => listener.next())
+    await new Promise((resolve) => setImmediate(resolve))
+    served.reads.length = 0
+    await risky(served, 'ada', 'HIGH')
+    const messages = (await Promise.all(news)).map(({ value }) => value)
+    expect(new Set(messages.map((message) => JSON.stringify(message))).size).toBe(1)
+    expect(messages[0]).toMatchObject({ data: { riskAlerts: { alert: { user: { userId: 'ada' } } } }, extensions: { storage: {} } })
+    // One for the answer to the recording; then the alert, and whom it is about.
+    expect(served.reads.length).toBeLessThanOrEqual(4)
+    for (const listener of [...listeners, other]) await listener.return?.()
+  })
+
   test('can not be asked for with a cursor that is none', async () => {
     const { yoga } = await serve(kind)
     const body = JSON.stringify({ query: 'subscription { riskAlerts(after: "nonsense") { cursor } }' })

@@ -9,6 +9,7 @@ import type { Caller } from '../../src/model.ts'
 import { Desk } from '../../src/services/desk.ts'
 import { AlertFeed } from '../../src/services/feed.ts'
 import { History } from '../../src/services/history.ts'
+import { PresentAlerts } from '../../src/services/present-alerts.ts'
 import { Recorder } from '../../src/services/recorder.ts'
 import { Staff } from '../../src/services/staff.ts'
 import { LogWriter } from '../../src/services/writer.ts'
@@ -89,7 +90,17 @@ export async function serveStore(store: Store, replaced: Partial<Store> = {}): P
   const staff = new Staff(STAFF)
   const desk = new Desk(watched, writer, { staff, clock })
   const history = new History(watched, writer, clock)
-  const services: Services = { store: watched, recorder, history, feed, desk, staff, clock, config }
+  const services: Services = {
+    store: watched,
+    recorder,
+    history,
+    feed,
+    presentAlerts: new PresentAlerts(clock),
+    desk,
+    staff,
+    clock,
+    config,
+  }
   const yoga = createGraphQL(services, { logger })
 
   const run: Served['run'] = async (document, variables) => {

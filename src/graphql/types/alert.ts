@@ -6,6 +6,7 @@ import { checkChoice } from '../check.ts'
 import { type GraphQLContext, userOf } from '../context.ts'
 import { globalId, idOf } from '../ids.ts'
 import { connection } from '../paging.ts'
+import type { News } from '../shared.ts'
 import { AlertEventKind, AlertStatus, RiskLevel } from './enums.ts'
 import { AlertEvent, AlertEventConnection, Conversation, Counselor, RiskAlert, RiskAlertConnection, User } from './refs.ts'
 
@@ -158,7 +159,7 @@ builder.queryField('riskAlerts', (t) =>
   ),
 )
 
-interface LiveMessage extends AlertMessage {
+interface LiveMessage extends AlertMessage, News {
   alert: model.RiskAlert
 }
 
@@ -182,8 +183,11 @@ const withAlerts = (messages: AsyncIterableIterator<AlertMessage>, assignee: str
     try {
       for await (const message of messages) {
         context.renew()
-        const alert = await context.load({ kind: 'alert', alertId: message.event.alertId })
-        if (alert && (assignee === null || alert.assignee === assignee)) await push({ ...message, alert })
+        const { event, replayed } = message
+        const read = () => context.load({ kind: 'alert', alertId: event.alertId })
+        const alert = await (replayed ? read() : context.services.presentAlerts.of(event.id, read))
+        if (alert && (assignee === null || alert.assignee === assignee))
+          await push({ ...message, alert, sharedAs: replayed ? null : event.id })
       }
     } catch (error) {
       await push(error instanceof Error ? error : new Error('The feed failed.', { cause: error }))
@@ -207,9 +211,8 @@ builder.subscriptionField('riskAlerts', (t) =>
       const asked = { after: line?.lastEventId ?? after, minLevel: minLevel ?? 'MEDIUM', onIdle: line?.idle, onTooSlow: line?.tooSlow }
       return withAlerts(await services.feed.subscribe(asked), assignee, context)
     },
-    resolve: (message, _, { line }) => {
+    resolve: (message) => {
       if (message instanceof Error) throw message
-      line?.given(message.cursor)
       return message
     },
   }),
