@@ -1,4 +1,3 @@
-import { parse } from 'graphql'
 import pino from 'pino'
 import { onTestFinished } from 'vitest'
 import { loadConfig } from '../../src/config.ts'
@@ -124,7 +123,7 @@ export async function serveStore(store: Store, replaced: Partial<Store> = {}): P
       return data
     },
     async listen(document, variables) {
-      const { schema, subscribe, contextFactory, validate } = yoga.getEnveloped({})
+      const { schema, parse, subscribe, contextFactory, validate } = yoga.getEnveloped({})
       const parsed = parse(document.toString())
       validate(schema, parsed)
       const result: Loose = await subscribe({ schema, document: parsed, variableValues: variables, contextValue: await contextFactory() })
