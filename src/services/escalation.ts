@@ -4,11 +4,14 @@ import type { Logger } from 'pino'
 import type { RiskAlert } from '../model.ts'
 import type { AlertAction, Store } from '../store/store.ts'
 import { dueAt } from '../store/triage.ts'
+import { Recent } from './recent.ts'
 import type { Staff } from './staff.ts'
 import type { LogWriter } from './writer.ts'
 
 const EVERY_MS = 500
 const AT_ONCE = 100
+const REMEMBERED = 10_000
+const SAID_AGAIN_MS = 60_000
 
 /**
  * Says what follows from the passing of time alone: that an alert nobody has acknowledged is escalated, and that an acknowledgement
@@ -22,6 +25,8 @@ export class Escalation {
   readonly #clock: () => number
   readonly #logger: Logger
   readonly #closing = new AbortController()
+  /** When something was said: where nothing came of it, it would be due for ever, and fill the log. */
+  readonly #said = new Recent<string, number>(REMEMBERED)
   #running: Promise<void> | undefined
 
   constructor(store: Store, writer: LogWriter, options: { staff: Staff; clock: () => number; logger: Logger }) {
@@ -41,12 +46,12 @@ export class Escalation {
     await this.#running
   }
 
-  /** Says everything that is due by now. Answers how many alerts that was about. */
+  /** Says what is due by now, the longest due first. Answers about how many alerts. */
   async tick(): Promise<number> {
     const now = this.#clock()
     const { answers } = await this.#store.read([{ kind: 'dueAlerts', until: now, limit: AT_ONCE }], now)
-    await Promise.all(answers[0].map((alert) => this.#follow(alert, now)))
-    return answers[0].length
+    const said = await Promise.all(answers[0].map((alert) => this.#follow(alert, now)))
+    return said.filter(Boolean).length
   }
 
   async #run(): Promise<void> {
@@ -67,17 +72,22 @@ export class Escalation {
     }
   }
 
-  async #follow(alert: RiskAlert, now: number): Promise<void> {
+  async #follow(alert: RiskAlert, now: number): Promise<boolean> {
     const due = dueAt(alert)
-    if (due === null) return
-    const { id: alertId, userId: user, status, escalation } = alert
+    if (due === null) return false
+    const { id: alertId, userId: user, status, escalation, version } = alert
     const action = status === 'OPEN' ? 'ESCALATE' : 'LAPSE'
     const step = escalation.step + 1
     const payload: AlertAction = {
       ...{ alertId, action, version: null, actor: null, note: null, resolution: null, due },
       to: action === 'ESCALATE' ? this.#staff.rung(alert, step, now) : [],
     }
-    const id = createHash('sha256').update([alertId, action, escalation.since, step, due].join('\0')).digest('hex')
+    // The version, because the same deadline may come again when the alert was reopened.
+    const id = createHash('sha256').update([alertId, action, version, step, due].join('\0')).digest('hex')
+    const said = this.#said.get(id)
+    if (said !== undefined && Math.abs(now - said) < SAID_AGAIN_MS) return false
     await this.#writer.submit({ id, kind: 'acted', user, acceptedAt: due, occurredAt: due, payload })
+    this.#said.set(id, now)
+    return true
   }
 }
