@@ -95,7 +95,7 @@ export class AlertFeed {
         reader.listen(this.#tellings)
         const isIdle = () => inbox.isAwaited
         beat = setInterval(
-          () => isIdle() && asked.onIdle?.(encodeCursor(present.dataSetId, reader.upTo(this.#settledAt))),
+          () => isIdle() && asked.onIdle?.(encodeCursor(present.dataSetId, reader.upTo(this.#settledAt, this.#at.settledEpoch))),
           this.#heartbeatMs,
         )
         for (let news = await inbox.take(); news; news = await inbox.take()) await give(reader.take(news))

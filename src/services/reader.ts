@@ -106,9 +106,10 @@ export class Reader {
     this.#listensSince = tellings
   }
 
-  /** What it has been given when it has taken all that was told up to a position. */
-  upTo(position: Position): Given {
-    if (!this.#covers(position)) this.#upTo = position
+  /** What it has been given when it has taken all that was told up to a position; `settledEpoch`: the present one. */
+  upTo(position: Position, settledEpoch: string): Given {
+    // One of an epoch that is over says less than what it may have begun behind.
+    if (position.epoch === settledEpoch && !this.#covers(position)) this.#upTo = position
     return { upTo: this.#upTo, beyond: this.#beyond.keys() }
   }
 
