@@ -1,8 +1,13 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
+import Database from 'better-sqlite3'
 import { cursorExpired, StartError, storeUnavailable } from '../../../errors.ts'
 import type { Replica } from './replica.ts'
 import type { Failure, Reply } from './worker.ts'
+
+// Were it loaded by the replica's thread alone, Node would unmap SQLite's library at that thread's end, beneath what still
+// refers to it, which ends the process now and then: https://github.com/WiseLibs/better-sqlite3/issues/1476
+new Database(':memory:').close()
 
 /** A replica in a thread of its own, so that no commit, and no long query, holds up the event loop. */
 export type RemoteReplica = {
