@@ -356,6 +356,32 @@ test.each(['cleared', 'expired'] as const)('what was %s elsewhere goes, and what
   expect(p.state()).toEqual(await p.expected())
 })
 
+test.each(['cleared', 'expired'] as const)(
+  'a user is taken over who was %s: when the log comes to that, nothing is put back that is there',
+  async (kind) => {
+    const p = await pair()
+    const policy = p.theirs.policy({ profileDays: 1 }, NOW - DAY_MS)
+    for (const alerted of [false, true]) {
+      const user = alerted ? 'a' : 'b'
+      const old = { user, riskLevel: alerted ? 'HIGH' : 'LOW', acceptedAt: NOW - DAY_MS } as const
+      await p.there.append([...(alerted ? [] : [policy]), p.theirs.recorded(old)])
+      await p.follow()
+      p.here.journalAndApply([p.ours.recorded({ user, id: 'ahead', acceptedAt: NOW + 1 })])
+      await p.there.append([p.theirs[kind](user, NOW)])
+      await p.push()
+      await p.there.append([p.theirs.recorded({ user, id: 'later', acceptedAt: NOW + 2 })])
+      expect(await p.pull()).toBe(true)
+      await p.follow()
+      const [held] = p.here.copies([user])
+      expect(held?.state?.conversations.map(({ id }) => id)).toEqual(['later', 'ahead'])
+      expect(held?.state?.emotions).toHaveLength(2)
+      expect(held?.state?.totalChats).toBe(kind === 'expired' && !alerted ? 2 : 3)
+      await p.pull()
+      expect(p.state()).toEqual(await p.expected())
+    }
+  },
+)
+
 test('an alert that is another one where more is known of an erasure is taken over', async () => {
   const p = await pair()
   await p.there.append([p.theirs.erased('a', NOW - HOUR)])

@@ -5,7 +5,7 @@ import { setMark } from './copies.ts'
 import { countVisible, drop } from './lists.ts'
 import { meetPolicies, remember, remembered } from './recorded.ts'
 import type { Sql } from './sql.ts'
-import { type EventOf, type Judged, newestLimits, type Step, tombstoneOf } from './state.ts'
+import { type EventOf, expiryOf, type Judged, newestLimits, type Step, tombstoneOf } from './state.ts'
 import { dropTopics } from './topics.ts'
 import { countAlerts, loadUser, saveUser, touched, type UserRecord } from './users.ts'
 
@@ -15,7 +15,7 @@ export function cleared(step: Step, event: EventOf<'cleared'>): Judged {
   const user = loadUser(sql, event.user)
   if (!user) return { type: 'conflict', n }
   const after = touched(user, n, event.acceptedAt)
-  if (remembered(sql, event)) return removedBefore(step, user, event)
+  if (isRemovedBefore(step, event, user)) return removedBefore(step, user, event)
   const removed = removeLists(step, user, event.acceptedAt)
   sql.run('UPDATE alerts SET exchange = NULL WHERE user_id = ? AND exchange IS NOT NULL', user.userId)
   saveUser(sql, { ...after, lastPoints: [] })
@@ -54,8 +54,14 @@ export const asApplied = (step: Step, event: Event): Event =>
 
 export const NOTHING: Removed = { conversations: 0, emotions: 0, topics: 0, alerts: 0, redisKeys: null, sqliteRows: 0 }
 
+/** Whether a removal of these lists was applied to the user already. */
+export const isRemovedBefore = (step: Step, event: EventOf<'cleared' | 'expired'>, user: UserRecord): boolean =>
+  event.kind === 'cleared'
+    ? remembered(step.sql, event) !== null
+    : Math.max(user.strippedAt ?? -1, expiryOf(step) ?? -1) >= event.acceptedAt
+
 /** A removal that comes again changes nothing: what there is came after it. */
-function removedBefore(step: Step, user: UserRecord, { acceptedAt }: Event): Judged {
+export function removedBefore(step: Step, user: UserRecord, { acceptedAt }: Event): Judged {
   meetPolicies(step, user, acceptedAt)
   saveUser(step.sql, touched(user, step.n, acceptedAt))
   return applied(step.n, NOTHING)

@@ -4,7 +4,7 @@ import { chainOf, markOf } from '../../rules.ts'
 import type { Event, LogEntry, Removed } from '../../store.ts'
 import { judge, positionOf, savePositions } from '../apply.ts'
 import { writeEntry } from '../log.ts'
-import { cleared, erased, expire, isErasedBefore, voidLog } from '../removal.ts'
+import { cleared, erased, expire, isErasedBefore, isRemovedBefore, removedBefore, voidLog } from '../removal.ts'
 import type { Sql } from '../sql.ts'
 import { type EventOf, type Judged, loadMeta, loadPolicies, type Meta, type Step, tombstoneOf } from '../state.ts'
 import { loadUser } from '../users.ts'
@@ -101,8 +101,11 @@ function removeUnder(step: Step, event: Removal): Judged | null {
   markDirty(sql, event.user)
   if (event.kind !== 'erased') {
     const user = loadUser(sql, event.user)
-    const outcome = user && (event.kind === 'cleared' ? cleared(step, event) : expire(step, event, user))
-    if (outcome?.type === 'applied') restoreAhead(step, event.user)
+    if (!user) return null
+    // Whoever was taken over since may be as that left them, and all there is came after it.
+    if (isRemovedBefore(step, event, user)) return removedBefore(step, user, event)
+    const outcome = event.kind === 'cleared' ? cleared(step, event) : expire(step, event, user)
+    restoreAhead(step, event.user)
     return outcome
   }
   const outcome = erased(step, event, upToOf(event))
