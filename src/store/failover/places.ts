@@ -17,8 +17,10 @@ export class Places {
   readonly #moved = new Map<string, Place>()
   #away: string | null = null
 
-  constructor(lineage: readonly Fork[]) {
+  /** Until Redis is joined; n is the newest entry of the log that is here. */
+  constructor(lineage: readonly Fork[], n: number) {
     this.#lineage = lineage
+    this.leave(n)
   }
 
   get epoch(): string {

@@ -88,7 +88,7 @@ class FailoverStore implements Store {
       exclusively: (work) => this.#writes.exclusively(work),
       closeOrigins: (origins) => this.#writes.closeOrigins(origins),
     }
-    this.#link = new Link(joint, { places: new Places(facts.lineage), pending: facts.journalSize })
+    this.#link = new Link(joint, { places: new Places(facts.lineage, facts.n), pending: facts.journalSize })
   }
 
   begin(): Promise<void> {

@@ -25,7 +25,7 @@ export function life(open: Open): void {
     const [before, status] = [await snapshot(it.store, NOW), await it.store.status()]
     const store = await it.reopen()
     expect(await snapshot(store, NOW)).toEqual(before)
-    expect(await store.status()).toMatchObject({ dataSetId: status.dataSetId, epoch: status.epoch, n: 45 })
+    expect(await store.status()).toMatchObject({ dataSetId: status.dataSetId, n: 45, settled: { epoch: status.settled.epoch } })
     expect(status.dataSetId).not.toBe('')
     expect(await it.record({ user: 'u4' })).toMatchObject({ type: 'applied', n: 46 })
   })
