@@ -15,7 +15,6 @@ import { Desk } from './services/desk.ts'
 import { Escalation } from './services/escalation.ts'
 import { AlertFeed } from './services/feed.ts'
 import { History } from './services/history.ts'
-import { PresentAlerts } from './services/present-alerts.ts'
 import { Recorder } from './services/recorder.ts'
 import { Staff } from './services/staff.ts'
 import { Webhook } from './services/webhook.ts'
@@ -52,7 +51,7 @@ export async function buildApp(config: Config, options: AppOptions): Promise<App
   const writer = new LogWriter(store)
   const recorder = new Recorder(writer, config, clock)
   const history = new History(store, writer, clock)
-  const feed = new AlertFeed(store, logger, config.feedHeartbeatMs)
+  const feed = new AlertFeed({ store, logger, clock, heartbeatMs: config.feedHeartbeatMs })
   const staff = new Staff(config.staff)
   const desk = new Desk(store, writer, { staff, clock })
   const escalation = new Escalation(store, writer, { staff, clock, logger })
@@ -65,7 +64,7 @@ export async function buildApp(config: Config, options: AppOptions): Promise<App
       clock,
       logger,
     })
-  const services: Services = { store, recorder, history, feed, presentAlerts: new PresentAlerts(clock), desk, staff, clock, config }
+  const services: Services = { store, recorder, history, feed, desk, staff, clock, config }
   const yoga = createGraphQL(services, { logger })
   const http = new HttpService({ yoga, store, maxBodyBytes: config.maxBodyBytes, logger })
   let sweeps: NodeJS.Timeout | undefined

@@ -5,7 +5,6 @@ import type { Caller, Durability, StorageBackend, User } from '../model.ts'
 import type { Desk } from '../services/desk.ts'
 import type { AlertFeed } from '../services/feed.ts'
 import type { History } from '../services/history.ts'
-import type { PresentAlerts } from '../services/present-alerts.ts'
 import type { Recorder } from '../services/recorder.ts'
 import type { Staff } from '../services/staff.ts'
 import type { Answer, ReadRequest, Store } from '../store/store.ts'
@@ -16,7 +15,6 @@ export interface Services {
   recorder: Recorder
   history: History
   feed: AlertFeed
-  presentAlerts: PresentAlerts
   desk: Desk
   staff: Staff
   clock: () => number

@@ -3,19 +3,10 @@ import { Repeater } from '@repeaterjs/repeater'
 import type { Logger } from 'pino'
 import { cursorExpired, storeUnavailable, XinyiError } from '../errors.ts'
 import type { Place, Store, StoreStatus } from '../store/store.ts'
-import { decodeCursor, END, encodeCursor, type Given, type Position, shortId } from './cursor.ts'
+import { AlertPages } from './alert-pages.ts'
+import { decodeCursor, encodeCursor, type Given, isSettled, MAX_BEYOND, type Source, type Steps, shortId, stepTo } from './cursor.ts'
 import { Audience, Inbox, MAX_WAITING } from './inbox.ts'
-import {
-  type AlertMessage,
-  type AlertSubscription,
-  isAfter,
-  type Lost,
-  REMEMBERED,
-  Reader,
-  type Standing,
-  type Told,
-  toldOf,
-} from './reader.ts'
+import { type AlertMessage, type AlertSubscription, type Known, REMEMBERED, Reader, type Standing, type Told, toldOf } from './reader.ts'
 import { Recent } from './recent.ts'
 
 const PAGE = 100
@@ -33,26 +24,28 @@ const PATIENCE_MS = 3_000
  */
 export class AlertFeed {
   readonly #store: Store
+  readonly #pages: AlertPages
   readonly #logger: Logger
   readonly #heartbeatMs: number
-  readonly #audience = new Audience<Told | Lost>()
+  readonly #audience = new Audience<Told>()
   readonly #closing = new AbortController()
   /** Behind the last entry that was told. */
   #at: Standing = { epoch: '', n: 0, settledEpoch: '' }
   /** Behind the last entry that was told with an index it keeps. */
-  #settledAt: Position = { epoch: '', n: 0, ordinal: END }
+  #settledAt: Place = { epoch: '', n: 0 }
+  /** What was told of the log. */
+  #steps: Steps = new Map()
   /** How many entries were told. */
   #tellings = 0
-  /** Which alert events were told; as which telling, the last time; and where they are settled (null: nowhere yet). */
-  readonly #told = new Recent<string, { position: Position | null; telling: number }>(REMEMBERED)
-  /** Where alert events had been settled whose entries the log has lost. */
-  readonly #lost = new Recent<string, Position>(REMEMBERED)
+  /** Which alert events were told, by their ids. */
+  readonly #told = new Recent<string, Known>(REMEMBERED)
   /** How often the log has gone back: what began before that can't go on. */
   #restorations = 0
   #tail: Promise<void> | undefined
 
-  constructor(store: Store, logger: Logger, heartbeatMs = 15_000) {
+  constructor({ store, logger, clock, heartbeatMs = 15_000 }: { store: Store; logger: Logger; clock: () => number; heartbeatMs?: number }) {
     this.#store = store
+    this.#pages = new AlertPages(store, logger, clock)
     this.#logger = logger
     this.#heartbeatMs = heartbeatMs
   }
@@ -66,16 +59,14 @@ export class AlertFeed {
   /** What came after the cursor (without one: nothing of the past), then what comes. Rejects when the cursor can't be used. */
   async subscribe(asked: AlertSubscription): Promise<AsyncIterableIterator<AlertMessage>> {
     const restorations = this.#restorations
-    const present = await this.#present()
+    const { present, ...end } = await this.#end()
     const begin =
-      asked.after == null
-        ? await this.#beginAt(present)
-        : await this.#goBackTo(decodeCursor(present.dataSetId, asked.after), AbortSignal.timeout(PATIENCE_MS))
+      asked.after == null ? end : await this.#goBackTo(decodeCursor(present.dataSetId, asked.after), AbortSignal.timeout(PATIENCE_MS))
     const reader = new Reader({ minLevel: asked.minLevel, present, ...begin })
 
     // The executor runs from the first next() on, so a subscription that nobody reads holds nothing.
     return new Repeater<AlertMessage>(async (push, stop) => {
-      const inbox = new Inbox<Told | Lost>(MAX_WAITING)
+      const inbox = new Inbox<Told>(MAX_WAITING)
       const ended = () => inbox.ended || this.#closing.signal.aborted
       const give = async (messages: ReturnType<Reader['take']>): Promise<void> => {
         for (const { given, ...message } of messages)
@@ -87,17 +78,23 @@ export class AlertFeed {
         while (!ended()) {
           if (restorations !== this.#restorations) throw cursorExpired()
           if (this.#isAtTail(reader.at)) break
-          for (const told of await this.#next(reader)) await give(reader.catchUp(told))
+          const { told, at } = await this.#next(reader)
+          for (const entry of told) await give(reader.take(entry))
+          reader.goTo(at)
         }
         if (ended()) return
         // Nothing was awaited since that last look at the tail, so no entry falls between it and joining.
         this.#audience.add(inbox, asked.onTooSlow)
         reader.listen(this.#tellings)
-        const isIdle = () => inbox.isAwaited
-        beat = setInterval(
-          () => isIdle() && asked.onIdle?.(encodeCursor(present.dataSetId, reader.upTo(this.#settledAt, this.#at.settledEpoch))),
-          this.#heartbeatMs,
-        )
+        const tellCursor = () => {
+          reader.reach(this.#settledAt, this.#at.settledEpoch)
+          asked.onIdle?.(encodeCursor(present.dataSetId, reader.given))
+        }
+        // Whoever is cut off before anything comes can go on from here, too.
+        tellCursor()
+        beat = setInterval(() => {
+          if (inbox.isAwaited) tellCursor()
+        }, this.#heartbeatMs)
         for (let news = await inbox.take(); news; news = await inbox.take()) await give(reader.take(news))
       } finally {
         clearInterval(beat)
@@ -109,8 +106,8 @@ export class AlertFeed {
 
   /** The cursor of somebody who has been given everything up to now. */
   async present(): Promise<string> {
-    const present = await this.#present()
-    return encodeCursor(present.dataSetId, (await this.#beginAt(present)).given)
+    const { present, given } = await this.#end()
+    return encodeCursor(present.dataSetId, given)
   }
 
   /** Ends every subscription. */
@@ -147,61 +144,58 @@ export class AlertFeed {
   }
 
   async #advance(): Promise<void> {
-    const { epoch, entries } = await this.#store.told(this.#at, PAGE)
-    if (epoch !== this.#at.epoch) return this.#changeEpoch(await this.#standing(this.#at))
+    const { signal } = this.#closing
+    const { epoch, entries, alerts } = await this.#pages.read(this.#at, PAGE, signal, () => !this.#audience.isEmpty)
+    // Somebody has begun to listen meanwhile.
+    if (!alerts && !this.#audience.isEmpty) return
+    if (epoch !== this.#at.epoch) {
+      // Goes on from where the log has forked from what was told.
+      this.#at = await this.#standing(this.#at)
+      return
+    }
     for (const entry of entries) {
-      const told = toldOf(entry, this.#at, (id) => this.#told.get(id))
+      const told = toldOf(entry, this.#at, { alerts, known: this.#known })
       this.#at = { ...this.#at, n: entry.n }
-      if (told.settledIn !== null) this.#settledAt = { epoch: told.settledIn, n: entry.n, ordinal: END }
-      if (told.alertEvents.length === 0) continue
-      this.#tellings += 1
-      this.#remember(told)
-      this.#audience.give(told)
-    }
-  }
-
-  /** Goes on from where the log has forked from what was told. Of that, what had been settled behind the fork is so no more. */
-  #changeEpoch(to: Standing): void {
-    const isFork = to.settledEpoch !== this.#at.settledEpoch
-    this.#at = to
-    if (!isFork) return
-    const lost: string[] = []
-    for (const [id, { position, telling }] of this.#told.entries()) {
-      const isLost = position !== null && position.n > to.n
-      if (isLost) {
-        lost.push(id)
-        this.#lost.set(id, position)
+      if (entry.settled) this.#settledAt = { epoch: this.#at.settledEpoch, n: entry.n }
+      for (const each of told) {
+        this.#tellings += 1
+        this.#remember(each)
+        this.#audience.give(each)
       }
-      this.#told.set(id, { position: isLost || !position ? null : { ...position, epoch: to.settledEpoch }, telling })
     }
-    if (lost.length > 0) this.#audience.give({ lost })
   }
 
-  #remember({ n, settledIn, alertEvents }: Told): void {
-    for (const [ordinal, { event }] of alertEvents.entries()) {
-      const position = settledIn === null ? (this.#told.get(event.id)?.position ?? null) : { epoch: settledIn, n, ordinal }
-      this.#told.set(event.id, { position, telling: this.#tellings })
+  readonly #known = (id: string): Known | undefined => this.#told.get(id)
+
+  #remember({ settledIn, origin, seq, alertEvents }: Told): void {
+    const settled = settledIn !== null
+    if (settled) this.#steps = stepTo(this.#steps, origin, { seq, ordinal: alertEvents.length - 1 })
+    for (const [ordinal, { event, known }] of alertEvents.entries()) {
+      const how = settled ? { ahead: null, settled: { origin, seq, ordinal } } : { ahead: { origin, seq }, settled: known.settled }
+      this.#told.set(event.id, { toldAt: this.#tellings, ...how })
     }
   }
 
   async #goToEnd(): Promise<void> {
     const { epoch, n, settled } = await this.#present()
     // What is not settled yet will come again, and is of the past all the same.
-    for (const id of await this.#idsBetween({ epoch, n: settled.n }, n)) this.#told.set(id, { position: null, telling: this.#tellings })
+    for (const [id, ahead] of await this.#between({ epoch, n: settled.n }, n))
+      this.#told.set(id, { toldAt: this.#tellings, ahead, settled: null })
     this.#at = { epoch, n, settledEpoch: settled.epoch }
-    this.#settledAt = { ...settled, ordinal: END }
+    this.#settledAt = settled
   }
 
   /** The alert events after a place, up to an index of the same epoch; the newest of them, if there are very many. */
-  async #idsBetween({ epoch, n }: Place, end: number): Promise<string[]> {
-    const ids: string[] = []
+  async #between({ epoch, n }: Place, end: number): Promise<[id: string, Source][]> {
+    const found: [string, Source][] = []
     for (let at = Math.max(n, end - REMEMBERED); at < end; ) {
       const page = await this.#store.told({ epoch, n: at }, PAGE)
       const entries = page.epoch === epoch ? page.entries : []
-      ids.push(...entries.flatMap(({ alertEvents }) => alertEvents.map(({ id }) => id)))
+      for (const { from, alertEvents } of entries)
+        for (const { id } of alertEvents) if (from) found.push([id, { origin: shortId(from.origin), seq: from.seq }])
       at = entries.at(-1)?.n ?? end
     }
-    return ids
+    return found
   }
 
   /** How the log stands. Its newest entry may be one that was not told yet. */
@@ -224,14 +218,20 @@ export class AlertFeed {
   }
 
   /** For one who wants nothing of the past. */
-  async #beginAt({ epoch, n, settled }: StoreStatus): Promise<{ at: Place; given: Given }> {
-    const told = this.#told.entries().flatMap(([id, { position }]) => (position ? [] : [id]))
-    const from = epoch === this.#at.epoch ? Math.max(settled.n, this.#at.n) : settled.n
-    const unsettled = [...told, ...(await this.#idsBetween({ epoch, n: from }, n))]
+  async #end(): Promise<{ present: StoreStatus; at: Place; given: Given }> {
+    // As of before the end of the log is looked up: what is told meanwhile is not of the past.
+    const [told, settledAt, steps] = [this.#at, this.#settledAt, this.#steps]
+    const ahead = this.#told
+      .entries()
+      .flatMap(([id, { ahead }]): [string, Source][] => (ahead && !isSettled(steps, ahead) ? [[id, ahead]] : []))
+    const present = await this.#present()
+    const { epoch, n, settled } = present
+    const from = epoch === told.epoch ? Math.max(settled.n, told.n) : settled.n
+    const known = [...ahead, ...(await this.#between({ epoch, n: from }, n))].slice(-MAX_BEYOND)
+    const beyond = new Map(known.map(([id, source]) => [shortId(id), source]))
     // More may have been told than is here now that Redis is away.
-    const isBehind = settled.epoch === this.#settledAt.epoch && settled.n < this.#settledAt.n
-    const upTo = isBehind ? this.#settledAt : { ...settled, ordinal: END }
-    return { at: { epoch, n }, given: { upTo, beyond: unsettled.map(shortId) } }
+    const isBehind = settled.epoch === settledAt.epoch && settled.n < settledAt.n
+    return { present, at: { epoch, n }, given: { upTo: isBehind ? settledAt : settled, steps, beyond, due: [] } }
   }
 
   /** For one who has been given so much. What is not known away from Redis may be known when it is back. */
@@ -249,19 +249,10 @@ export class AlertFeed {
     }
   }
 
-  async #findPlace({ upTo, beyond }: Given): Promise<{ at: Place; given: Given }> {
+  async #findPlace(given: Given): Promise<{ at: Place; given: Given }> {
     try {
-      const { settledEpoch, ...at } = await this.#standing(upTo)
-      if (at.n < upTo.n) {
-        const lost = this.#lost.entries().filter(([, position]) => position.epoch === upTo.epoch && !isAfter(position, upTo))
-        return { at, given: { upTo, beyond: [...lost.map(([id]) => shortId(id)), ...beyond] } }
-      }
-      const same = { upTo: { ...upTo, epoch: settledEpoch }, beyond }
-      if (upTo.ordinal === END) return { at, given: same }
-      // The entry may have been read in part.
-      const before = { ...at, n: at.n - 1 }
-      await this.#store.told(before, 1)
-      return { at: before, given: same }
+      const { settledEpoch, ...at } = await this.#standing(given.upTo)
+      return { at, given: { ...given, upTo: { epoch: settledEpoch, n: at.n } } }
     } catch (error) {
       throw error instanceof XinyiError && error.code === 'CURSOR_EXPIRED' ? cursorExpired('after') : error
     }
@@ -271,20 +262,24 @@ export class AlertFeed {
     return epoch === this.#at.epoch && n === this.#at.n
   }
 
-  /** What a reader that catches up reads next: no more than was told to the others. Nothing: it has to wait for the tail. */
-  async #next(reader: Reader): Promise<Told[]> {
+  /** What a reader that catches up reads next, and up to where: no more than was told to the others. Nothing: it has to wait for the tail. */
+  async #next(reader: Reader): Promise<{ told: Told[]; at: Place }> {
     if (reader.at.epoch !== this.#at.epoch) {
       const [at, present] = [await this.#standing(reader.at), await this.#standing(reader.present)]
       if (at.epoch === present.epoch) reader.goTo(at, present)
     }
     const tail = this.#at
     if (reader.at.epoch === tail.epoch && reader.at.n <= tail.n) {
-      const { epoch, entries } = await this.#store.told(reader.at, PAGE)
+      const { epoch, entries, alerts } = await this.#pages.read(reader.at, PAGE, this.#closing.signal)
+      const past = entries.filter(({ n }) => n <= tail.n)
       if (epoch === tail.epoch)
-        return entries.filter(({ n }) => n <= tail.n).map((entry) => toldOf(entry, tail, (id) => this.#told.get(id)))
+        return {
+          told: past.flatMap((entry) => toldOf(entry, tail, { alerts, known: this.#known })),
+          at: { epoch, n: past.at(-1)?.n ?? reader.at.n },
+        }
     }
     await setTimeout(LAG_MS)
-    return []
+    return { told: [], at: reader.at }
   }
 }
 

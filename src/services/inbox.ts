@@ -56,6 +56,10 @@ export class Inbox<T> {
 export class Audience<T> {
   readonly #inboxes = new Map<Inbox<T>, (() => void) | undefined>()
 
+  get isEmpty(): boolean {
+    return this.#inboxes.size === 0
+  }
+
   add(inbox: Inbox<T>, onTooSlow?: () => void): void {
     this.#inboxes.set(inbox, onTooSlow)
   }

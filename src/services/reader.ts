@@ -1,6 +1,6 @@
-import { type AlertEvent, type RiskLevel, riskRank } from '../model.ts'
+import { type AlertEvent, type RiskAlert, type RiskLevel, riskRank } from '../model.ts'
 import type { Place, ToldEntry } from '../store/store.ts'
-import { type Given, MAX_BEYOND, type Position, shortId } from './cursor.ts'
+import { covers, type Given, isSettled, MAX_BEYOND, MAX_DUE, type Source, type Step, type Steps, shortId, stepTo } from './cursor.ts'
 import { Recent } from './recent.ts'
 
 /** How many ids of alert events are remembered to tell repeats by. */
@@ -12,30 +12,39 @@ export interface Standing extends Place {
   settledEpoch: string
 }
 
-/** An entry of the log, as far as subscribers may hear of it: never anybody's words. */
+/** An entry of the log that tells something, as far as subscribers may hear of it: never anybody's words. */
 export interface Told extends Place {
   /** An epoch in which every instance knows it by the same index; null while it has none of its own yet. */
   settledIn: string | null
-  /** `toldAt`: the count of tellings when whoever listened then heard of it already; 0: never before. `settledAt`: where it is settled, as far as the feed knows, though not here. */
-  alertEvents: readonly { event: AlertEvent; toldAt: number; settledAt: Position | null }[]
+  /** In short. */
+  origin: string
+  seq: number
+  /** An alert is null where it was erased meanwhile, or nobody listens. */
+  alertEvents: readonly { event: AlertEvent; alert: RiskAlert | null; known: Known }[]
 }
 
-/** An entry as it is told; `known` is what was told before. */
+/** What is known of an alert event from before. */
+export interface Known {
+  /** The count of tellings when whoever listened then heard of it; 0: never. */
+  toldAt: number
+  /** Of which event it was told ahead of the log, the last time. */
+  ahead: Source | null
+  /** Where the log has it: another instance may have recorded the same. */
+  settled: (Source & Step) | null
+}
+
+export const UNKNOWN: Known = { toldAt: 0, ahead: null, settled: null }
+
+/** An entry as it is told, if it tells something. */
 export function toldOf(
-  { n, settled, alertEvents }: ToldEntry,
-  { epoch, settledEpoch }: Standing,
-  known: (id: string) => { position: Position | null; telling: number } | undefined,
-): Told {
-  const events = alertEvents.map((event) => {
-    const { telling = 0, position = null } = known(event.id) ?? {}
-    return { event, toldAt: telling, settledAt: settled ? null : position }
-  })
-  return { epoch, n, settledIn: settled ? settledEpoch : null, alertEvents: events }
-}
-
-/** Alert events that were told, but whose entries the log has lost, so that they will come again elsewhere. */
-export interface Lost {
-  lost: readonly string[]
+  { n, settled, from, alertEvents }: ToldEntry,
+  standing: Standing,
+  of: { alerts: ReadonlyMap<string, RiskAlert> | null; known: (id: string) => Known | undefined },
+): Told[] {
+  if (!from) return []
+  const { epoch, settledEpoch } = standing
+  const events = alertEvents.map((event) => ({ event, alert: of.alerts?.get(event.alertId) ?? null, known: of.known(event.id) ?? UNKNOWN }))
+  return [{ epoch, n, settledIn: settled ? settledEpoch : null, origin: shortId(from.origin), seq: from.seq, alertEvents: events }]
 }
 
 export interface AlertMessage {
@@ -44,12 +53,14 @@ export interface AlertMessage {
   /** It happened before the subscription began. */
   replayed: boolean
   event: AlertEvent
+  /** As it was when the event was told. */
+  alert: RiskAlert
 }
 
 export interface AlertSubscription {
   after?: string | null | undefined
   minLevel: RiskLevel
-  /** Called now and then while nothing comes, with the cursor of whoever was given all that came up to then. */
+  /** Called at the beginning, once what was missed is given, and now and then while nothing comes, with the cursor of whoever was given all that came up to then. */
   onIdle?: ((cursor: string) => void) | undefined
   /** Called when it is ended because too much waits for it. */
   onTooSlow?: (() => void) | undefined
@@ -60,10 +71,8 @@ export interface Message {
   /** It happened before the reading began. */
   replayed: boolean
   event: AlertEvent
+  alert: RiskAlert
 }
-
-export const isAfter = (a: Omit<Position, 'epoch'>, b: Omit<Position, 'epoch'>): boolean =>
-  a.n > b.n || (a.n === b.n && a.ordinal > b.ordinal)
 
 /** What one subscriber has been given of the log, and what of the next entry it is to be given. */
 export class Reader {
@@ -71,19 +80,23 @@ export class Reader {
   #at: Place
   /** The end of the log when the reading began. */
   #present: Place
-  #upTo: Position
-  readonly #beyond = new Recent<string, true>(MAX_BEYOND)
+  #upTo: Place
+  #steps: Steps
+  /** What was given before it began to listen. Of what came since, the feed knows more: what an event brought about may be another thing where it comes again. */
+  #before: Steps | null = null
+  readonly #beyond = new Recent<string, Source>(MAX_BEYOND)
+  readonly #due = new Recent<string, true>(MAX_DUE)
   /** The count of tellings when this reader began to listen. */
   #listensSince = Number.POSITIVE_INFINITY
-  /** Given while catching up, of which the feed may know nothing. */
-  readonly #caughtUp = new Recent<string, true>(REMEMBERED)
 
   constructor(options: { minLevel: RiskLevel; at: Place; present: Place; given: Given }) {
     this.#minLevel = options.minLevel
     this.#at = options.at
     this.#present = options.present
     this.#upTo = options.given.upTo
-    for (const id of options.given.beyond) this.#beyond.set(id, true)
+    this.#steps = options.given.steps
+    for (const id of options.given.due) this.#due.set(id, true)
+    for (const [id, source] of options.given.beyond) this.#beyond.set(id, source)
   }
 
   /** Behind the entry that was read last. */
@@ -95,60 +108,48 @@ export class Reader {
     return this.#present
   }
 
-  /** The log has another epoch, in which these are its places. */
-  goTo(at: Place, present: Place): void {
+  /** What it has been given so far. */
+  get given(): Given {
+    return { upTo: this.#upTo, steps: this.#steps, beyond: new Map(this.#beyond.entries()), due: this.#due.keys() }
+  }
+
+  /** Goes on, on the way to the present: the log is read up to there, or has another epoch, in which these are its places. */
+  goTo(at: Place, present = this.#present): void {
     this.#at = at
     this.#present = present
   }
 
   /** From now on it hears all that is told. */
   listen(tellings: number): void {
+    this.#before = this.#steps
     this.#listensSince = tellings
   }
 
-  /** What it has been given when it has taken all that was told up to a position; `settledEpoch`: the present one. */
-  upTo(position: Position, settledEpoch: string): Given {
+  /** It has taken all that was told up to a place of the log, settled in the present epoch. */
+  reach(place: Place, settledEpoch: string): void {
     // One of an epoch that is over says less than what it may have begun behind.
-    if (position.epoch === settledEpoch && !this.#covers(position)) this.#upTo = position
-    return { upTo: this.#upTo, beyond: this.#beyond.keys() }
+    if (place.epoch !== settledEpoch) return
+    if (place.epoch !== this.#upTo.epoch || place.n > this.#upTo.n) this.#upTo = place
   }
 
-  /** Reads an entry on the way to the present. */
-  catchUp(told: Told): Message[] {
-    const messages = this.take(told)
-    for (const { event } of messages) this.#caughtUp.set(shortId(event.id), true)
-    this.#at = { epoch: told.epoch, n: told.n }
-    return messages
-  }
-
-  take(told: Told | Lost): Message[] {
-    if ('lost' in told) {
-      for (const id of told.lost) this.#beyond.set(shortId(id), true)
-      return []
-    }
-    const { epoch, n, settledIn } = told
+  take({ epoch, n, settledIn, origin, seq, alertEvents }: Told): Message[] {
     const replayed = epoch === this.#present.epoch && n <= this.#present.n
-    return told.alertEvents.flatMap(({ event, toldAt, settledAt }, ordinal) => {
-      const isGiven = this.#settle(event.id, settledIn === null ? null : { epoch: settledIn, n, ordinal })
-      const isCovered = settledAt !== null && this.#covers(settledAt)
-      if (isGiven || isCovered || toldAt > this.#listensSince || riskRank(event.level) < riskRank(this.#minLevel)) return []
-      if (settledIn === null) this.#beyond.set(shortId(event.id), true)
-      return { given: { upTo: this.#upTo, beyond: this.#beyond.keys() }, replayed, event }
+    // An id alone does not tell that: another instance may have recorded the same, and the log have that already.
+    for (const [id, source] of this.#beyond.entries()) if (isSettled(this.#steps, source)) this.#beyond.delete(id)
+    return alertEvents.flatMap(({ event, alert, known }, ordinal): Message[] => {
+      const short = shortId(event.id)
+      const step = { seq, ordinal }
+      const before = this.#before ?? this.#steps
+      const isCovered = covers(before, origin, step) || (known.settled !== null && covers(before, known.settled.origin, known.settled))
+      const isNamed = this.#beyond.has(short) || this.#due.has(short)
+      const isGiven = isCovered || isNamed || known.toldAt > this.#listensSince
+      const isWanted = !isGiven && riskRank(event.level) >= riskRank(this.#minLevel)
+      if (event.kind === 'ESCALATED' || event.kind === 'LAPSED') this.#due.set(short, true)
+      if (settledIn !== null) {
+        this.#steps = stepTo(this.#steps, origin, step)
+        this.reach({ epoch: settledIn, n: ordinal === alertEvents.length - 1 ? n : n - 1 }, settledIn)
+      } else if (isWanted) this.#beyond.set(short, { origin, seq })
+      return isWanted && alert ? [{ given: this.given, replayed, event, alert }] : []
     })
-  }
-
-  /** Takes note of where an alert event is settled, if it is. Answers whether it had been given before. */
-  #settle(id: string, position: Position | null): boolean {
-    const short = shortId(id)
-    const isGiven = this.#beyond.has(short) || this.#caughtUp.has(short)
-    if (!position) return isGiven
-    this.#beyond.delete(short)
-    if (this.#covers(position)) return true
-    this.#upTo = position
-    return isGiven
-  }
-
-  #covers(position: Position): boolean {
-    return position.epoch === this.#upTo.epoch && !isAfter(position, this.#upTo)
   }
 }

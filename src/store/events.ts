@@ -1,4 +1,5 @@
 import type { Limits, RiskLevel } from '../model.ts'
+import type { LogEntry, ToldEntry } from './store.ts'
 
 /** An immutable fact about one user; a `policy` is about the data set, its user is ''. */
 export type Event = {
@@ -58,3 +59,15 @@ export interface AlertAction {
   /** ESCALATE, LAPSE: the deadline that has passed; null where somebody decided it. */
   due: number | null
 }
+
+/** What an entry of the log tells of alerts. */
+export const toldBy = ({
+  n,
+  settled,
+  alertEvents,
+  origin,
+  seq,
+}: Pick<LogEntry, 'n' | 'settled' | 'alertEvents' | 'origin' | 'seq'>): ToldEntry => ({
+  ...{ n, settled, alertEvents },
+  from: alertEvents.length > 0 ? { origin, seq } : null,
+})

@@ -206,7 +206,10 @@ export interface LogEntry {
   alertEvents: readonly AlertEvent[]
 }
 
-export type ToldEntry = Pick<LogEntry, 'n' | 'settled' | 'alertEvents'>
+export interface ToldEntry extends Pick<LogEntry, 'n' | 'settled' | 'alertEvents'> {
+  /** The event that brought them about; null where there are none. */
+  from: Pick<LogEntry, 'origin' | 'seq'> | null
+}
 
 export interface SweepReport {
   users: number

@@ -8,7 +8,6 @@ import type { Caller } from '../../src/model.ts'
 import { Desk } from '../../src/services/desk.ts'
 import { AlertFeed } from '../../src/services/feed.ts'
 import { History } from '../../src/services/history.ts'
-import { PresentAlerts } from '../../src/services/present-alerts.ts'
 import { Recorder } from '../../src/services/recorder.ts'
 import { Staff } from '../../src/services/staff.ts'
 import { LogWriter } from '../../src/services/writer.ts'
@@ -79,7 +78,7 @@ export async function serveStore(store: Store, replaced: Partial<Store> = {}): P
     },
   })
   const writer = new LogWriter(watched)
-  const feed = new AlertFeed(watched, logger)
+  const feed = new AlertFeed({ store: watched, logger, clock })
   await feed.start()
   onTestFinished(async () => {
     await feed.close()
@@ -94,7 +93,6 @@ export async function serveStore(store: Store, replaced: Partial<Store> = {}): P
     recorder,
     history,
     feed,
-    presentAlerts: new PresentAlerts(clock),
     desk,
     staff,
     clock,

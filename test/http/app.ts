@@ -34,14 +34,10 @@ export const graphql = async (url: string, query: string, variables: Record<stri
   (await post(url, JSON.stringify({ query, variables }))).json()
 
 /** Records a conversation that raises an alert. */
-export const raise = (url: string, userId = 'ada'): Promise<unknown> =>
-  graphql(
-    url,
-    'mutation ($userId: String!) { recordConversation(input: { userId: $userId, query: "q", response: "r", riskLevel: HIGH }) { duplicate } }',
-    {
-      userId,
-    },
-  )
+export const raise = (url: string, userId = 'ada', riskLevel = 'HIGH'): Promise<unknown> =>
+  graphql(url, 'mutation ($input: RecordConversationInput!) { recordConversation(input: $input) { duplicate } }', {
+    input: { userId, query: 'q', response: 'r', riskLevel },
+  })
 
 export const ALERTS =
   'subscription ($after: String) { riskAlerts(after: $after) { cursor replayed event { kind } alert { user { userId totalChats } } } }'

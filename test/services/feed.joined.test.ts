@@ -13,7 +13,7 @@ type Messages = AsyncIterableIterator<AlertMessage>
 async function start(url: string, path?: string) {
   const { store } = await openInstance({ url, ...(path !== undefined && { path }) })
   await until(store, inCharge)
-  const feed = new AlertFeed(store, pino({ level: 'silent' }))
+  const feed = new AlertFeed({ store, logger: pino({ level: 'silent' }), clock: () => NOW })
   await feed.start()
   onTestFinished(() => feed.close())
   const origin = new Origin()
@@ -156,7 +156,7 @@ test('a start in fallback hears nothing of before when that is settled', async (
   const it = await start(url)
   await it.leave()
   await it.risky('before')
-  const feed = new AlertFeed(it.store, pino({ level: 'silent' }))
+  const feed = new AlertFeed({ store: it.store, logger: pino({ level: 'silent' }), clock: () => NOW })
   await feed.start()
   onTestFinished(() => feed.close())
   const messages = await feed.subscribe({ minLevel: 'MEDIUM' })
@@ -166,7 +166,7 @@ test('a start in fallback hears nothing of before when that is settled', async (
   expect(await usersOf(it.store, [(await next).value])).toEqual(['after'])
 })
 
-test('when Redis comes back from an earlier time, nothing is told twice, neither live nor behind a cursor', async () => {
+test('when Redis comes back from an earlier time, nothing is told twice, neither live nor behind a cursor, here or where nothing is known of it', async () => {
   const server = await startRedis({ persistence: 'rdb', keepDir: true })
   onTestFinished(server.remove)
   const it = await start(server.url)
@@ -189,11 +189,15 @@ test('when Redis comes back from an earlier time, nothing is told twice, neither
   await it.risky('f')
   seen.push(...(await take(live, 1)))
   expect(await usersOf(it.store, seen)).toEqual(['a', 'b', 'c', 'd', 'e', 'f'])
-  for (const [i, { cursor }] of seen.entries()) {
-    const resumed = await it.subscribe(cursor)
-    expect(await usersOf(it.store, await take(resumed, 5 - i))).toEqual(['a', 'b', 'c', 'd', 'e', 'f'].slice(i + 1))
-    await resumed.return?.()
-  }
+  const restarted = new AlertFeed({ store: it.store, logger: pino({ level: 'silent' }), clock: () => NOW })
+  await restarted.start()
+  onTestFinished(() => restarted.close())
+  for (const feed of [it.feed, restarted])
+    for (const [i, { cursor }] of seen.entries()) {
+      const resumed = await feed.subscribe({ after: cursor, minLevel: 'MEDIUM' })
+      expect(await usersOf(it.store, await take(resumed, 5 - i))).toEqual(['a', 'b', 'c', 'd', 'e', 'f'].slice(i + 1))
+      await resumed.return?.()
+    }
 })
 
 test('readers who come and go, while two instances leave Redis and come back, are given everything once', { timeout: 60_000 }, async () => {

@@ -22,23 +22,53 @@ const take = async (messages: AsyncIterableIterator<AlertMessage>, count: number
 const told = (messages: readonly AlertMessage[]) =>
   messages.map(({ replayed, event: { kind, level } }) => `${replayed ? 'replayed ' : ''}${kind} ${level}`)
 
-/** A feed whose tail does not follow until it is let. */
-async function lagging(store: Store) {
-  const { promise: mayFollow, resolve: follow } = Promise.withResolvers<void>()
-  const slow = new Proxy(store, {
+function wrapped(store: Store, instead: Partial<Store>): Store {
+  return new Proxy(store, {
     get: (target, key) => {
-      if (key === 'logGrown') return (after: Place, signal: AbortSignal) => mayFollow.then(() => target.logGrown(after, signal))
-      const value: unknown = Reflect.get(target, key)
+      const value: unknown = Reflect.get(key in instead ? instead : target, key)
       return typeof value === 'function' ? value.bind(target) : value
     },
   })
-  const feed = new AlertFeed(slow, pino({ level: 'silent' }))
+}
+
+/** A feed whose tail does not follow until it is let. */
+async function lagging(store: Store) {
+  const { promise: mayFollow, resolve: follow } = Promise.withResolvers<void>()
+  const slow = wrapped(store, { logGrown: (after, signal) => mayFollow.then(() => store.logGrown(after, signal)) })
+  const feed = new AlertFeed({ store: slow, logger: pino({ level: 'silent' }), clock: () => NOW })
   await feed.start()
   onTestFinished(() => feed.close())
   return { feed, follow }
 }
 
+/** The feed of a store that answers reads of alerts only now and then; `without`: how often it does not at first. */
+async function forgetful(store: Store, without: number) {
+  let reads = 0
+  const read: Store['read'] = async (requests, now) => {
+    const { answers, served } = await store.read(requests, now)
+    if (requests.some(({ kind }) => kind === 'alert')) reads += 1
+    return { answers: reads > without ? answers : (answers.map(() => null) as unknown as typeof answers), served }
+  }
+  const feed = new AlertFeed({ store: wrapped(store, { read }), logger: pino({ level: 'silent' }), clock: () => NOW })
+  await feed.start()
+  onTestFinished(() => feed.close())
+  return feed
+}
+
 describe.each(stores)('the alert feed on $name', (kind) => {
+  test('an alert that the store has not when it is told is told as soon as it is there', async () => {
+    const { store, say } = await startServices(kind)
+    const feed = await forgetful(store, 2)
+    const messages = await feed.subscribe({ minLevel: 'MEDIUM' })
+    const next = messages.next()
+    await say({ riskLevel: 'HIGH' })
+    const { value } = await next
+    expect(value).toMatchObject({ event: { kind: 'RAISED' }, alert: { level: 'HIGH' } })
+    await say({ riskLevel: 'HIGH' })
+    const resumed = await (await forgetful(store, 2)).subscribe({ minLevel: 'MEDIUM', after: value.cursor })
+    expect(told(await take(resumed, 1))).toEqual(['replayed OCCURRED HIGH'])
+  })
+
   test('begins with the next event, and tells each as it happens', async () => {
     const { feed, say } = await startServices(kind)
     await say({ riskLevel: 'MEDIUM' })
@@ -86,7 +116,7 @@ describe.each(stores)('the alert feed on $name', (kind) => {
     const [last] = await take(messages, 1)
     await feed.close()
     await say({ riskLevel: 'IMMINENT' })
-    const next = new AlertFeed(store, pino({ level: 'silent' }))
+    const next = new AlertFeed({ store, logger: pino({ level: 'silent' }), clock: () => NOW })
     await next.start()
     onTestFinished(() => next.close())
     const resumed = await next.subscribe({ after: last?.cursor, minLevel: 'MEDIUM' })
@@ -97,6 +127,7 @@ describe.each(stores)('the alert feed on $name', (kind) => {
     const { feed, say, store, now } = await startServices(kind)
     const messages = await feed.subscribe({ minLevel: 'MEDIUM' })
     await say({ riskLevel: 'HIGH' })
+    await say({ riskLevel: 'HIGH' })
     const [message] = await take(messages, 1)
     const cursor = message?.cursor ?? ''
     const fields = JSON.parse(Buffer.from(cursor, 'base64url').toString())
@@ -105,7 +136,7 @@ describe.each(stores)('the alert feed on $name', (kind) => {
     for (const expired of [other({ n: 99 }), other({ d: 'another' })]) {
       await expect(subscribing(expired)).rejects.toMatchObject({ code: 'CURSOR_EXPIRED' })
     }
-    for (const bad of ['', 'x', cursor.slice(1), other({ v: 3 }), other({ n: -1 })]) {
+    for (const bad of ['', 'x', cursor.slice(1), other({ v: 2 }), other({ n: -1 }), other({ steps: [['o', 0, 0]] })]) {
       await expect(subscribing(bad)).rejects.toMatchObject({ code: 'BAD_USER_INPUT', field: 'after' })
     }
     now.time = NOW + 31 * DAY_MS
@@ -174,7 +205,7 @@ describe.each(stores)('the alert feed on $name', (kind) => {
         return typeof value === 'function' ? value.bind(target) : value
       },
     })
-    const feed = new AlertFeed(restored, pino({ level: 'silent' }))
+    const feed = new AlertFeed({ store: restored, logger: pino({ level: 'silent' }), clock: () => NOW })
     await feed.start()
     onTestFinished(() => feed.close())
     const before = await feed.subscribe({ minLevel: 'MEDIUM' })

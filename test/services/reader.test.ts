@@ -1,62 +1,141 @@
 import { expect, test } from 'vitest'
-import type { AlertEvent } from '../../src/model.ts'
-import { decodeCursor, END, encodeCursor, MAX_BEYOND, shortId } from '../../src/services/cursor.ts'
-import { Reader, type Told } from '../../src/services/reader.ts'
+import type { AlertEvent, RiskAlert } from '../../src/model.ts'
+import {
+  covers,
+  decodeCursor,
+  encodeCursor,
+  type Given,
+  MAX_BEYOND,
+  MAX_STEPS,
+  type Steps,
+  shortId,
+  stepTo,
+} from '../../src/services/cursor.ts'
+import { Reader, type Told, UNKNOWN } from '../../src/services/reader.ts'
 import { Recent } from '../../src/services/recent.ts'
 import { NOW } from '../helpers/events.ts'
 
 const event = (id: string): AlertEvent => ({ id, alertId: 'a', kind: 'OCCURRED', at: NOW, actor: null, note: null, level: 'HIGH' })
-const told = (epoch: string, n: number, settledIn: string | null, ...ids: string[]): Told => ({
-  epoch,
-  n,
-  settledIn,
-  alertEvents: ids.map((id) => ({ event: event(id), toldAt: 0, settledAt: null })),
+const alert: RiskAlert = {
+  ...{
+    id: 'a',
+    userId: 'u',
+    level: 'HIGH',
+    status: 'OPEN',
+    occurrences: 1,
+    raisedAt: NOW,
+    lastSeenAt: NOW,
+    conversationId: 'c',
+    version: 1,
+  },
+  ...{ trigger: null, assignee: null, acknowledged: null, resolved: null, escalation: { since: NOW, step: 0, to: [], next: null } },
+}
+const told = (n: number, settledIn: string | null, seq: number, ...ids: string[]): Told => ({
+  ...{ epoch: settledIn ?? 'away', n, settledIn, origin: 'o', seq },
+  alertEvents: ids.map((id) => ({ event: event(id), alert, known: UNKNOWN })),
 })
-const reader = (given = { upTo: { epoch: 'one', n: 10, ordinal: END }, beyond: [] as string[] }) =>
-  new Reader({ minLevel: 'MEDIUM', at: { epoch: 'one', n: 10 }, present: { epoch: 'one', n: 10 }, given })
+const BEGINNING: Given = { upTo: { epoch: 'one', n: 10 }, steps: new Map(), beyond: new Map(), due: [] }
+const reader = (given = BEGINNING) => new Reader({ minLevel: 'MEDIUM', at: given.upTo, present: given.upTo, given })
 const idsOf = (messages: readonly { event: AlertEvent }[]) => messages.map((message) => message.event.id)
 
 test('a cursor says what was given, and nothing else can be made of one', () => {
-  const given = { upTo: { epoch: 'e', n: 0, ordinal: END }, beyond: [shortId('x'), shortId('y')] }
+  const steps = new Map([[shortId('o'), { seq: 3, ordinal: 0 }]])
+  const beyond = new Map([[shortId('x'), { origin: shortId('o'), seq: 4 }]])
+  const given = { upTo: { epoch: 'e', n: 0 }, steps, beyond, due: [shortId('y')] }
   expect(decodeCursor('d', encodeCursor('d', given))).toEqual(given)
   expect(() => decodeCursor('other', encodeCursor('d', given))).toThrow(expect.objectContaining({ code: 'CURSOR_EXPIRED' }))
-  const tooMany = { ...given, beyond: Array.from({ length: MAX_BEYOND + 1 }, (_, i) => shortId(`${i}`)) }
+  const tooMany = {
+    ...given,
+    beyond: new Map(Array.from({ length: MAX_BEYOND + 1 }, (_, i) => [shortId(`${i}`), { origin: shortId('o'), seq: 1 }])),
+  }
   expect(() => decodeCursor('d', encodeCursor('d', tooMany))).toThrow(expect.objectContaining({ code: 'BAD_USER_INPUT' }))
 })
 
-test('a cursor holds settled places only, and names what was given beyond them until it is settled too', () => {
+test('a cursor goes on behind settled entries that were given whole, and names what was given beyond them until the log has come past it', () => {
   const it = reader()
-  const [a] = it.take(told('away', 11, null, 'a'))
-  expect(a?.given).toEqual({ upTo: { epoch: 'one', n: 10, ordinal: END }, beyond: [shortId('a')] })
-  const [b] = it.take(told('one', 11, 'one', 'b'))
-  expect(b?.given).toEqual({ upTo: { epoch: 'one', n: 11, ordinal: 0 }, beyond: [shortId('a')] })
-  const [c, ...none] = it.take(told('one', 12, 'one', 'a', 'c'))
-  expect(c?.given).toEqual({ upTo: { epoch: 'one', n: 12, ordinal: 1 }, beyond: [] })
-  expect(none).toEqual([])
+  const beyond = new Map([[shortId('a'), { origin: 'o', seq: 4 }]])
+  expect(it.take(told(11, null, 4, 'a'))).toMatchObject([{ given: { ...BEGINNING, beyond } }])
+  const [b, c] = it.take(told(11, 'one', 3, 'b', 'c'))
+  expect(b?.given).toEqual({ upTo: { epoch: 'one', n: 10 }, steps: new Map([['o', { seq: 3, ordinal: 0 }]]), beyond, due: [] })
+  expect(c?.given).toEqual({ upTo: { epoch: 'one', n: 11 }, steps: new Map([['o', { seq: 3, ordinal: 1 }]]), beyond, due: [] })
+  expect(idsOf(it.take(told(12, 'one', 4, 'a', 'other')))).toEqual(['other'])
+  expect(idsOf(it.take(told(13, 'one', 5, 'd')))).toEqual(['d'])
+  it.take(told(14, 'one', 6, 'e'))
+  expect(it.given).toEqual({ upTo: { epoch: 'one', n: 14 }, steps: new Map([['o', { seq: 6, ordinal: 0 }]]), beyond: new Map(), due: [] })
+})
+
+test('what the log has of another instance, which recorded the same, is not told again when it is read ahead', () => {
+  const it = reader()
+  expect(idsOf(it.take({ ...told(11, 'one', 7, 'a'), origin: 'other' }))).toEqual(['a'])
+  const ahead = told(12, null, 4, 'a')
+  const known = { ...UNKNOWN, settled: { origin: 'other', seq: 7, ordinal: 0 } }
+  expect(idsOf(reader(it.given).take({ ...ahead, alertEvents: ahead.alertEvents.map((each) => ({ ...each, known })) }))).toEqual([])
+})
+
+test('what was told ahead, and settled by the same recording at another instance, is not told again when it is read ahead once more', () => {
+  const it = reader()
+  it.take(told(11, null, 4, 'a'))
+  expect(idsOf(it.take({ ...told(11, 'one', 7, 'a'), origin: 'other' }))).toEqual([])
+  expect(idsOf(it.take({ ...told(12, 'one', 8, 'b'), origin: 'other' }))).toEqual(['b'])
+  expect(idsOf(reader(it.given).take(told(13, null, 4, 'a')))).toEqual([])
 })
 
 test('what the cursor covers is not given again, under whatever index it comes', () => {
-  const it = reader({ upTo: { epoch: 'one', n: 10, ordinal: 0 }, beyond: [shortId('x')] })
-  expect(idsOf(it.catchUp(told('one', 10, 'one', 'p', 'q')))).toEqual(['q'])
-  expect(idsOf(it.catchUp(told('two', 9, 'two', 'x', 'q', 'r')))).toEqual(['r'])
-  expect(idsOf(it.take(told('two', 10, 'two', 'r', 's')))).toEqual(['s'])
-  expect(idsOf(it.take(told('two', 10, 'two', 's')))).toEqual([])
+  const it = reader({
+    ...BEGINNING,
+    steps: new Map([['o', { seq: 5, ordinal: 0 }]]),
+    beyond: new Map([[shortId('x'), { origin: 'o', seq: 6 }]]),
+  })
+  expect(idsOf(it.take(told(11, 'two', 4, 'm', 'n')))).toEqual([])
+  expect(idsOf(it.take(told(12, null, 5, 'p', 'q')))).toEqual(['q'])
+  expect(idsOf(it.take(told(12, 'two', 5, 'p', 'q')))).toEqual([])
+  expect(idsOf(it.take(told(13, 'two', 6, 'x', 'r')))).toEqual(['r'])
+  expect(idsOf(it.take({ ...told(14, 'two', 6, 's'), origin: 'another' }))).toEqual(['s'])
 })
 
-test('what the log has lost is named by the next cursor', () => {
+test('what was due is not told again where another instance says so ahead of the log', () => {
   const it = reader()
-  it.take(told('one', 11, 'one', 'a'))
-  expect(it.take({ lost: ['a'] })).toEqual([])
-  const [b] = it.take(told('two', 11, 'two', 'b'))
-  expect(b?.given).toEqual({ upTo: { epoch: 'two', n: 11, ordinal: 0 }, beyond: [shortId('a')] })
-  expect(idsOf(it.take(told('two', 12, 'two', 'a')))).toEqual([])
+  const escalated = (from: Told): Told => ({
+    ...from,
+    alertEvents: from.alertEvents.map((each) => ({ ...each, event: { ...each.event, kind: 'ESCALATED' } })),
+  })
+  expect(idsOf(it.take(escalated(told(11, 'one', 3, 'a'))))).toEqual(['a'])
+  const there = reader(it.given)
+  expect(idsOf(there.take({ ...escalated(told(12, null, 9, 'a')), origin: 'other' }))).toEqual([])
+  expect(idsOf(there.take({ ...escalated(told(13, null, 10, 'b')), origin: 'other' }))).toEqual(['b'])
+})
+
+test('who listens is told what came of an event in another order of the log, though not what it was told already', () => {
+  const it = reader()
+  it.listen(7)
+  expect(idsOf(it.take(told(11, 'one', 3, 'a')))).toEqual(['a'])
+  const again = told(11, 'two', 3, 'a', 'b')
+  expect(
+    idsOf(
+      it.take({ ...again, alertEvents: again.alertEvents.map((each, i) => ({ ...each, known: { ...UNKNOWN, toldAt: i === 0 ? 8 : 0 } })) }),
+    ),
+  ).toEqual(['b'])
+})
+
+test('a cursor names the origins that went on last, and not more than so many', () => {
+  let steps: Steps = new Map()
+  for (let i = 0; i <= MAX_STEPS; i += 1) for (const origin of ['first', `${i}`]) steps = stepTo(steps, origin, { seq: i + 1, ordinal: 0 })
+  expect([steps.size, steps.has('first'), steps.has('0'), steps.has('1'), steps.has(`${MAX_STEPS}`)]).toEqual([
+    MAX_STEPS,
+    true,
+    false,
+    false,
+    true,
+  ])
+  expect(stepTo(steps, 'first', { seq: 1, ordinal: 5 })).toBe(steps)
+  expect(covers(steps, 'first', { seq: MAX_STEPS + 1, ordinal: 1 })).toBe(false)
 })
 
 test('a cursor never names more than so many, and then the newest', () => {
   const it = reader()
   let last: ReturnType<Reader['take']> = []
-  for (let i = 0; i < MAX_BEYOND + 5; i += 1) last = it.take(told('away', 11 + i, null, `${i}`))
-  const beyond = last[0]?.given.beyond ?? []
+  for (let i = 0; i < MAX_BEYOND + 5; i += 1) last = it.take(told(11 + i, null, i + 1, `${i}`))
+  const beyond = [...(last[0]?.given.beyond.keys() ?? [])]
   expect(beyond).toHaveLength(MAX_BEYOND)
   expect([beyond[0], beyond.at(-1)]).toEqual([shortId('5'), shortId(`${MAX_BEYOND + 4}`)])
 })

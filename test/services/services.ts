@@ -48,7 +48,7 @@ export async function startServices(kind: StoreKind) {
   const now = { time: NOW }
   const clock = () => now.time
   const writer = new LogWriter(store)
-  const feed = new AlertFeed(store, pino({ level: 'silent' }))
+  const feed = new AlertFeed({ store, logger: pino({ level: 'silent' }), clock: () => NOW })
   await feed.start()
   onTestFinished(async () => {
     await feed.close()

@@ -46,7 +46,7 @@ async function begin(url: string) {
   const dir = tempDir()
   const log: string[] = []
   const logger = pino({ level: 'trace' }, { write: (line) => void log.push(line) })
-  const feed = new AlertFeed(store, logger)
+  const feed = new AlertFeed({ store, logger, clock: () => NOW })
   await feed.start()
   onTestFinished(async () => {
     await feed.close()

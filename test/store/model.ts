@@ -9,6 +9,7 @@ import {
   type Limits,
   type UserTopic,
 } from '../../src/model.ts'
+import { toldBy } from '../../src/store/events.ts'
 import { compareBytes, compareKeys, type Keep, keepOf, type Policy } from '../../src/store/rules.ts'
 import type {
   Answers,
@@ -77,7 +78,7 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'log'> 
 
   async told(after: Place, limit: number): Promise<LogPage<ToldEntry>> {
     const { epoch, entries } = await this.log(after, limit)
-    return { epoch, entries: entries.map(({ n, settled, alertEvents }) => ({ n, settled, alertEvents })) }
+    return { epoch, entries: entries.map(toldBy) }
   }
 
   async log({ n }: Place, limit: number): Promise<LogPage<LogEntry>> {

@@ -159,9 +159,7 @@ builder.queryField('riskAlerts', (t) =>
   ),
 )
 
-interface LiveMessage extends AlertMessage, News {
-  alert: model.RiskAlert
-}
+interface LiveMessage extends AlertMessage, News {}
 
 const RiskAlertMessage = builder.objectRef<LiveMessage>('RiskAlertMessage').implement({
   description: 'News of an alert.',
@@ -175,19 +173,16 @@ const RiskAlertMessage = builder.objectRef<LiveMessage>('RiskAlertMessage').impl
   }),
 })
 
-/** Each message with its alert as it is at that moment; an alert that is gone is passed over. A failure is the last item, so that it reaches the client as an error. */
-const withAlerts = (messages: AsyncIterableIterator<AlertMessage>, assignee: string | null, context: GraphQLContext) =>
+/** What is asked for of the feed. A failure is the last item, so that it reaches the client as an error. */
+const newsOf = (messages: AsyncIterableIterator<AlertMessage>, assignee: string | null, context: GraphQLContext) =>
   new Repeater<LiveMessage | Error>(async (push, stop) => {
     // How it ends interests nobody who has left.
     stop.then(() => messages.return?.()).catch(() => {})
     try {
       for await (const message of messages) {
         context.renew()
-        const { event, replayed } = message
-        const read = () => context.load({ kind: 'alert', alertId: event.alertId })
-        const alert = await (replayed ? read() : context.services.presentAlerts.of(event.id, read))
-        if (alert && (assignee === null || alert.assignee === assignee))
-          await push({ ...message, alert, sharedAs: replayed ? null : event.id })
+        const { event, alert, replayed } = message
+        if (assignee === null || alert.assignee === assignee) await push({ ...message, sharedAs: replayed ? null : event.id })
       }
     } catch (error) {
       await push(error instanceof Error ? error : new Error('The feed failed.', { cause: error }))
@@ -209,7 +204,7 @@ builder.subscriptionField('riskAlerts', (t) =>
       const assignee = counselorId == null ? null : idOf('Counselor', counselorId, 'counselorId')
       const { line, services } = context
       const asked = { after: line?.lastEventId ?? after, minLevel: minLevel ?? 'MEDIUM', onIdle: line?.idle, onTooSlow: line?.tooSlow }
-      return withAlerts(await services.feed.subscribe(asked), assignee, context)
+      return newsOf(await services.feed.subscribe(asked), assignee, context)
     },
     resolve: (message) => {
       if (message instanceof Error) throw message

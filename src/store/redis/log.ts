@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { cursorExpired } from '../../errors.ts'
+import { toldBy } from '../events.ts'
 import type { Event, LogEntry, Outcome, Place, ToldEntry } from '../store.ts'
 import { AlertActionSchema, AssignmentSchema, TriageSchema } from '../triage.ts'
 import { decodeAlertEvents, decodeConversation, pairs, parse } from './decode.ts'
@@ -111,6 +112,8 @@ function decodeHole(hole: string): { origin: string; seq: number; chain: string 
 const rowsSchema = z.array(z.tuple([text, z.array(text)]))
 /** Index, text, … */
 const indexedSchema = z.array(z.union([n, text]))
+/** Of entries that tell something: index, origin, seq, alert events. */
+const toldSchema = z.array(z.tuple([n, text, z.coerce.number(), text]))
 
 /** The entries after `from` up to `to`. An index whose entry can't be read counts as one that was erased: it must not hold up those behind it. */
 export function decodeEntries(from: number, to: number, rows: unknown, holes: unknown): LogEntry[] {
@@ -146,9 +149,10 @@ export async function readEntries(run: Run, after: Place, limit: number): Promis
 /** What the same entries tell of alerts. */
 export async function readTold(run: Run, after: Place, limit: number): Promise<ToldEntry[]> {
   const { from, to, found } = await askLog(run, { after, limit, told: true })
-  const told = new Map(pairs(indexedSchema.parse(found[0])).map(([index, alerts]) => [Number(index), String(alerts)]))
-  return Array.from({ length: to - from }, (_, i) => from + 1 + i).map((index): ToldEntry => {
-    const alerts = told.get(index)
-    return { n: index, settled: true, alertEvents: alerts === undefined ? [] : decodeAlertEvents(alerts) }
-  })
+  const told = new Map(
+    toldSchema.parse(found[0]).map(([index, origin, seq, alerts]) => [index, { origin, seq, alertEvents: decodeAlertEvents(alerts) }]),
+  )
+  return Array.from({ length: to - from }, (_, i) => from + 1 + i).map((index) =>
+    toldBy({ n: index, settled: true, ...(told.get(index) ?? { origin: '', seq: 0, alertEvents: [] }) }),
+  )
 }

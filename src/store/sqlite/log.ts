@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { cursorExpired } from '../../errors.ts'
 import { RISK_LEVELS } from '../../model.ts'
 import type { Fork } from '../copy.ts'
+import { toldBy } from '../events.ts'
 import type { Event, LogEntry, Place, ToldEntry } from '../store.ts'
 import { AlertActionSchema, AssignmentSchema } from '../triage.ts'
 import { AlertEventJson, json, Limits } from './rows.ts'
@@ -64,11 +65,11 @@ const ToldRow = z.object({
   n: z.int(),
   settled: z.int().transform((settled) => settled === 1),
   alertEvents: json(z.array(AlertEventJson)).catch([]),
+  origin: z.string(),
+  seq: z.int(),
 })
 
 const EntryRow = ToldRow.extend({
-  origin: z.string(),
-  seq: z.int(),
   chain: z.string(),
   outcome: z.enum(['applied', 'duplicate', 'conflict', 'dead', 'erased']),
 })
@@ -84,11 +85,14 @@ export const readLog = (sql: Sql, after: number, limit: number): LogEntry[] =>
   rowsAfter(sql, { settled: `${ENTRY}, chain`, ahead: `${ENTRY}, '' AS chain` }, after, limit).flatMap(entryOf)
 
 const ENTRY = `${EVENT}, outcome, alert_events AS alertEvents`
-const TOLD = 'alert_events AS alertEvents'
+const TOLD = 'origin, seq, alert_events AS alertEvents'
 
 /** What the same entries tell of alerts. */
 export const readTold = (sql: Sql, after: number, limit: number): ToldEntry[] =>
-  rowsAfter(sql, { settled: TOLD, ahead: TOLD }, after, limit).flatMap((row) => ToldRow.safeParse(row).data ?? [])
+  rowsAfter(sql, { settled: TOLD, ahead: TOLD }, after, limit).flatMap((row) => {
+    const entry = ToldRow.safeParse(row).data
+    return entry ? [toldBy(entry)] : []
+  })
 
 function rowsAfter(sql: Sql, columns: { settled: string; ahead: string }, after: number, limit: number): unknown[] {
   const { n = 0, trimmed = 0 } = loadMeta(sql) ?? {}

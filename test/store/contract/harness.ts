@@ -1,5 +1,6 @@
 import { expect } from 'vitest'
 import { DAY_MS, type EmotionPoint, USER_ORDERS } from '../../../src/model.ts'
+import { toldBy } from '../../../src/store/events.ts'
 import type { Answers, Event, Key, LogEntry, Outcome, Page, Place, ReadRequest, Slice, Store } from '../../../src/store/store.ts'
 import { NOW, Origin, type Said } from '../../helpers/events.ts'
 import type { StoreKind } from '../../helpers/stores.ts'
@@ -49,7 +50,7 @@ export class Subject {
     const { entries } = await this.store.log(place, limit)
     const told = (await this.store.told(place, limit)).entries
     // Long entries may make a page short.
-    const same = entries.slice(0, told.length).map(({ n, settled, alertEvents }) => ({ n, settled, alertEvents }))
+    const same = entries.slice(0, told.length).map(toldBy)
     expect(told.slice(0, same.length)).toEqual(same)
     return entries
   }

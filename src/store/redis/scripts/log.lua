@@ -1,6 +1,6 @@
 -- log: entries after a place. ARGV[1] JSON {epoch, after: {epoch, n}, limit, told}. Answers {'stale'}, {'expired'} when the log does not reach there,
--- or {'ok', from, to, entries as XRANGE gives them, holes: index, text, …}: those after `from` up to `to`. With `told` the entries are index,
--- alert events (JSON), … of those that have any.
+-- or {'ok', from, to, entries as XRANGE gives them, holes: index, text, …}: those after `from` up to `to`. With `told` the entries are
+-- {index, origin, seq, alert events (JSON)} of those that have any.
 local MAX_PAGE = 1000000
 local request = cjson.decode(ARGV[1])
 local meta = redis.call('HMGET', META, 'epoch', 'n', 'trimmed')
@@ -50,7 +50,9 @@ end
 if not request.told then return { 'ok', from, to, entries, holes } end
 local told = {}
 for _, entry in ipairs(entries) do
-  local alerts = fields_of(entry).alerts
-  if alerts and alerts ~= '[]' then told[#told + 1], told[#told + 2] = tonumber(string.match(entry[1], '^%d+')), alerts end
+  local fields = fields_of(entry)
+  if fields.alerts and fields.alerts ~= '[]' then
+    told[#told + 1] = { tonumber(string.match(entry[1], '^%d+')), fields.origin, fields.seq, fields.alerts }
+  end
 end
 return { 'ok', from, to, told }

@@ -1,0 +1,65 @@
+import { setTimeout } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import type { RiskAlert } from '../model.ts'
+import type { Place, Store, ToldEntry } from '../store/store.ts'
+
+const RETRY_MS = 20
+/** How long alerts are waited for that the log tells of and the store does not have. */
+const PATIENCE_MS = 1_000
+
+export interface AlertPage {
+  epoch: string
+  entries: readonly ToldEntry[]
+  /** By their ids, as they are now; those that are not there were erased meanwhile. Null where they were not wanted. */
+  alerts: ReadonlyMap<string, RiskAlert> | null
+}
+
+/**
+ * Reads what the log tells together with the alerts that it tells of. Between the two Redis may go away, and SQLite not have yet what
+ * Redis had told: then nothing of it is told, in an epoch that is over.
+ */
+export class AlertPages {
+  readonly #store: Store
+  readonly #logger: Logger
+  readonly #clock: () => number
+
+  constructor(store: Store, logger: Logger, clock: () => number) {
+    this.#store = store
+    this.#logger = logger
+    this.#clock = clock
+  }
+
+  /** The next entries after a place, at most so many; none where the epoch has changed meanwhile. Without alerts where they are not wanted by then. */
+  async read(after: Place, limit: number, signal: AbortSignal, areWanted = () => true): Promise<AlertPage> {
+    const until = performance.now() + PATIENCE_MS
+    for (;;) {
+      const page = await this.#store.told(after, limit)
+      if (!areWanted()) return { ...page, alerts: null }
+      const alerts = await this.#alertsOf(page.entries)
+      const lacking = idsOf(page.entries).filter((id) => !alerts.has(id))
+      if (lacking.length === 0) return { ...page, alerts }
+      const again = await this.#store.told(after, limit)
+      if (again.epoch !== page.epoch) return { epoch: again.epoch, entries: [], alerts }
+      // Of whoever is erased the log tells nothing any more.
+      const untold = lacking.filter((id) => idsOf(again.entries).includes(id))
+      if (untold.length > 0 && performance.now() < until && !signal.aborted) await setTimeout(RETRY_MS)
+      else {
+        if (untold.length > 0)
+          this.#logger.error({ alerts: untold.length }, 'the log tells of alerts that are not there: they are passed over')
+        return { ...page, alerts }
+      }
+    }
+  }
+
+  async #alertsOf(entries: readonly ToldEntry[]): Promise<Map<string, RiskAlert>> {
+    const ids = idsOf(entries)
+    if (ids.length === 0) return new Map()
+    const requests = ids.map((alertId) => ({ kind: 'alert', alertId }) as const)
+    const { answers } = await this.#store.read(requests, this.#clock())
+    return new Map(answers.flatMap((alert): [string, RiskAlert][] => (alert ? [[alert.id, alert]] : [])))
+  }
+}
+
+const idsOf = (entries: readonly ToldEntry[]): string[] => [
+  ...new Set(entries.flatMap(({ alertEvents }) => alertEvents.map(({ alertId }) => alertId))),
+]
