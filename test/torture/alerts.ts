@@ -1,11 +1,10 @@
-import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createClient } from 'graphql-ws'
 import { WebSocket } from 'ws'
 import * as z from 'zod'
 import { parseGlobalId } from '../../src/graphql/ids.ts'
 import type { Instance } from './instance.ts'
-import type { Ledger } from './ledger.ts'
+import { eventId, type Ledger } from './ledger.ts'
 
 const NEWS = /* GraphQL */ `subscription News($after: String) { riskAlerts(after: $after) { cursor event { id kind } } }`
 const Message = z.object({
@@ -15,10 +14,6 @@ const Message = z.object({
 
 /** Until then after a subscription without cursor, what was recorded before it may still be acknowledged. */
 const JOINING_MS = 1_000
-
-/** The id of the event that a conversation with this key brings about where it raises, or adds to, this alert. */
-const eventId = (key: string, alertId: string, kind: 'RAISED' | 'OCCURRED'): string =>
-  createHash('sha1').update(`${key}\0${alertId}\0${kind}\0${0}`).digest('hex')
 
 /** One that is ended before it was connected says so to whoever listens, and graphql-ws does not any more by then. */
 class QuietSocket extends WebSocket {
@@ -62,7 +57,7 @@ export class AlertWatch {
   expect(alertId: string, key: string): void {
     if (performance.now() < this.#excusedUntil) return
     const { id } = parseGlobalId(alertId, 'id')
-    this.#expected.set(key, [eventId(key, id, 'RAISED'), eventId(key, id, 'OCCURRED')])
+    this.#expected.set(key, [eventId(key, id, 'RAISED', 0), eventId(key, id, 'OCCURRED', 0)])
   }
 
   /** The keys of conversations whose alert event has not arrived although for so long nothing came. */

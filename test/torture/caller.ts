@@ -65,6 +65,7 @@ export class Caller {
   }
 
   async recordMany(items: readonly { user: UserLedger; input: Input }[], at: Instance): Promise<void> {
+    for (const { input } of items) this.#world.ledger.asked(input.idempotencyKey, at.name)
     const { answer, unknown } = await this.#ask(at, 'record many', RECORD_MANY, { input: items.map(({ input }) => input) })
     const recorded = answer && this.#parsed(RecordManyData, answer, at)?.recordConversations
     const failed: (typeof items)[number][] = []
@@ -146,6 +147,7 @@ export class Caller {
   }
 
   async #recordOnce(user: UserLedger, input: Input, at: Instance): Promise<boolean> {
+    this.#world.ledger.asked(input.idempotencyKey, at.name)
     // The erasure of another instance can arrive between the recording and the reading of its user.
     const { answer, unknown } = await this.#ask(at, 'record', RECORD, { input }, user.population === 'roaming' ? ['NOT_FOUND'] : [])
     const recorded = answer && this.#parsed(RecordData, answer, at)?.recordConversation
@@ -172,6 +174,7 @@ export class Caller {
     if (isNew) ledger.counts.acknowledged += 1
     // A duplicate of what another instance recorded can be missing here while Redis is away, as that can itself.
     user.acknowledge(key, input.riskLevel, duplicate ? null : at.name)
+    if (alert) ledger.told(key, alert.id)
     if (user.isLoose) return
     const least = user.ackedAt(at.name).size
     if (user.population !== 'shared' && shown.totalChats < least)

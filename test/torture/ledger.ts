@@ -1,5 +1,6 @@
+import { createHash } from 'node:crypto'
 import { createWriteStream, type WriteStream } from 'node:fs'
-import { globalId } from '../../src/graphql/ids.ts'
+import { globalId, parseGlobalId } from '../../src/graphql/ids.ts'
 
 export const RISKS = ['UNKNOWN', 'LOW', 'MEDIUM', 'HIGH', 'IMMINENT'] as const
 export type Risk = (typeof RISKS)[number]
@@ -89,12 +90,20 @@ export class UserLedger {
   }
 }
 
+/** The id of the event that a conversation with this key brings about. */
+export const eventId = (key: string, alertId: string, kind: string, ordinal: number): string =>
+  createHash('sha1').update(`${key}\0${alertId}\0${kind}\0${ordinal}`).digest('hex')
+
 /** Everything that was acknowledged, and everything that was seen to be wrong. */
 export class Ledger {
   readonly users = new Map<string, UserLedger>()
   readonly violations: { kind: string; text: string }[] = []
   /** Counters of the report. */
   readonly counts = { acknowledged: 0, retried: 0, duplicates: 0, cleared: 0, erased: 0, acted: 0, conflicts: 0, readBack: 0, excused: 0 }
+  /** By key: the instances that were asked to record it. */
+  readonly #asked = new Map<string, Set<string>>()
+  /** By the id of an alert event: the key of the conversation that brought it about. */
+  readonly #keys = new Map<string, string>()
   /** The log was trimmed by hand, so that cursors may honestly have expired. */
   trimmed = false
   readonly #began = performance.now()
@@ -107,6 +116,22 @@ export class Ledger {
 
   trace(text: string): void {
     this.#trace.write(`${new Date().toISOString()} ${text}\n`)
+  }
+
+  asked(key: string, instance: string): void {
+    this.#asked.set(key, (this.#asked.get(key) ?? new Set()).add(instance))
+  }
+
+  /** A conversation belongs to an alert (a global id). */
+  told(key: string, alertId: string): void {
+    const { id } = parseGlobalId(alertId, 'id')
+    for (const kind of ['RAISED', 'OCCURRED', 'LEVEL_RAISED', 'REOPENED'])
+      for (const ordinal of [0, 1, 2]) this.#keys.set(eventId(key, id, kind, ordinal), key)
+  }
+
+  /** Whether an alert event comes from a conversation that more than one instance may have recorded, each by itself. */
+  isOfSeveral(id: string): boolean {
+    return (this.#asked.get(this.#keys.get(id) ?? '')?.size ?? 0) > 1
   }
 
   add(id: string, population: Population): UserLedger {

@@ -8,12 +8,14 @@ export interface Options {
   seed: number
   writers: number
   clients: number
+  /** Of alerts; they are cut off and come back all the time. */
+  subscribers: number
   faults: readonly FaultKind[]
   /** Leaves logs and data directories where they are. */
   keep: boolean
 }
 
-export const USAGE = `npm run torture -- [--seconds N] [--seed S] [--writers W] [--clients C] [--faults kind,kind,…] [--keep]
+export const USAGE = `npm run torture -- [--seconds N] [--seed S] [--writers W] [--clients C] [--subscribers N] [--faults kind,kind,…] [--keep]
   kinds: ${FAULT_KINDS.join(' ')}; none for no fault at all`
 
 const count = (max: number) => z.coerce.number().pipe(z.int().min(1).max(max))
@@ -30,6 +32,7 @@ const Given = z.object({
     .default(1),
   writers: count(16).default(2),
   clients: count(500).default(16),
+  subscribers: count(1_000).default(8),
   faults: z
     .string()
     .transform((text) => (text === 'none' ? [] : text.split(',')))
@@ -43,7 +46,7 @@ export function readOptions(args: readonly string[]): Options {
   const text = { type: 'string' } as const
   const { values } = parseArgs({
     args: [...args],
-    options: { seconds: text, seed: text, writers: text, clients: text, faults: text, keep: { type: 'boolean' } },
+    options: { seconds: text, seed: text, writers: text, clients: text, subscribers: text, faults: text, keep: { type: 'boolean' } },
   })
   const parsed = Given.safeParse(values)
   if (!parsed.success) throw new Error(z.prettifyError(parsed.error))

@@ -104,10 +104,21 @@ export class TorturedRedis {
 
 /** Has every snapshot fail until the function that it answers is called: a directory is in its place. */
 export function spoilSnapshots(redis: TorturedRedis): () => void {
-  rmSync(redis.snapshot, { recursive: true, force: true })
-  mkdirSync(redis.snapshot)
+  // One that is being written may take the name again between the two.
+  do rmSync(redis.snapshot, { recursive: true, force: true })
+  while (!isMade(redis.snapshot))
   writeFileSync(join(redis.snapshot, 'in-the-way'), '')
   return () => {
     if (existsSync(redis.snapshot)) rmSync(redis.snapshot, { recursive: true, force: true })
+  }
+}
+
+function isMade(dir: string): boolean {
+  try {
+    mkdirSync(dir)
+    return true
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false
+    throw error
   }
 }

@@ -3,6 +3,7 @@ import type { ChaosReport } from './chaos.ts'
 import type { Instance } from './instance.ts'
 import { type Latencies, percentiles } from './latency.ts'
 import type { Ledger } from './ledger.ts'
+import type { Subscribers } from './subscribers.ts'
 
 export interface Result {
   ledger: Ledger
@@ -10,6 +11,7 @@ export interface Result {
   chaos: ChaosReport
   instances: readonly Instance[]
   watches: readonly AlertWatch[]
+  subscribers: Subscribers
   seconds: number
   lost: number
   doubled: number
@@ -19,7 +21,7 @@ const SHOWN = 12
 const ms = (value: number): string => (value < 10 ? value.toFixed(1) : String(Math.round(value)))
 
 /** The whole run as a table to read. */
-export function report({ ledger, latencies, chaos, instances, watches, seconds, lost, doubled }: Result): string {
+export function report({ ledger, latencies, chaos, instances, watches, subscribers, seconds, lost, doubled }: Result): string {
   const { counts, violations } = ledger
   const of = (kind: string) => violations.filter((each) => each.kind === kind).length
   const faults = [...chaos.faults.values()].reduce((sum, count) => sum + count, 0)
@@ -46,6 +48,7 @@ export function report({ ledger, latencies, chaos, instances, watches, seconds, 
       'alert events told',
       `${watches.reduce((sum, each) => sum + each.told, 0)} (again: ${watches.reduce((sum, each) => sum + each.toldAgain, 0)}, cursors expired: ${watches.reduce((sum, each) => sum + each.expired, 0)})`,
     ],
+    ['to those who come and go', subscribers.summary],
     [
       'starts of instances',
       `${instances.reduce((sum, each) => sum + each.starts, 0)} (slowest ${ms(Math.max(...instances.map((each) => each.slowestStartMs)))} ms)`,

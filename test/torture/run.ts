@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Random } from '../../src/demo/random.ts'
 import { startProxy } from '../helpers/proxy.ts'
 import { AlertWatch } from './alerts.ts'
 import { rage } from './chaos.ts'
@@ -16,6 +17,7 @@ import type { Options } from './options.ts'
 import { MARK } from './payload.ts'
 import { TorturedRedis } from './redis.ts'
 import type { Result } from './report.ts'
+import { Subscribers } from './subscribers.ts'
 import { healed, storageOf, type World, withRedis } from './world.ts'
 
 /** Nothing comes of the passing of time while the stores are compared: whatever is IMMINENT is escalated at once, and then never again. */
@@ -31,7 +33,7 @@ const FALLBACK_LIMIT_MS = 5_000
 
 /** A whole run: start, load and faults, heal, check, end. Everything that was started has ended when it resolves. */
 export async function torture(options: Options, dir: string): Promise<Result> {
-  const { seconds, seed, writers, clients, faults } = options
+  const { seconds, seed, writers, clients, subscribers: count, faults } = options
   const ledger = new Ledger(join(dir, 'trace.log'))
   const latencies = new Latencies()
   const redis = await TorturedRedis.start()
@@ -42,6 +44,7 @@ export async function torture(options: Options, dir: string): Promise<Result> {
   const watches = new Map(instances.map((instance) => [instance.name, new AlertWatch(instance, ledger)]))
   await warmUp(world, watches)
 
+  const subscribers = new Subscribers(world, count, new Random(seed))
   const load = new AbortController()
   const shared = Array.from({ length: SHARED_USERS }, (_, i) => ledger.add(`tu-shared-${i}`, 'shared'))
   const callers = Array.from({ length: clients }, (_, i) => new LoadClient(world, `c${i}`, seed * 1_000 + i + 1, shared, watches))
@@ -52,20 +55,20 @@ export async function torture(options: Options, dir: string): Promise<Result> {
   await Promise.all(running)
   const lasted = (performance.now() - began) / 1000
 
-  const { inside, ...sums } = await verify(world, watches)
+  const { inside, ...sums } = await verify(world, watches, subscribers)
   for (const watch of watches.values()) await watch.close()
   for (const instance of instances) {
     const code = await instance.stop()
     if (code !== 0) ledger.violated('did not end', `${instance.name} ended with ${code} at SIGTERM`)
     for (const crash of instance.crashes) ledger.violated('crashed', crash)
-    checkInside(ledger, instance, inside)
+    subscribers.check(checkInside(ledger, instance, inside))
     const log = readFileSync(instance.logFile, 'utf8')
     if (log.includes(MARK) || /tu-(own|cold|shared|passing|roaming)-/.test(log))
       ledger.violated('told the log', `${instance.logFile} holds texts or user ids`)
   }
   await Promise.all(proxies.map((proxy) => proxy.close()))
   await redis.remove()
-  return { ledger, latencies, chaos, instances, watches: [...watches.values()], seconds: lasted, ...sums }
+  return { ledger, latencies, chaos, instances, watches: [...watches.values()], subscribers, seconds: lasted, ...sums }
 }
 
 /** Never resolves; rejects when a client does. */
@@ -90,7 +93,11 @@ async function warmUp({ instances, ledger }: World, watches: ReadonlyMap<string,
 }
 
 /** Everything is mended: compares all stores with each other and with what was acknowledged. Redis is gone afterwards. */
-async function verify(world: World, watches: ReadonlyMap<string, AlertWatch>): Promise<{ lost: number; doubled: number; inside: Inside }> {
+async function verify(
+  world: World,
+  watches: ReadonlyMap<string, AlertWatch>,
+  subscribers: Subscribers,
+): Promise<{ lost: number; doubled: number; inside: Inside }> {
   const { redis, instances, ledger } = world
   const result = await healed(instances, HEAL_LIMIT_MS)
   if ('sick' in result) ledger.violated('not healed', `${HEAL_LIMIT_MS} ms after the last fault: ${result.sick.join('; ')}`)
@@ -109,6 +116,9 @@ async function verify(world: World, watches: ReadonlyMap<string, AlertWatch>): P
     const missing = await watch.missing(3_000)
     for (const key of missing) ledger.violated('alert not told', `${name}: the event of ${key}`)
   }
+
+  await subscribers.settle(QUIET_MS, HEAL_LIMIT_MS)
+  await subscribers.close()
 
   const again = await healed(instances, HEAL_LIMIT_MS, true)
   if ('sick' in again) ledger.violated('not healed', `after everything was read: ${again.sick.join('; ')}`)
