@@ -2,7 +2,10 @@ import { setTimeout } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { RiskAlert } from '../model.ts'
 import type { Place, Store, ToldEntry } from '../store/store.ts'
+import { type Source, shortId } from './cursor.ts'
+import { REMEMBERED } from './reader.ts'
 
+const PAGE = 100
 const RETRY_MS = 20
 /** How long alerts are waited for that the log tells of and the store does not have. */
 const PATIENCE_MS = 1_000
@@ -29,16 +32,16 @@ export class AlertPages {
     this.#clock = clock
   }
 
-  /** The next entries after a place, at most so many; none where the epoch has changed meanwhile. Without alerts where they are not wanted by then. */
-  async read(after: Place, limit: number, signal: AbortSignal, areWanted = () => true): Promise<AlertPage> {
+  /** The next entries after a place; none where the epoch has changed meanwhile. Without alerts where they are not wanted by then. */
+  async read(after: Place, signal: AbortSignal, areWanted = () => true): Promise<AlertPage> {
     const until = performance.now() + PATIENCE_MS
     for (;;) {
-      const page = await this.#store.told(after, limit)
+      const page = await this.#store.told(after, PAGE)
       if (!areWanted()) return { ...page, alerts: null }
       const alerts = await this.#alertsOf(page.entries)
       const lacking = idsOf(page.entries).filter((id) => !alerts.has(id))
       if (lacking.length === 0) return { ...page, alerts }
-      const again = await this.#store.told(after, limit)
+      const again = await this.#store.told(after, PAGE)
       if (again.epoch !== page.epoch) return { epoch: again.epoch, entries: [], alerts }
       // Of whoever is erased the log tells nothing any more.
       const untold = lacking.filter((id) => idsOf(again.entries).includes(id))
@@ -49,6 +52,19 @@ export class AlertPages {
         return { ...page, alerts }
       }
     }
+  }
+
+  /** The alert events after a place, up to an index of the same epoch, and what brought them about; the newest of them, if there are very many. */
+  async between({ epoch, n }: Place, end: number): Promise<[id: string, Source][]> {
+    const found: [string, Source][] = []
+    for (let at = Math.max(n, end - REMEMBERED); at < end; ) {
+      const page = await this.#store.told({ epoch, n: at }, PAGE)
+      const entries = page.epoch === epoch ? page.entries : []
+      for (const { from, alertEvents } of entries)
+        for (const { id } of alertEvents) if (from) found.push([id, { origin: shortId(from.origin), seq: from.seq }])
+      at = entries.at(-1)?.n ?? end
+    }
+    return found
   }
 
   async #alertsOf(entries: readonly ToldEntry[]): Promise<Map<string, RiskAlert>> {

@@ -4,12 +4,23 @@ import type { Logger } from 'pino'
 import { cursorExpired, storeUnavailable, XinyiError } from '../errors.ts'
 import type { Place, Store, StoreStatus } from '../store/store.ts'
 import { AlertPages } from './alert-pages.ts'
-import { decodeCursor, encodeCursor, type Given, isSettled, MAX_BEYOND, type Source, type Steps, shortId, stepTo } from './cursor.ts'
+import {
+  decodeCursor,
+  encodeCursor,
+  type Given,
+  isSettled,
+  MAX_BEYOND,
+  type Source,
+  type Steps,
+  shortId,
+  stepTo,
+  unsettled,
+  WHOLE,
+} from './cursor.ts'
 import { Audience, Inbox, MAX_WAITING } from './inbox.ts'
 import { type AlertMessage, type AlertSubscription, type Known, REMEMBERED, Reader, type Standing, type Told, toldOf } from './reader.ts'
 import { Recent } from './recent.ts'
 
-const PAGE = 100
 const RETRY_MS = 500
 /** How often a reader that is ahead of the tail looks whether it has come. */
 const LAG_MS = 10
@@ -35,6 +46,7 @@ export class AlertFeed {
   #settledAt: Place = { epoch: '', n: 0 }
   /** What was told of the log. */
   #steps: Steps = new Map()
+  #ahead: Steps = new Map()
   /** How many entries were told. */
   #tellings = 0
   /** Which alert events were told, by their ids. */
@@ -145,7 +157,7 @@ export class AlertFeed {
 
   async #advance(): Promise<void> {
     const { signal } = this.#closing
-    const { epoch, entries, alerts } = await this.#pages.read(this.#at, PAGE, signal, () => !this.#audience.isEmpty)
+    const { epoch, entries, alerts } = await this.#pages.read(this.#at, signal, () => !this.#audience.isEmpty)
     // Somebody has begun to listen meanwhile.
     if (!alerts && !this.#audience.isEmpty) return
     if (epoch !== this.#at.epoch) {
@@ -169,7 +181,9 @@ export class AlertFeed {
 
   #remember({ settledIn, origin, seq, alertEvents }: Told): void {
     const settled = settledIn !== null
-    if (settled) this.#steps = stepTo(this.#steps, origin, { seq, ordinal: alertEvents.length - 1 })
+    const step = { seq, ordinal: alertEvents.length - 1 }
+    if (settled) this.#steps = stepTo(this.#steps, origin, step)
+    else this.#ahead = stepTo(this.#ahead, origin, step)
     for (const [ordinal, { event, known }] of alertEvents.entries()) {
       const how = settled ? { ahead: null, settled: { origin, seq, ordinal } } : { ahead: { origin, seq }, settled: known.settled }
       this.#told.set(event.id, { toldAt: this.#tellings, ...how })
@@ -179,23 +193,12 @@ export class AlertFeed {
   async #goToEnd(): Promise<void> {
     const { epoch, n, settled } = await this.#present()
     // What is not settled yet will come again, and is of the past all the same.
-    for (const [id, ahead] of await this.#between({ epoch, n: settled.n }, n))
+    for (const [id, ahead] of await this.#pages.between({ epoch, n: settled.n }, n)) {
       this.#told.set(id, { toldAt: this.#tellings, ahead, settled: null })
+      this.#ahead = stepTo(this.#ahead, ahead.origin, { seq: ahead.seq, ordinal: WHOLE })
+    }
     this.#at = { epoch, n, settledEpoch: settled.epoch }
     this.#settledAt = settled
-  }
-
-  /** The alert events after a place, up to an index of the same epoch; the newest of them, if there are very many. */
-  async #between({ epoch, n }: Place, end: number): Promise<[id: string, Source][]> {
-    const found: [string, Source][] = []
-    for (let at = Math.max(n, end - REMEMBERED); at < end; ) {
-      const page = await this.#store.told({ epoch, n: at }, PAGE)
-      const entries = page.epoch === epoch ? page.entries : []
-      for (const { from, alertEvents } of entries)
-        for (const { id } of alertEvents) if (from) found.push([id, { origin: shortId(from.origin), seq: from.seq }])
-      at = entries.at(-1)?.n ?? end
-    }
-    return found
   }
 
   /** How the log stands. Its newest entry may be one that was not told yet. */
@@ -220,18 +223,23 @@ export class AlertFeed {
   /** For one who wants nothing of the past. */
   async #end(): Promise<{ present: StoreStatus; at: Place; given: Given }> {
     // As of before the end of the log is looked up: what is told meanwhile is not of the past.
-    const [told, settledAt, steps] = [this.#at, this.#settledAt, this.#steps]
-    const ahead = this.#told
+    const [told, settledAt, steps, toldAhead] = [this.#at, this.#settledAt, this.#steps, this.#ahead]
+    const sources = this.#told
       .entries()
       .flatMap(([id, { ahead }]): [string, Source][] => (ahead && !isSettled(steps, ahead) ? [[id, ahead]] : []))
     const present = await this.#present()
     const { epoch, n, settled } = present
     const from = epoch === told.epoch ? Math.max(settled.n, told.n) : settled.n
-    const known = [...ahead, ...(await this.#between({ epoch, n: from }, n))].slice(-MAX_BEYOND)
-    const beyond = new Map(known.map(([id, source]) => [shortId(id), source]))
+    sources.push(...(await this.#pages.between({ epoch, n: from }, n)))
+    const ahead = sources.reduce((so, [, { origin, seq }]) => stepTo(so, origin, { seq, ordinal: WHOLE }), toldAhead)
+    const beyond = new Map(sources.slice(-MAX_BEYOND).map(([id, source]) => [shortId(id), source]))
     // More may have been told than is here now that Redis is away.
     const isBehind = settled.epoch === settledAt.epoch && settled.n < settledAt.n
-    return { present, at: { epoch, n }, given: { upTo: isBehind ? settledAt : settled, steps, beyond, due: [] } }
+    return {
+      present,
+      at: { epoch, n },
+      given: { upTo: isBehind ? settledAt : settled, steps, ...unsettled({ ahead, beyond }, steps), due: [] },
+    }
   }
 
   /** For one who has been given so much. What is not known away from Redis may be known when it is back. */
@@ -270,7 +278,7 @@ export class AlertFeed {
     }
     const tail = this.#at
     if (reader.at.epoch === tail.epoch && reader.at.n <= tail.n) {
-      const { epoch, entries, alerts } = await this.#pages.read(reader.at, PAGE, this.#closing.signal)
+      const { epoch, entries, alerts } = await this.#pages.read(reader.at, this.#closing.signal)
       const past = entries.filter(({ n }) => n <= tail.n)
       if (epoch === tail.epoch)
         return {

@@ -1,6 +1,19 @@
 import { type AlertEvent, type RiskAlert, type RiskLevel, riskRank } from '../model.ts'
 import type { Place, ToldEntry } from '../store/store.ts'
-import { covers, type Given, isSettled, MAX_BEYOND, MAX_DUE, type Source, type Step, type Steps, shortId, stepTo } from './cursor.ts'
+import {
+  type Beyond,
+  covers,
+  coversAhead,
+  type Given,
+  MAX_DUE,
+  named,
+  type Source,
+  type Step,
+  type Steps,
+  shortId,
+  stepTo,
+  unsettled,
+} from './cursor.ts'
 import { Recent } from './recent.ts'
 
 /** How many ids of alert events are remembered to tell repeats by. */
@@ -83,8 +96,9 @@ export class Reader {
   #upTo: Place
   #steps: Steps
   /** What was given before it began to listen. Of what came since, the feed knows more: what an event brought about may be another thing where it comes again. */
-  #before: Steps | null = null
-  readonly #beyond = new Recent<string, Source>(MAX_BEYOND)
+  #before: Pick<Given, 'steps' | 'ahead' | 'beyond'> | null = null
+  #ahead: Steps
+  #beyond: Beyond
   readonly #due = new Recent<string, true>(MAX_DUE)
   /** The count of tellings when this reader began to listen. */
   #listensSince = Number.POSITIVE_INFINITY
@@ -96,7 +110,8 @@ export class Reader {
     this.#upTo = options.given.upTo
     this.#steps = options.given.steps
     for (const id of options.given.due) this.#due.set(id, true)
-    for (const [id, source] of options.given.beyond) this.#beyond.set(id, source)
+    this.#ahead = options.given.ahead
+    this.#beyond = options.given.beyond
   }
 
   /** Behind the entry that was read last. */
@@ -110,7 +125,7 @@ export class Reader {
 
   /** What it has been given so far. */
   get given(): Given {
-    return { upTo: this.#upTo, steps: this.#steps, beyond: new Map(this.#beyond.entries()), due: this.#due.keys() }
+    return { upTo: this.#upTo, steps: this.#steps, ahead: this.#ahead, beyond: this.#beyond, due: this.#due.keys() }
   }
 
   /** Goes on, on the way to the present: the log is read up to there, or has another epoch, in which these are its places. */
@@ -121,7 +136,7 @@ export class Reader {
 
   /** From now on it hears all that is told. */
   listen(tellings: number): void {
-    this.#before = this.#steps
+    this.#before = { steps: this.#steps, ahead: this.#ahead, beyond: this.#beyond }
     this.#listensSince = tellings
   }
 
@@ -134,21 +149,26 @@ export class Reader {
 
   take({ epoch, n, settledIn, origin, seq, alertEvents }: Told): Message[] {
     const replayed = epoch === this.#present.epoch && n <= this.#present.n
-    // An id alone does not tell that: another instance may have recorded the same, and the log have that already.
-    for (const [id, source] of this.#beyond.entries()) if (isSettled(this.#steps, source)) this.#beyond.delete(id)
+    const settled = settledIn !== null
     return alertEvents.flatMap(({ event, alert, known }, ordinal): Message[] => {
       const short = shortId(event.id)
       const step = { seq, ordinal }
-      const before = this.#before ?? this.#steps
-      const isCovered = covers(before, origin, step) || (known.settled !== null && covers(before, known.settled.origin, known.settled))
-      const isNamed = this.#beyond.has(short) || this.#due.has(short)
-      const isGiven = isCovered || isNamed || known.toldAt > this.#listensSince
-      const isWanted = !isGiven && riskRank(event.level) >= riskRank(this.#minLevel)
+      const before = this.#before ?? { steps: this.#steps, ahead: this.#ahead, beyond: this.#beyond }
+      const isElsewhere = known.settled !== null && covers(before.steps, known.settled.origin, known.settled)
+      const isCovered = covers(before.steps, origin, step) || coversAhead(before, origin, step, settled) || isElsewhere
+      const isNamed = this.#beyond.has(short) || before.beyond.has(short) || this.#due.has(short)
+      const isWanted = !isCovered && !isNamed && known.toldAt <= this.#listensSince && riskRank(event.level) >= riskRank(this.#minLevel)
       if (event.kind === 'ESCALATED' || event.kind === 'LAPSED') this.#due.set(short, true)
-      if (settledIn !== null) {
+      if (settled) {
         this.#steps = stepTo(this.#steps, origin, step)
         this.reach({ epoch: settledIn, n: ordinal === alertEvents.length - 1 ? n : n - 1 }, settledIn)
-      } else if (isWanted) this.#beyond.set(short, { origin, seq })
+        const left = unsettled({ ahead: this.#ahead, beyond: this.#beyond }, this.#steps)
+        this.#ahead = left.ahead
+        this.#beyond = left.beyond
+      } else if (!covers(this.#steps, origin, step) && !covers(this.#ahead, origin, step)) {
+        this.#ahead = stepTo(this.#ahead, origin, step)
+        this.#beyond = named(this.#beyond, short, { origin, seq })
+      }
       return isWanted && alert ? [{ given: this.given, replayed, event, alert }] : []
     })
   }

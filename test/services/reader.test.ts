@@ -7,6 +7,7 @@ import {
   type Given,
   MAX_BEYOND,
   MAX_STEPS,
+  type Step,
   type Steps,
   shortId,
   stepTo,
@@ -34,14 +35,14 @@ const told = (n: number, settledIn: string | null, seq: number, ...ids: string[]
   ...{ epoch: settledIn ?? 'away', n, settledIn, origin: 'o', seq },
   alertEvents: ids.map((id) => ({ event: event(id), alert, known: UNKNOWN })),
 })
-const BEGINNING: Given = { upTo: { epoch: 'one', n: 10 }, steps: new Map(), beyond: new Map(), due: [] }
+const BEGINNING: Given = { upTo: { epoch: 'one', n: 10 }, steps: new Map(), ahead: new Map(), beyond: new Map(), due: [] }
 const reader = (given = BEGINNING) => new Reader({ minLevel: 'MEDIUM', at: given.upTo, present: given.upTo, given })
 const idsOf = (messages: readonly { event: AlertEvent }[]) => messages.map((message) => message.event.id)
 
 test('a cursor says what was given, and nothing else can be made of one', () => {
   const steps = new Map([[shortId('o'), { seq: 3, ordinal: 0 }]])
   const beyond = new Map([[shortId('x'), { origin: shortId('o'), seq: 4 }]])
-  const given = { upTo: { epoch: 'e', n: 0 }, steps, beyond, due: [shortId('y')] }
+  const given = { upTo: { epoch: 'e', n: 0 }, steps, ahead: steps, beyond, due: [shortId('y')] }
   expect(decodeCursor('d', encodeCursor('d', given))).toEqual(given)
   expect(() => decodeCursor('other', encodeCursor('d', given))).toThrow(expect.objectContaining({ code: 'CURSOR_EXPIRED' }))
   const tooMany = {
@@ -53,15 +54,25 @@ test('a cursor says what was given, and nothing else can be made of one', () => 
 
 test('a cursor goes on behind settled entries that were given whole, and names what was given beyond them until the log has come past it', () => {
   const it = reader()
-  const beyond = new Map([[shortId('a'), { origin: 'o', seq: 4 }]])
-  expect(it.take(told(11, null, 4, 'a'))).toMatchObject([{ given: { ...BEGINNING, beyond } }])
-  const [b, c] = it.take(told(11, 'one', 3, 'b', 'c'))
-  expect(b?.given).toEqual({ upTo: { epoch: 'one', n: 10 }, steps: new Map([['o', { seq: 3, ordinal: 0 }]]), beyond, due: [] })
-  expect(c?.given).toEqual({ upTo: { epoch: 'one', n: 11 }, steps: new Map([['o', { seq: 3, ordinal: 1 }]]), beyond, due: [] })
+  const [beyond, ahead] = [new Map([[shortId('a'), { origin: 'o', seq: 4 }]]), new Map([['o', { seq: 4, ordinal: 0 }]])]
+  expect(it.take(told(11, null, 4, 'a'))).toMatchObject([{ given: { ...BEGINNING, ahead, beyond } }])
+  const [b, c] = it.take({ ...told(11, 'one', 3, 'b', 'c'), origin: 'x' })
+  const x = (ordinal: number): [string, Step] => ['x', { seq: 3, ordinal }]
+  expect(b?.given).toMatchObject({ upTo: { epoch: 'one', n: 10 }, steps: new Map([x(0)]), ahead, beyond })
+  expect(c?.given).toMatchObject({ upTo: { epoch: 'one', n: 11 }, steps: new Map([x(1)]), ahead, beyond })
   expect(idsOf(it.take(told(12, 'one', 4, 'a', 'other')))).toEqual(['other'])
   expect(idsOf(it.take(told(13, 'one', 5, 'd')))).toEqual(['d'])
-  it.take(told(14, 'one', 6, 'e'))
-  expect(it.given).toEqual({ upTo: { epoch: 'one', n: 14 }, steps: new Map([['o', { seq: 6, ordinal: 0 }]]), beyond: new Map(), due: [] })
+  expect(it.given).toEqual({ ...BEGINNING, upTo: { epoch: 'one', n: 13 }, steps: new Map([x(1), ['o', { seq: 5, ordinal: 0 }]]) })
+})
+
+test('of what was given ahead that the log settles in another way is told, as long as the cursor names it', () => {
+  const it = reader()
+  for (let seq = 1; seq <= MAX_BEYOND + 1; seq += 1) it.take(told(10 + seq, null, seq, `${seq}`))
+  const later = reader(it.given)
+  expect(idsOf(later.take(told(11, 'one', 1, 'another way'))), 'not named any more').toEqual([])
+  expect(idsOf(later.take(told(12, 'one', 2, 'another way')))).toEqual(['another way'])
+  expect(idsOf(later.take(told(13, 'one', 3, '3')))).toEqual([])
+  expect(idsOf(later.take(told(14, null, MAX_BEYOND, `${MAX_BEYOND}`))), 'still ahead').toEqual([])
 })
 
 test('what the log has of another instance, which recorded the same, is not told again when it is read ahead', () => {

@@ -15,7 +15,8 @@ const CLOCKS_MS = 100
 
 const Cursor = z.object({
   steps: z.array(z.tuple([z.string(), z.number(), z.number()])).default([]),
-  given: z.array(z.tuple([z.string(), z.string(), z.number()])).default([]),
+  origins: z.array(z.string()).default([]),
+  given: z.array(z.tuple([z.string(), z.number(), z.number()])).default([]),
 })
 const Errors = z.array(z.object({ extensions: z.object({ code: z.string() }).optional() }))
 const Message = z.discriminatedUnion('type', [
@@ -235,9 +236,9 @@ class Subscriber {
 
   /** Which event it came from: what the cursor names last. */
   #note(id: string, cursor: string): void {
-    const { steps, given } = Cursor.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString()))
+    const { steps, origins, given } = Cursor.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString()))
     const ahead = given.at(-1)
-    const source = ahead?.[0] === shortId(id) ? `${ahead[1]} ${ahead[2]}` : steps.at(-1)?.slice(0, 2).join(' ')
+    const source = ahead?.[0] === shortId(id) ? `${origins[ahead[1]]} ${ahead[2]}` : steps.at(-1)?.slice(0, 2).join(' ')
     if (source === undefined) return
     const ids = this.#tellings.get(source) ?? new Set()
     this.#tellings.set(source, ids.add(id))
