@@ -22,6 +22,8 @@ export interface WebhookOptions {
   firstRetryMs?: number
 }
 
+/** What the feed says of a noted position that is too old, or is none. */
+const UNUSABLE: ReadonlySet<string> = new Set(['CURSOR_EXPIRED', 'BAD_USER_INPUT'])
 const FIRST_RETRY_MS = 1_000
 const LAST_RETRY_MS = 300_000
 const TIMEOUT_MS = 15_000
@@ -60,8 +62,11 @@ export class Webhook {
         await this.#follow()
       } catch (error) {
         if (signal.aborted) return
-        if (error instanceof XinyiError && error.code === 'CURSOR_EXPIRED') {
-          logger.error('the webhook can not be told what was missed: the log does not reach back so far; it goes on from now')
+        if (error instanceof XinyiError && UNUSABLE.has(error.code)) {
+          logger.error(
+            { code: error.code },
+            'the webhook can not be told what was missed, as its noted position can not be used any more; it goes on from now',
+          )
           await this.#note(await this.#feed.present()).catch(() => {})
         } else logger.warn({ err: error }, 'the webhook lost the feed of alerts, and goes on from where it was')
       }

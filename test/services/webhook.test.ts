@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -71,7 +71,7 @@ async function begin(url: string) {
   }
   const origin = new Origin()
   const raise = (user: string) => store.append([origin.recorded({ user, riskLevel: 'HIGH', query: 'SECRET-WORDS' })])
-  return { start, raise, log, present: () => feed.present() }
+  return { start, raise, log, file, present: () => feed.present() }
 }
 
 const kinds = (deliveries: readonly Delivery[]) => deliveries.map(({ body }) => JSON.parse(body).type)
@@ -104,6 +104,19 @@ test('what is not taken is posted again, before what comes after it', async () =
   expect(new Set(deliveries.slice(0, 4).map(({ headers }) => headers['webhook-id'])).size).toBe(1)
   expect(log.join()).toContain('status 503')
   expect(log.join()).not.toMatch(/SECRET-TOKEN/)
+})
+
+test('a noted position that can not be used is given up, with an error in the log, and what comes from then on is delivered', async () => {
+  const { url, until, deliveries } = await receiver()
+  const { start, raise, log, file } = await begin(url)
+  const unusable = JSON.stringify({ cursor: 'nonsense' })
+  writeFileSync(file, unusable)
+  await start()
+  await expect.poll(() => readFileSync(file, 'utf8'), { timeout: 5_000 }).not.toBe(unusable)
+  expect(log.join()).toContain('can not be used any more')
+  await raise('a')
+  await until(1)
+  expect(kinds(deliveries)).toEqual(['alert.raised'])
 })
 
 test('a restart goes on from what was taken, with what was missed', async () => {
