@@ -13,8 +13,8 @@ const PATIENCE_MS = 1_000
 export interface AlertPage {
   epoch: string
   entries: readonly ToldEntry[]
-  /** By their ids, as they are now; those that are not there were erased meanwhile. Null where they were not wanted. */
-  alerts: ReadonlyMap<string, RiskAlert> | null
+  /** By their ids, as they are now; those that are not there were not wanted, or erased meanwhile. */
+  alerts: ReadonlyMap<string, RiskAlert>
 }
 
 /**
@@ -32,14 +32,14 @@ export class AlertPages {
     this.#clock = clock
   }
 
-  /** The next entries after a place; none where the epoch has changed meanwhile. Without alerts where they are not wanted by then. */
-  async read(after: Place, signal: AbortSignal, areWanted = () => true): Promise<AlertPage> {
+  /** The next entries after a place, with the alerts of those that are wanted; none where the epoch has changed meanwhile. */
+  async read(after: Place, signal: AbortSignal, isWanted: (entry: ToldEntry) => boolean): Promise<AlertPage> {
     const until = performance.now() + PATIENCE_MS
     for (;;) {
       const page = await this.#store.told(after, PAGE)
-      if (!areWanted()) return { ...page, alerts: null }
-      const alerts = await this.#alertsOf(page.entries)
-      const lacking = idsOf(page.entries).filter((id) => !alerts.has(id))
+      const wanted = page.entries.filter((entry) => entry.from && isWanted(entry))
+      const alerts = await this.#alertsOf(wanted)
+      const lacking = idsOf(wanted).filter((id) => !alerts.has(id))
       if (lacking.length === 0) return { ...page, alerts }
       const again = await this.#store.told(after, PAGE)
       if (again.epoch !== page.epoch) return { epoch: again.epoch, entries: [], alerts }

@@ -2,8 +2,8 @@ import { setTimeout } from 'node:timers/promises'
 import { Repeater } from '@repeaterjs/repeater'
 import type { Logger } from 'pino'
 import { cursorExpired, storeUnavailable, XinyiError } from '../errors.ts'
-import type { Place, Store, StoreStatus } from '../store/store.ts'
-import { AlertPages } from './alert-pages.ts'
+import type { Place, Store, StoreStatus, ToldEntry } from '../store/store.ts'
+import { type AlertPage, AlertPages } from './alert-pages.ts'
 import {
   decodeCursor,
   encodeCursor,
@@ -157,9 +157,10 @@ export class AlertFeed {
 
   async #advance(): Promise<void> {
     const { signal } = this.#closing
-    const { epoch, entries, alerts } = await this.#pages.read(this.#at, signal, () => !this.#audience.isEmpty)
+    let isHeard = true
+    const { epoch, entries, alerts } = await this.#pages.read(this.#at, signal, () => (isHeard = !this.#audience.isEmpty))
     // Somebody has begun to listen meanwhile.
-    if (!alerts && !this.#audience.isEmpty) return
+    if (!isHeard && !this.#audience.isEmpty) return
     if (epoch !== this.#at.epoch) {
       // Goes on from where the log has forked from what was told.
       this.#at = await this.#standing(this.#at)
@@ -278,7 +279,9 @@ export class AlertFeed {
     }
     const tail = this.#at
     if (reader.at.epoch === tail.epoch && reader.at.n <= tail.n) {
-      const { epoch, entries, alerts } = await this.#pages.read(reader.at, this.#closing.signal)
+      const told = (entry: ToldEntry, alerts: AlertPage['alerts']) => toldOf(entry, tail, { alerts, known: this.#known })
+      const isWanted = (entry: ToldEntry) => told(entry, NONE).some((each) => reader.wants(each))
+      const { epoch, entries, alerts } = await this.#pages.read(reader.at, this.#closing.signal, isWanted)
       const past = entries.filter(({ n }) => n <= tail.n)
       if (epoch === tail.epoch)
         return {
@@ -291,4 +294,5 @@ export class AlertFeed {
   }
 }
 
+const NONE: AlertPage['alerts'] = new Map()
 const noop = (): void => {}

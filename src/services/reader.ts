@@ -52,11 +52,11 @@ export const UNKNOWN: Known = { toldAt: 0, ahead: null, settled: null }
 export function toldOf(
   { n, settled, from, alertEvents }: ToldEntry,
   standing: Standing,
-  of: { alerts: ReadonlyMap<string, RiskAlert> | null; known: (id: string) => Known | undefined },
+  of: { alerts: ReadonlyMap<string, RiskAlert>; known: (id: string) => Known | undefined },
 ): Told[] {
   if (!from) return []
   const { epoch, settledEpoch } = standing
-  const events = alertEvents.map((event) => ({ event, alert: of.alerts?.get(event.alertId) ?? null, known: of.known(event.id) ?? UNKNOWN }))
+  const events = alertEvents.map((event) => ({ event, alert: of.alerts.get(event.alertId) ?? null, known: of.known(event.id) ?? UNKNOWN }))
   return [{ epoch, n, settledIn: settled ? settledEpoch : null, origin: shortId(from.origin), seq: from.seq, alertEvents: events }]
 }
 
@@ -147,19 +147,21 @@ export class Reader {
     if (place.epoch !== this.#upTo.epoch || place.n > this.#upTo.n) this.#upTo = place
   }
 
-  take({ epoch, n, settledIn, origin, seq, alertEvents }: Told): Message[] {
+  /** Whether any of it is to be given. */
+  wants({ origin, seq, settledIn, alertEvents }: Told): boolean {
+    return alertEvents.some((each, ordinal) => this.#isWanted(each, origin, { seq, ordinal }, settledIn !== null))
+  }
+
+  take(told: Told): Message[] {
+    const { epoch, n, settledIn, origin, seq, alertEvents } = told
     const replayed = epoch === this.#present.epoch && n <= this.#present.n
-    const settled = settledIn !== null
-    return alertEvents.flatMap(({ event, alert, known }, ordinal): Message[] => {
+    return alertEvents.flatMap((each, ordinal): Message[] => {
+      const { event, alert } = each
       const short = shortId(event.id)
       const step = { seq, ordinal }
-      const before = this.#before ?? { steps: this.#steps, ahead: this.#ahead, beyond: this.#beyond }
-      const isElsewhere = known.settled !== null && covers(before.steps, known.settled.origin, known.settled)
-      const isCovered = covers(before.steps, origin, step) || coversAhead(before, origin, step, settled) || isElsewhere
-      const isNamed = this.#beyond.has(short) || before.beyond.has(short) || this.#due.has(short)
-      const isWanted = !isCovered && !isNamed && known.toldAt <= this.#listensSince && riskRank(event.level) >= riskRank(this.#minLevel)
+      const isWanted = this.#isWanted(each, origin, step, settledIn !== null)
       if (event.kind === 'ESCALATED' || event.kind === 'LAPSED') this.#due.set(short, true)
-      if (settled) {
+      if (settledIn !== null) {
         this.#steps = stepTo(this.#steps, origin, step)
         this.reach({ epoch: settledIn, n: ordinal === alertEvents.length - 1 ? n : n - 1 }, settledIn)
         const left = unsettled({ ahead: this.#ahead, beyond: this.#beyond }, this.#steps)
@@ -171,5 +173,14 @@ export class Reader {
       }
       return isWanted && alert ? [{ given: this.given, replayed, event, alert }] : []
     })
+  }
+
+  #isWanted({ event, known }: Told['alertEvents'][number], origin: string, step: Step, settled: boolean): boolean {
+    if (known.toldAt > this.#listensSince || riskRank(event.level) < riskRank(this.#minLevel)) return false
+    const before = this.#before ?? { steps: this.#steps, ahead: this.#ahead, beyond: this.#beyond }
+    const isElsewhere = known.settled !== null && covers(before.steps, known.settled.origin, known.settled)
+    const isCovered = covers(before.steps, origin, step) || coversAhead(before, origin, step, settled) || isElsewhere
+    const short = shortId(event.id)
+    return !isCovered && !this.#beyond.has(short) && !before.beyond.has(short) && !this.#due.has(short)
   }
 }
