@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import type { RiskAlert } from '../model.ts'
-import type { Place, Store, ToldEntry } from '../store/store.ts'
+import type { AlertEvent, AlertTrigger, RiskAlert } from '../model.ts'
+import type { Event, Place, Store, ToldEntry } from '../store/store.ts'
 import { type Source, shortId } from './cursor.ts'
 import { REMEMBERED } from './reader.ts'
 
@@ -13,7 +13,7 @@ const PATIENCE_MS = 1_000
 export interface AlertPage {
   epoch: string
   entries: readonly ToldEntry[]
-  /** By their ids, as they are now; those that are not there were not wanted, or erased meanwhile. */
+  /** By their ids, as they are now; those that are not here were not wanted, or erased meanwhile. */
   alerts: ReadonlyMap<string, RiskAlert>
 }
 
@@ -47,8 +47,7 @@ export class AlertPages {
       const untold = lacking.filter((id) => idsOf(again.entries).includes(id))
       if (untold.length > 0 && performance.now() < until && !signal.aborted) await setTimeout(RETRY_MS)
       else {
-        if (untold.length > 0)
-          this.#logger.error({ alerts: untold.length }, 'the log tells of alerts that are not there: they are passed over')
+        if (untold.length > 0) await this.#standIn(after, untold, alerts)
         return { ...page, alerts }
       }
     }
@@ -67,12 +66,34 @@ export class AlertPages {
     return found
   }
 
+  /** An alert that is not here while Redis is away is told of by what the log says: that is less, but nobody is missed. */
+  async #standIn(after: Place, ids: readonly string[], alerts: Map<string, RiskAlert>): Promise<void> {
+    this.#logger.warn({ alerts: ids.length }, 'the log tells of alerts that are not there: they are told with what it says')
+    const { entries } = await this.#store.log(after, PAGE)
+    for (const { event, alertEvents } of entries)
+      for (const told of alertEvents) if (event && ids.includes(told.alertId)) alerts.set(told.alertId, standInOf(event, told))
+  }
+
   async #alertsOf(entries: readonly ToldEntry[]): Promise<Map<string, RiskAlert>> {
     const ids = idsOf(entries)
     if (ids.length === 0) return new Map()
     const requests = ids.map((alertId) => ({ kind: 'alert', alertId }) as const)
     const { answers } = await this.#store.read(requests, this.#clock())
     return new Map(answers.flatMap((alert): [string, RiskAlert][] => (alert ? [[alert.id, alert]] : [])))
+  }
+}
+
+const triggerOf = ({ occurredAt, payload: { query, response, riskLevel } }: Extract<Event, { kind: 'recorded' }>): AlertTrigger => ({
+  ...{ occurredAt, query, response, riskLevel },
+})
+
+function standInOf(event: Event, { alertId, level, at }: AlertEvent): RiskAlert {
+  const { user, occurredAt } = event
+  return {
+    ...{ id: alertId, userId: user, level, status: 'OPEN', occurrences: 1, raisedAt: at, lastSeenAt: occurredAt, version: 1 },
+    conversationId: event.kind === 'recorded' ? event.id : '',
+    trigger: event.kind === 'recorded' ? triggerOf(event) : null,
+    ...{ assignee: null, acknowledged: null, resolved: null, escalation: { since: at, step: 0, to: [], next: null } },
   }
 }
 

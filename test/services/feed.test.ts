@@ -56,6 +56,20 @@ async function forgetful(store: Store, without: number) {
 }
 
 describe.each(stores)('the alert feed on $name', (kind) => {
+  test('an alert that the store does not come to have is told with what the log says', async () => {
+    const { store, say } = await startServices(kind)
+    const feed = await forgetful(store, Number.POSITIVE_INFINITY)
+    const messages = await feed.subscribe({ minLevel: 'MEDIUM' })
+    const next = messages.next()
+    await say({ riskLevel: 'HIGH', query: 'heard' })
+    const { value } = await next
+    expect(value).toMatchObject({
+      event: { kind: 'RAISED' },
+      alert: { level: 'HIGH', status: 'OPEN', trigger: { query: 'heard', riskLevel: 'HIGH' } },
+    })
+    expect(value.alert.id).toBe(value.event.alertId)
+  })
+
   test('an alert that the store has not when it is told is told as soon as it is there', async () => {
     const { store, say } = await startServices(kind)
     const feed = await forgetful(store, 2)
