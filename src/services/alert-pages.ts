@@ -54,13 +54,13 @@ export class AlertPages {
   }
 
   /** The alert events after a place, up to an index of the same epoch, and what brought them about; the newest of them, if there are very many. */
-  async between({ epoch, n }: Place, end: number): Promise<[id: string, Source][]> {
+  async between({ epoch, n: after }: Place, end: number): Promise<[id: string, Source][]> {
     const found: [string, Source][] = []
-    for (let at = Math.max(n, end - REMEMBERED); at < end; ) {
+    for (let at = Math.max(after, end - REMEMBERED); at < end; ) {
       const page = await this.#store.told({ epoch, n: at }, PAGE)
       const entries = page.epoch === epoch ? page.entries : []
-      for (const { from, alertEvents } of entries)
-        for (const { id } of alertEvents) if (from) found.push([id, { origin: shortId(from.origin), seq: from.seq }])
+      for (const { n, from, alertEvents } of entries)
+        for (const { id } of alertEvents) if (from && n <= end) found.push([id, { origin: shortId(from.origin), seq: from.seq }])
       at = entries.at(-1)?.n ?? end
     }
     return found

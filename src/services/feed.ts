@@ -53,6 +53,8 @@ export class AlertFeed {
   readonly #told = new Recent<string, Known>(REMEMBERED)
   /** How often the log has gone back: what began before that can't go on. */
   #restorations = 0
+  /** The feed is going to another place of the log without telling what is between: nobody may join it where it was. */
+  #isMoving = false
   #tail: Promise<void> | undefined
 
   constructor({ store, logger, clock, heartbeatMs = 15_000 }: { store: Store; logger: Logger; clock: () => number; heartbeatMs?: number }) {
@@ -147,8 +149,10 @@ export class AlertFeed {
         failing = true
         if (error instanceof XinyiError && error.code === 'CURSOR_EXPIRED') {
           this.#restorations += 1
+          this.#isMoving = true
           this.#audience.end(error)
           await this.#goToEnd().catch(noop)
+          this.#isMoving = false
         }
         await setTimeout(RETRY_MS, undefined, { signal }).catch(noop)
       }
@@ -156,9 +160,8 @@ export class AlertFeed {
   }
 
   async #advance(): Promise<void> {
-    const { signal } = this.#closing
     let isHeard = true
-    const { epoch, entries, alerts } = await this.#pages.read(this.#at, signal, () => (isHeard = !this.#audience.isEmpty))
+    const { epoch, entries, alerts } = await this.#pages.read(this.#at, this.#closing.signal, () => (isHeard = !this.#audience.isEmpty))
     // Somebody has begun to listen meanwhile.
     if (!isHeard && !this.#audience.isEmpty) return
     if (epoch !== this.#at.epoch) {
@@ -268,7 +271,7 @@ export class AlertFeed {
   }
 
   #isAtTail({ epoch, n }: Place): boolean {
-    return epoch === this.#at.epoch && n === this.#at.n
+    return !this.#isMoving && epoch === this.#at.epoch && n === this.#at.n
   }
 
   /** What a reader that catches up reads next, and up to where: no more than was told to the others. Nothing: it has to wait for the tail. */
@@ -283,11 +286,8 @@ export class AlertFeed {
       const isWanted = (entry: ToldEntry) => told(entry, NONE).some((each) => reader.wants(each))
       const { epoch, entries, alerts } = await this.#pages.read(reader.at, this.#closing.signal, isWanted)
       const past = entries.filter(({ n }) => n <= tail.n)
-      if (epoch === tail.epoch)
-        return {
-          told: past.flatMap((entry) => toldOf(entry, tail, { alerts, known: this.#known })),
-          at: { epoch, n: past.at(-1)?.n ?? reader.at.n },
-        }
+      const at = { epoch, n: past.at(-1)?.n ?? reader.at.n }
+      if (epoch === tail.epoch) return { told: past.flatMap((entry) => told(entry, alerts)), at }
     }
     await setTimeout(LAG_MS)
     return { told: [], at: reader.at }
