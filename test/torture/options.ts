@@ -18,7 +18,7 @@ export interface Options {
 export const USAGE = `npm run torture -- [--seconds N] [--seed S] [--writers W] [--clients C] [--subscribers N] [--faults kind,kind,…] [--keep]
   kinds: ${FAULT_KINDS.join(' ')}; none for no fault at all`
 
-const count = (max: number) => z.coerce.number().pipe(z.int().min(1).max(max))
+const count = (max: number, min = 1) => z.coerce.number().pipe(z.int().min(min).max(max))
 const Given = z.object({
   seconds: count(86_400).default(30),
   seed: z.coerce
@@ -32,7 +32,7 @@ const Given = z.object({
     .default(1),
   writers: count(16).default(2),
   clients: count(500).default(16),
-  subscribers: count(1_000).default(8),
+  subscribers: count(1_000, 0).default(8),
   faults: z
     .string()
     .transform((text) => (text === 'none' ? [] : text.split(',')))
