@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { Repeater } from '@repeaterjs/repeater'
 import type { Logger } from 'pino'
-import { cursorExpired, storeUnavailable, XinyiError } from '../errors.ts'
+import { cursorExpired, XinyiError } from '../errors.ts'
 import type { Place, Store, StoreStatus, ToldEntry } from '../store/store.ts'
 import { type AlertPage, AlertPages } from './alert-pages.ts'
 import {
@@ -18,14 +18,13 @@ import {
   WHOLE,
 } from './cursor.ts'
 import { Audience, Inbox, MAX_WAITING } from './inbox.ts'
+import { LogPlaces } from './log-places.ts'
 import { type AlertMessage, type AlertSubscription, type Known, REMEMBERED, Reader, type Standing, type Told, toldOf } from './reader.ts'
 import { Recent } from './recent.ts'
 
 const RETRY_MS = 500
 /** How often a reader that is ahead of the tail looks whether it has come. */
 const LAG_MS = 10
-/** How often the log may change its epoch while a place in it is looked for. */
-const MAX_TRIES = 50
 /** How long a subscription waits for Redis where its cursor can't be placed without. */
 const PATIENCE_MS = 3_000
 
@@ -36,6 +35,7 @@ const PATIENCE_MS = 3_000
 export class AlertFeed {
   readonly #store: Store
   readonly #pages: AlertPages
+  readonly #places: LogPlaces
   readonly #logger: Logger
   readonly #heartbeatMs: number
   readonly #audience = new Audience<Told>()
@@ -60,6 +60,7 @@ export class AlertFeed {
   constructor({ store, logger, clock, heartbeatMs = 15_000 }: { store: Store; logger: Logger; clock: () => number; heartbeatMs?: number }) {
     this.#store = store
     this.#pages = new AlertPages(store, logger, clock)
+    this.#places = new LogPlaces(store)
     this.#logger = logger
     this.#heartbeatMs = heartbeatMs
   }
@@ -75,7 +76,9 @@ export class AlertFeed {
     const restorations = this.#restorations
     const { present, ...end } = await this.#end()
     const begin =
-      asked.after == null ? end : await this.#goBackTo(decodeCursor(present.dataSetId, asked.after), AbortSignal.timeout(PATIENCE_MS))
+      asked.after == null
+        ? end
+        : await this.#places.goBackTo(decodeCursor(present.dataSetId, asked.after), AbortSignal.timeout(PATIENCE_MS))
     const reader = new Reader({ minLevel: asked.minLevel, present, ...begin })
 
     // The executor runs from the first next() on, so a subscription that nobody reads holds nothing.
@@ -92,16 +95,19 @@ export class AlertFeed {
         while (!ended()) {
           if (restorations !== this.#restorations) throw cursorExpired()
           if (this.#isAtTail(reader.at)) break
-          const { told, at } = await this.#next(reader)
+          const { told, at, settledAt } = await this.#next(reader)
           for (const entry of told) await give(reader.take(entry))
+          if (settledAt) reader.reach(settledAt)
           reader.goTo(at)
         }
         if (ended()) return
         // Nothing was awaited since that last look at the tail, so no entry falls between it and joining.
         this.#audience.add(inbox, asked.onTooSlow)
         reader.listen(this.#tellings)
+        const joinedAt = this.#settledAt
         const tellCursor = () => {
-          reader.reach(this.#settledAt, this.#at.settledEpoch)
+          // Before it joined more may have been told than it could read: Redis may have gone away with that.
+          if (this.#settledAt !== joinedAt && this.#settledAt.epoch === this.#at.settledEpoch) reader.reach(this.#settledAt)
           asked.onIdle?.(encodeCursor(present.dataSetId, reader.given))
         }
         // Whoever is cut off before anything comes can go on from here, too.
@@ -137,7 +143,7 @@ export class AlertFeed {
     while (!signal.aborted) {
       try {
         if (failing) {
-          await this.#present()
+          await this.#places.present()
           failing = false
           this.#logger.info('the store answers again, and the alert feed goes on')
         }
@@ -166,7 +172,7 @@ export class AlertFeed {
     if (!isHeard && !this.#audience.isEmpty) return
     if (epoch !== this.#at.epoch) {
       // Goes on from where the log has forked from what was told.
-      this.#at = await this.#standing(this.#at)
+      this.#at = await this.#places.standing(this.#at)
       return
     }
     for (const entry of entries) {
@@ -195,7 +201,7 @@ export class AlertFeed {
   }
 
   async #goToEnd(): Promise<void> {
-    const { epoch, n, settled } = await this.#present()
+    const { epoch, n, settled } = await this.#places.present()
     // What is not settled yet will come again, and is of the past all the same.
     for (const [id, ahead] of await this.#pages.between({ epoch, n: settled.n }, n)) {
       this.#told.set(id, { toldAt: this.#tellings, ahead, settled: null })
@@ -205,25 +211,6 @@ export class AlertFeed {
     this.#settledAt = settled
   }
 
-  /** How the log stands. Its newest entry may be one that was not told yet. */
-  async #present(): Promise<StoreStatus> {
-    const status = await this.#store.status()
-    if (status.backend === 'REDIS' && !status.redis?.reachable) throw storeUnavailable()
-    return status
-  }
-
-  /** Where a place is in the log as it is now: further back, if the log has forked before it. */
-  async #standing({ epoch, n }: Place): Promise<Standing> {
-    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
-      const present = await this.#present()
-      const page = await this.#store.told({ epoch, n }, 1)
-      // With nothing after the place, it is the end.
-      const at = page.entries[0] ? page.entries[0].n - 1 : present.n
-      if (page.epoch === present.epoch) return { epoch: page.epoch, n: at, settledEpoch: present.settled.epoch }
-    }
-    throw storeUnavailable(new Error('the log changes its epoch all the time'))
-  }
-
   /** For one who wants nothing of the past. */
   async #end(): Promise<{ present: StoreStatus; at: Place; given: Given }> {
     // As of before the end of the log is looked up: what is told meanwhile is not of the past.
@@ -231,7 +218,7 @@ export class AlertFeed {
     const sources = this.#told
       .entries()
       .flatMap(([id, { ahead }]): [string, Source][] => (ahead && !isSettled(steps, ahead) ? [[id, ahead]] : []))
-    const present = await this.#present()
+    const present = await this.#places.present()
     const { epoch, n, settled } = present
     const from = epoch === told.epoch ? Math.max(settled.n, told.n) : settled.n
     sources.push(...(await this.#pages.between({ epoch, n: from }, n)))
@@ -246,38 +233,14 @@ export class AlertFeed {
     }
   }
 
-  /** For one who has been given so much. What is not known away from Redis may be known when it is back. */
-  async #goBackTo(given: Given, late: AbortSignal): Promise<{ at: Place; given: Given }> {
-    const changed = this.#store.statusChanged(late)
-    try {
-      return await this.#findPlace(given)
-    } catch (error) {
-      if (!(error instanceof XinyiError && error.code === 'CURSOR_EXPIRED')) throw error
-      const { mode } = await this.#store.status()
-      if (mode === 'PRIMARY' || mode === 'EMBEDDED') return await this.#findPlace(given)
-      if (late.aborted) throw storeUnavailable(error)
-      await changed
-      return await this.#goBackTo(given, late)
-    }
-  }
-
-  async #findPlace(given: Given): Promise<{ at: Place; given: Given }> {
-    try {
-      const { settledEpoch, ...at } = await this.#standing(given.upTo)
-      return { at, given: { ...given, upTo: { epoch: settledEpoch, n: at.n } } }
-    } catch (error) {
-      throw error instanceof XinyiError && error.code === 'CURSOR_EXPIRED' ? cursorExpired('after') : error
-    }
-  }
-
   #isAtTail({ epoch, n }: Place): boolean {
     return !this.#isMoving && epoch === this.#at.epoch && n === this.#at.n
   }
 
   /** What a reader that catches up reads next, and up to where: no more than was told to the others. Nothing: it has to wait for the tail. */
-  async #next(reader: Reader): Promise<{ told: Told[]; at: Place }> {
+  async #next(reader: Reader): Promise<{ told: Told[]; at: Place; settledAt: Place | null }> {
     if (reader.at.epoch !== this.#at.epoch) {
-      const [at, present] = [await this.#standing(reader.at), await this.#standing(reader.present)]
+      const [at, present] = [await this.#places.standing(reader.at), await this.#places.standing(reader.present)]
       if (at.epoch === present.epoch) reader.goTo(at, present)
     }
     const tail = this.#at
@@ -287,10 +250,12 @@ export class AlertFeed {
       const { epoch, entries, alerts } = await this.#pages.read(reader.at, this.#closing.signal, isWanted)
       const past = entries.filter(({ n }) => n <= tail.n)
       const at = { epoch, n: past.at(-1)?.n ?? reader.at.n }
-      if (epoch === tail.epoch) return { told: past.flatMap((entry) => told(entry, alerts)), at }
+      const settled = past.findLast((entry) => entry.settled)
+      const settledAt = settled ? { epoch: tail.settledEpoch, n: settled.n } : null
+      if (epoch === tail.epoch) return { told: past.flatMap((entry) => told(entry, alerts)), at, settledAt }
     }
     await setTimeout(LAG_MS)
-    return { told: [], at: reader.at }
+    return { told: [], at: reader.at, settledAt: null }
   }
 }
 

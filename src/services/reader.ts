@@ -140,10 +140,8 @@ export class Reader {
     this.#listensSince = tellings
   }
 
-  /** It has taken all that was told up to a place of the log, settled in the present epoch. */
-  reach(place: Place, settledEpoch: string): void {
-    // One of an epoch that is over says less than what it may have begun behind.
-    if (place.epoch !== settledEpoch) return
+  /** It has taken all that is told up to a place of the log, settled in the present epoch. */
+  reach(place: Place): void {
     if (place.epoch !== this.#upTo.epoch || place.n > this.#upTo.n) this.#upTo = place
   }
 
@@ -163,7 +161,7 @@ export class Reader {
       if (event.kind === 'ESCALATED' || event.kind === 'LAPSED') this.#due.set(short, true)
       if (settledIn !== null) {
         this.#steps = stepTo(this.#steps, origin, step)
-        this.reach({ epoch: settledIn, n: ordinal === alertEvents.length - 1 ? n : n - 1 }, settledIn)
+        this.reach({ epoch: settledIn, n: ordinal === alertEvents.length - 1 ? n : n - 1 })
         const left = unsettled({ ahead: this.#ahead, beyond: this.#beyond }, this.#steps)
         this.#ahead = left.ahead
         this.#beyond = left.beyond

@@ -4,14 +4,14 @@ import { AlertFeed } from '../../src/services/feed.ts'
 import type { AlertMessage } from '../../src/services/reader.ts'
 import type { Store } from '../../src/store/store.ts'
 import { NOW, Origin } from '../helpers/events.ts'
-import { inAgreement, inCharge, inFallback, openInstance, until } from '../helpers/joined.ts'
+import { type InstanceOptions, inAgreement, inCharge, inFallback, inProcess, newDataFile, openInstance, until } from '../helpers/joined.ts'
 import { startRedis } from '../helpers/redis.ts'
 
 type Messages = AsyncIterableIterator<AlertMessage>
 
 /** An instance with its feed. */
-async function start(url: string, path?: string) {
-  const { store } = await openInstance({ url, ...(path !== undefined && { path }) })
+async function start(url: string, options: Partial<InstanceOptions> = {}) {
+  const { store } = await openInstance({ url, ...options })
   await until(store, inCharge)
   const feed = new AlertFeed({ store, logger: pino({ level: 'silent' }), clock: () => NOW })
   await feed.start()
@@ -164,6 +164,36 @@ test('a start in fallback hears nothing of before when that is settled', async (
   await it.comeBack()
   await it.risky('after')
   expect(await usersOf(it.store, [(await next).value])).toEqual(['after'])
+})
+
+test('a cursor names no more than its reader was given, where Redis had told others more than SQLite has of it', async () => {
+  const url = await redis()
+  const path = newDataFile()
+  const [replica, { promise: mayGoOn, resolve: goOn }] = [inProcess(path), Promise.withResolvers<void>()]
+  onTestFinished(() => goOn())
+  let isHeldUp = false
+  const heldUp = new Proxy(replica, {
+    get: (_, method: keyof typeof replica) =>
+      method === 'applyEntries' && isHeldUp
+        ? (entries: Parameters<typeof replica.applyEntries>[0]) => mayGoOn.then(() => replica.applyEntries(entries))
+        : replica[method],
+  })
+  const here = await start(url, { path, seams: { replica: heldUp } })
+  const elsewhere = await start(url)
+  const before = await here.feed.present()
+  const live = await here.subscribe()
+  const next = live.next()
+  isHeldUp = true
+  await elsewhere.risky('a')
+  await next
+  await here.leave()
+  const { promise: idle, resolve: onIdle } = Promise.withResolvers<string>()
+  const resumed = await here.feed.subscribe({ after: before, minLevel: 'MEDIUM', onIdle })
+  const given = resumed.next()
+  const there = await elsewhere.subscribe(await idle)
+  expect(await usersOf(elsewhere.store, await take(there, 1))).toEqual(['a'])
+  await resumed.return?.()
+  await given
 })
 
 test('when Redis comes back from an earlier time, nothing is told twice, neither live nor behind a cursor, here or where nothing is known of it', async () => {
