@@ -9,6 +9,15 @@ export interface Step {
   ordinal: number
 }
 
+/** How far the alert events of one origin were given, and what there was of the events before. */
+export interface Progress extends Step {
+  /**
+   * Which events before it there was something given of: how far each is behind the one that came after it, newest first, in base 36. One
+   * between them had come to nothing, and in another order of the log may come to something. All that are before the last count as given.
+   */
+  recent: string
+}
+
 /** What a reader has been given. */
 export interface Given {
   /** Where to go on in the log: everything up to there was given, or is of the past. Every instance knows the epoch. */
@@ -34,10 +43,13 @@ export interface Source {
 /** All that an event brought about. */
 export const WHOLE = Number.MAX_SAFE_INTEGER
 
-export type Steps = ReadonlyMap<string, Step>
+export type Steps = ReadonlyMap<string, Progress>
 
 /** How many origins a cursor can name: each start of an instance is one. What others brought about may be given twice where the log has gone back that far, but none is missed. */
 export const MAX_STEPS = 32
+/** Of how many origins a cursor says what there was of the events before. */
+const RECENT_STEPS = 4
+const MAX_RECENT_LENGTH = 512
 /** How many alert events a cursor can name. Of an older one it is not told that the log has settled it in another way. */
 export const MAX_BEYOND = 256
 /** How many ids of what was due a cursor can name. */
@@ -47,19 +59,21 @@ export const MAX_DUE = 64
 export const shortId = (id: string): string => hash('sha1', id, 'base64url').slice(0, 12)
 
 const Short = z.string().regex(/^[\w-]{12}$/)
+const Recent = z
+  .string()
+  .max(MAX_RECENT_LENGTH)
+  .regex(/^([1-9a-z][0-9a-z]{0,9}(\.(?!$)|$))*$/)
+const Stepped = z
+  .array(z.tuple([Short, z.int().min(1), z.int().min(0), Recent]))
+  .max(MAX_STEPS)
+  .default([])
 const Cursor = z.strictObject({
-  v: z.literal(3),
+  v: z.literal(4),
   d: z.string(),
   e: z.string(),
   n: z.int().min(0),
-  steps: z
-    .array(z.tuple([Short, z.int().min(1), z.int().min(0)]))
-    .max(MAX_STEPS)
-    .default([]),
-  ahead: z
-    .array(z.tuple([Short, z.int().min(1), z.int().min(0)]))
-    .max(MAX_STEPS)
-    .default([]),
+  steps: Stepped,
+  ahead: Stepped,
   due: z.array(Short).max(MAX_DUE).default([]),
   /** Of `given`. */
   origins: z.array(Short).max(MAX_BEYOND).default([]),
@@ -71,10 +85,13 @@ const Cursor = z.strictObject({
 
 /** What a reader of one data set has been given, as an opaque text. */
 export function encodeCursor(dataSetId: string, { upTo, steps, ahead, beyond, due }: Given): string {
-  const stepped = (all: Steps) => [...all].map(([origin, { seq, ordinal }]): [string, number, number] => [origin, seq, ordinal])
+  const stepped = (all: Steps) =>
+    [...all].map(([origin, { seq, ordinal, recent }], i): [string, number, number, string] => {
+      return [origin, seq, ordinal, i < all.size - RECENT_STEPS ? '' : recent]
+    })
   const origins = [...new Set([...beyond.values()].map(({ origin }) => origin))]
   const cursor: z.input<typeof Cursor> = {
-    ...{ v: 3, d: dataSetId, e: upTo.epoch, n: upTo.n },
+    ...{ v: 4, d: dataSetId, e: upTo.epoch, n: upTo.n },
     ...(steps.size > 0 && { steps: stepped(steps) }),
     ...(ahead.size > 0 && { ahead: stepped(ahead) }),
     ...(due.length > 0 && { due: [...due] }),
@@ -85,7 +102,7 @@ export function encodeCursor(dataSetId: string, { upTo, steps, ahead, beyond, du
 
 export function decodeCursor(dataSetId: string, cursor: string): Given {
   const { d, e, n, steps, ahead, due, origins, given } = parse(cursor)
-  const stepped = (all: typeof steps): Steps => new Map(all.map(([origin, seq, ordinal]) => [origin, { seq, ordinal }]))
+  const stepped = (all: typeof steps): Steps => new Map(all.map(([origin, seq, ordinal, recent]) => [origin, { seq, ordinal, recent }]))
   if (d !== dataSetId) throw cursorExpired('after')
   return {
     upTo: { epoch: e, n },
@@ -98,8 +115,11 @@ export function decodeCursor(dataSetId: string, cursor: string): Given {
 
 /** Whether an alert event of an origin was given. */
 export function covers(steps: Steps, origin: string, { seq, ordinal }: Step): boolean {
-  const step = steps.get(origin)
-  return step !== undefined && (seq < step.seq || (seq === step.seq && ordinal <= step.ordinal))
+  const last = steps.get(origin)
+  if (!last || seq > last.seq) return false
+  if (seq === last.seq) return ordinal <= last.ordinal
+  const before = seqsBefore(last)
+  return seq < (before.at(-1) ?? last.seq) || before.includes(seq)
 }
 
 /** Whether an alert event was told ahead of the log; once it is `settled`: in the same way, as far as that is known. */
@@ -128,16 +148,36 @@ export function named(beyond: Beyond, id: string, source: Source): Beyond {
   return after
 }
 
-/** The same, with this one given. */
-export function stepTo(steps: Steps, origin: string, step: Step): Steps {
-  if (covers(steps, origin, step)) return steps
+/** The same, with this one given; `isWhole`: and all of its event. */
+export function stepTo(steps: Steps, origin: string, step: Step, isWhole: boolean): Steps {
+  const last = steps.get(origin)
+  // A part of an event before the last can't be named: it would be given again, but not missed.
+  if (covers(steps, origin, step) || (last && step.seq < last.seq && !isWhole)) return steps
   const after = new Map(steps)
   after.delete(origin)
-  after.set(origin, step)
+  after.set(origin, last ? progressTo(last, step) : { ...step, recent: '' })
   const [oldest] = after.keys()
   if (after.size > MAX_STEPS && oldest !== undefined) after.delete(oldest)
   return after
 }
+
+function progressTo(last: Progress, { seq, ordinal }: Step): Progress {
+  if (seq === last.seq) return { ...last, ordinal }
+  if (seq > last.seq) return { seq, ordinal, recent: shortened(behind(seq, last.seq) + (last.recent && `.${last.recent}`)) }
+  const before = [...seqsBefore(last), seq].sort((a, b) => b - a)
+  return { ...last, recent: shortened(before.map((each, i) => behind(before[i - 1] ?? last.seq, each)).join('.')) }
+}
+
+/** The events before it that something was given of, newest first. */
+function seqsBefore({ seq, recent }: Progress): number[] {
+  let at = seq
+  return recent === '' ? [] : recent.split('.').map((distance) => (at -= Number.parseInt(distance, 36)))
+}
+
+const behind = (later: number, earlier: number): string => (later - earlier).toString(36)
+
+const shortened = (recent: string): string =>
+  recent.length <= MAX_RECENT_LENGTH ? recent : recent.slice(0, recent.lastIndexOf('.', MAX_RECENT_LENGTH))
 
 function parse(cursor: string): z.output<typeof Cursor> {
   try {

@@ -192,8 +192,8 @@ export class AlertFeed {
   #remember({ settledIn, origin, seq, alertEvents }: Told): void {
     const settled = settledIn !== null
     const step = { seq, ordinal: alertEvents.length - 1 }
-    if (settled) this.#steps = stepTo(this.#steps, origin, step)
-    else this.#ahead = stepTo(this.#ahead, origin, step)
+    if (settled) this.#steps = stepTo(this.#steps, origin, step, true)
+    else this.#ahead = stepTo(this.#ahead, origin, step, true)
     for (const [ordinal, { event, known }] of alertEvents.entries()) {
       const how = settled ? { ahead: null, settled: { origin, seq, ordinal } } : { ahead: { origin, seq }, settled: known.settled }
       this.#told.set(event.id, { toldAt: this.#tellings, ...how })
@@ -205,7 +205,7 @@ export class AlertFeed {
     // What is not settled yet will come again, and is of the past all the same.
     for (const [id, ahead] of await this.#pages.between({ epoch, n: settled.n }, n)) {
       this.#told.set(id, { toldAt: this.#tellings, ahead, settled: null })
-      this.#ahead = stepTo(this.#ahead, ahead.origin, { seq: ahead.seq, ordinal: WHOLE })
+      this.#ahead = stepTo(this.#ahead, ahead.origin, { seq: ahead.seq, ordinal: WHOLE }, true)
     }
     this.#at = { epoch, n, settledEpoch: settled.epoch }
     this.#settledAt = settled
@@ -222,7 +222,7 @@ export class AlertFeed {
     const { epoch, n, settled } = present
     const from = epoch === told.epoch ? Math.max(settled.n, told.n) : settled.n
     sources.push(...(await this.#pages.between({ epoch, n: from }, n)))
-    const ahead = sources.reduce((so, [, { origin, seq }]) => stepTo(so, origin, { seq, ordinal: WHOLE }), toldAhead)
+    const ahead = sources.reduce((so, [, { origin, seq }]) => stepTo(so, origin, { seq, ordinal: WHOLE }, true), toldAhead)
     const beyond = new Map(sources.slice(-MAX_BEYOND).map(([id, source]) => [shortId(id), source]))
     // More may have been told than is here now that Redis is away.
     const isBehind = settled.epoch === settledAt.epoch && settled.n < settledAt.n

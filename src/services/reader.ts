@@ -157,16 +157,17 @@ export class Reader {
       const { event, alert } = each
       const short = shortId(event.id)
       const step = { seq, ordinal }
+      const isWhole = ordinal === alertEvents.length - 1
       const isWanted = this.#isWanted(each, origin, step, settledIn !== null)
       if (event.kind === 'ESCALATED' || event.kind === 'LAPSED') this.#due.set(short, true)
       if (settledIn !== null) {
-        this.#steps = stepTo(this.#steps, origin, step)
-        this.reach({ epoch: settledIn, n: ordinal === alertEvents.length - 1 ? n : n - 1 })
+        this.#steps = stepTo(this.#steps, origin, step, isWhole)
+        this.reach({ epoch: settledIn, n: isWhole ? n : n - 1 })
         const left = unsettled({ ahead: this.#ahead, beyond: this.#beyond }, this.#steps)
         this.#ahead = left.ahead
         this.#beyond = left.beyond
       } else if (!covers(this.#steps, origin, step) && !covers(this.#ahead, origin, step)) {
-        this.#ahead = stepTo(this.#ahead, origin, step)
+        this.#ahead = stepTo(this.#ahead, origin, step, isWhole)
         this.#beyond = named(this.#beyond, short, { origin, seq })
       }
       return isWanted && alert ? [{ given: this.given, replayed, event, alert }] : []

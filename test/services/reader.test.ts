@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { AlertEvent, RiskAlert } from '../../src/model.ts'
 import {
@@ -7,7 +8,7 @@ import {
   type Given,
   MAX_BEYOND,
   MAX_STEPS,
-  type Step,
+  type Progress,
   type Steps,
   shortId,
   stepTo,
@@ -40,7 +41,7 @@ const reader = (given = BEGINNING) => new Reader({ minLevel: 'MEDIUM', at: given
 const idsOf = (messages: readonly { event: AlertEvent }[]) => messages.map((message) => message.event.id)
 
 test('a cursor says what was given, and nothing else can be made of one', () => {
-  const steps = new Map([[shortId('o'), { seq: 3, ordinal: 0 }]])
+  const steps = new Map([[shortId('o'), { seq: 30, ordinal: 0, recent: '1.c' }]])
   const beyond = new Map([[shortId('x'), { origin: shortId('o'), seq: 4 }]])
   const given = { upTo: { epoch: 'e', n: 0 }, steps, ahead: steps, beyond, due: [shortId('y')] }
   expect(decodeCursor('d', encodeCursor('d', given))).toEqual(given)
@@ -54,15 +55,19 @@ test('a cursor says what was given, and nothing else can be made of one', () => 
 
 test('a cursor goes on behind settled entries that were given whole, and names what was given beyond them until the log has come past it', () => {
   const it = reader()
-  const [beyond, ahead] = [new Map([[shortId('a'), { origin: 'o', seq: 4 }]]), new Map([['o', { seq: 4, ordinal: 0 }]])]
+  const [beyond, ahead] = [new Map([[shortId('a'), { origin: 'o', seq: 4 }]]), new Map([['o', { seq: 4, ordinal: 0, recent: '' }]])]
   expect(it.take(told(11, null, 4, 'a'))).toMatchObject([{ given: { ...BEGINNING, ahead, beyond } }])
   const [b, c] = it.take({ ...told(11, 'one', 3, 'b', 'c'), origin: 'x' })
-  const x = (ordinal: number): [string, Step] => ['x', { seq: 3, ordinal }]
+  const x = (ordinal: number): [string, Progress] => ['x', { seq: 3, ordinal, recent: '' }]
   expect(b?.given).toMatchObject({ upTo: { epoch: 'one', n: 10 }, steps: new Map([x(0)]), ahead, beyond })
   expect(c?.given).toMatchObject({ upTo: { epoch: 'one', n: 11 }, steps: new Map([x(1)]), ahead, beyond })
   expect(idsOf(it.take(told(12, 'one', 4, 'a', 'other')))).toEqual(['other'])
   expect(idsOf(it.take(told(13, 'one', 5, 'd')))).toEqual(['d'])
-  expect(it.given).toEqual({ ...BEGINNING, upTo: { epoch: 'one', n: 13 }, steps: new Map([x(1), ['o', { seq: 5, ordinal: 0 }]]) })
+  expect(it.given).toEqual({
+    ...BEGINNING,
+    upTo: { epoch: 'one', n: 13 },
+    steps: new Map([x(1), ['o', { seq: 5, ordinal: 0, recent: '1' }]]),
+  })
 })
 
 test('of what was given ahead that the log settles in another way is told, as long as the cursor names it', () => {
@@ -94,7 +99,7 @@ test('what was told ahead, and settled by the same recording at another instance
 test('what the cursor covers is not given again, under whatever index it comes', () => {
   const it = reader({
     ...BEGINNING,
-    steps: new Map([['o', { seq: 5, ordinal: 0 }]]),
+    steps: new Map([['o', { seq: 5, ordinal: 0, recent: '' }]]),
     beyond: new Map([[shortId('x'), { origin: 'o', seq: 6 }]]),
   })
   expect(idsOf(it.take(told(11, 'two', 4, 'm', 'n')))).toEqual([])
@@ -128,9 +133,42 @@ test('who listens is told what came of an event in another order of the log, tho
   ).toEqual(['b'])
 })
 
+test('of an event that had come to nothing is told what comes of it in another order of the log, behind a cursor, too', () => {
+  const it = reader()
+  for (const seq of [3, 5, 6]) it.take(told(10 + seq, 'one', seq, `${seq}`))
+  const later = reader(
+    decodeCursor('d', encodeCursor('d', { ...it.given, steps: new Map([[shortId('o'), it.given.steps.get('o') as Progress]]) })),
+  )
+  const again = (n: number, seq: number, ...ids: string[]) => ({ ...told(n, 'two', seq, ...ids), origin: shortId('o') })
+  expect(idsOf(later.take(again(11, 2, 'of the past')))).toEqual([])
+  expect(idsOf(later.take(again(12, 4, 'a', 'b')))).toEqual(['a', 'b'])
+  expect(idsOf(later.take(again(13, 5, 'in another way')))).toEqual([])
+  expect(idsOf(reader(later.given).take(again(14, 4, 'a', 'b')))).toEqual([])
+})
+
+test('what was given of an origin is known of the newest events, in whatever order they came, and taken for granted of older ones', () => {
+  const seqs = fc.uniqueArray(fc.integer({ min: 1, max: 5_000 }), { minLength: 1, maxLength: 600 })
+  fc.assert(
+    fc.property(seqs, fc.integer({ min: 1, max: 5_001 }), (given, asked) => {
+      let steps: Steps = new Map()
+      for (const seq of given) steps = stepTo(steps, shortId('o'), { seq, ordinal: 0 }, true)
+      const cursor = encodeCursor('d', { ...BEGINNING, steps })
+      expect(cursor.length).toBeLessThan(1_000)
+      const known = decodeCursor('d', cursor).steps
+      expect(known).toEqual(steps)
+      const first = given[0] ?? 0
+      const newest = given.filter((seq) => seq >= first).toSorted((a, b) => b - a)
+      const isCovered = covers(known, shortId('o'), { seq: asked, ordinal: 0 })
+      if (given.includes(asked) || asked < first) expect(isCovered).toBe(true)
+      else if (asked > (newest.slice(0, 100).at(-1) ?? 0)) expect(isCovered).toBe(false)
+    }),
+  )
+})
+
 test('a cursor names the origins that went on last, and not more than so many', () => {
   let steps: Steps = new Map()
-  for (let i = 0; i <= MAX_STEPS; i += 1) for (const origin of ['first', `${i}`]) steps = stepTo(steps, origin, { seq: i + 1, ordinal: 0 })
+  for (let i = 0; i <= MAX_STEPS; i += 1)
+    for (const origin of ['first', `${i}`]) steps = stepTo(steps, origin, { seq: i + 1, ordinal: 0 }, true)
   expect([steps.size, steps.has('first'), steps.has('0'), steps.has('1'), steps.has(`${MAX_STEPS}`)]).toEqual([
     MAX_STEPS,
     true,
@@ -138,7 +176,7 @@ test('a cursor names the origins that went on last, and not more than so many', 
     false,
     true,
   ])
-  expect(stepTo(steps, 'first', { seq: 1, ordinal: 5 })).toBe(steps)
+  expect(stepTo(steps, 'first', { seq: 1, ordinal: 5 }, true)).toBe(steps)
   expect(covers(steps, 'first', { seq: MAX_STEPS + 1, ordinal: 1 })).toBe(false)
 })
 

@@ -14,7 +14,7 @@ const PATIENCE_MS = 5_000
 const CLOCKS_MS = 100
 
 const Cursor = z.object({
-  steps: z.array(z.tuple([z.string(), z.number(), z.number()])).default([]),
+  steps: z.array(z.tuple([z.string(), z.number()]).rest(z.unknown())).default([]),
   origins: z.array(z.string()).default([]),
   given: z.array(z.tuple([z.string(), z.number(), z.number()])).default([]),
 })
