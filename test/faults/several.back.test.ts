@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { NOW } from '../helpers/events.ts'
-import { inAgreement, until } from '../helpers/joined.ts'
+import { inAgreement, inCharge, inFallback, until } from '../helpers/joined.ts'
 import {
   behindTheirBacks,
   chatsOf,
@@ -8,6 +8,7 @@ import {
   epochsOf,
   expectAllEqual,
   healed,
+  heldReplica,
   ownRedis,
   proxyTo,
   restartFrom,
@@ -55,6 +56,40 @@ test('what is written while Redis is away that then comes back older is kept, wh
   await healed(server, [a, b])
   expect(await chatsOf(b.store, 'ann')).toEqual(['a1', 'a2', 'a3', 'b2', 'b3'])
   await expectAllEqual(server, [a, b])
+})
+
+test('whoever follows the log at an instance that can not compare it with an older one is led back to all that is new there', async () => {
+  const server = await ownRedis({ persistence: 'rdb' })
+  const [proxy, held] = [await proxyTo(server), heldReplica()]
+  const a = await site({ url: proxy.url, path: held.path, seams: { replica: held.replica } })
+  const b = await site({ url: server.url })
+  await a.record('ann', ['a1'])
+  await healed(server, [a, b])
+  const copy = await savedCopy(server)
+  await b.store.pin('sqlite')
+  await b.record('bob', ['b1'])
+  // The log is trimmed behind what the other one has of it, which takes everybody over anew, and is held up.
+  await a.store.pin('sqlite')
+  const c = await site({ url: server.url })
+  await until(c.store, inCharge)
+  await c.record('cat', ['c1', 'c2', 'c3'])
+  await c.store.close()
+  await behindTheirBacks(server, (redis) => redis.xtrim('xinyi:log', 'MAXLEN', 0))
+  const takingOver = held.before('replaceUsers')
+  await a.store.pin('auto')
+  await takingOver
+  const { settled } = await a.store.status()
+  proxy.cut()
+  await until(a.store, inFallback)
+  await restartFrom(server, copy)
+  await b.store.pin('auto')
+  await until(b.store, inCharge)
+  proxy.heal()
+  await until(a.store, inCharge)
+  held.goOn()
+  await healed(server, [a, b])
+  const { entries } = await a.store.log(settled, 100)
+  expect(entries.map(({ event }) => event?.id)).toContain('b1')
 })
 
 test('rollbacks that are repeated while two instances live end in agreement, with at most a new epoch of each instance for each', async () => {

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import type { Redis } from 'ioredis'
+import { XinyiError } from '../../errors.ts'
 import { type Fork, isPartial, isSeeded } from '../copy.ts'
 import { createDataSet, type Found, inspect } from '../redis/inspect.ts'
 import { RedisStore } from '../redis/store.ts'
 import type { ReplicaFacts } from '../sqlite/replica/facts.ts'
 import type { RemoteReplica } from '../sqlite/replica/remote.ts'
+import type { LogEntry } from '../store.ts'
 import { Outdated, Refused } from './faults.ts'
 import type { Joint } from './joint.ts'
 import { seed } from './seed.ts'
@@ -79,14 +81,20 @@ async function meet(primary: RedisStore, found: Ready, facts: ReplicaFacts, redi
     return there != null && there === (await replica.chainAt(n))
   }
   let rebuild = false
+  let isUnlike = false
   const known = new Set(facts.lineage.map(({ epoch }) => epoch))
   let lineage = [...facts.lineage, ...found.lineage.filter(({ epoch }) => !known.has(epoch))]
   let common = facts.n
+  // It has forgotten entries that it had answered for, and will give their indexes to others.
+  const { answered } = joint
+  const hasGoneBack = answered.epoch === primary.epoch && found.n < answered.n
+  const lost = () => lineage.filter(({ epoch }) => !found.lineage.some((fork) => fork.epoch === epoch))
   const [there] = await primary.chainAt([facts.n])
   if (facts.n <= found.n && (there === null || (there === facts.chain && joint.isInterrupted))) {
     // Redis has trimmed its log past where it is here, so it can't be told whether the two are one: it is, unless Redis lacks something.
     rebuild = true
-    if ((await lacking(primary, joint)).length > 0) await replica.rewind(facts.trimmed)
+    isUnlike = hasGoneBack || lost().length > 0
+    if (isUnlike || (await lacking(primary, joint)).length > 0) await replica.rewind(facts.trimmed)
   } else if (there !== facts.chain && !joint.seams?.withoutVerification) {
     let fork = facts.trimmed
     if (low <= high && (await same(low))) fork = await lastTrue(low, high, same)
@@ -103,17 +111,15 @@ async function meet(primary: RedisStore, found: Ready, facts: ReplicaFacts, redi
     const epoch = randomUUID()
     await replica.rewind(fork, rebuild ? undefined : epoch)
     if (!rebuild) lineage = [...lineage, { epoch, n: fork }]
+    isUnlike = primary.epoch === facts.epoch
     common = fork
   }
   // An older Redis does not know every epoch that was lived through here, and one that begins with this fork.
-  // It has forgotten entries that it had answered for, and will give their indexes to others.
-  const { answered } = joint
-  const hasGoneBack = answered.epoch === primary.epoch && found.n < answered.n
-  const lost = lineage.filter(({ epoch }) => !found.lineage.some((fork) => fork.epoch === epoch))
-  if (!rebuild && (lost.length > 0 || hasGoneBack)) {
+  if (hasGoneBack || lost().length > 0 || (rebuild && isUnlike)) {
+    if (rebuild) common = await heldUpTo(primary, await replica.positions(), known)
     // From here on whoever still speaks to Redis as it was before is told so, and looks again.
     const epoch = randomUUID()
-    if (!(await primary.fork(epoch, common, lost))) throw new Outdated('Redis has changed meanwhile')
+    if (!(await primary.fork(epoch, common, lost()))) throw new Outdated('Redis has changed meanwhile')
     lineage = [...lineage, { epoch, n: common }]
   }
   if (!rebuild) {
@@ -129,6 +135,41 @@ async function meet(primary: RedisStore, found: Ready, facts: ReplicaFacts, redi
   await replica.recall('kept', await primary.positions())
   await replica.adoptEpoch({ epoch: primary.epoch, lineage })
   return { primary, lineage, rebuild }
+}
+
+/** Of more entries than this it is not looked up where they begin. */
+const MAX_UNKNOWN = 100_000
+
+/**
+ * The index in the log there behind which all is that these positions do not cover: whoever goes on from there is told of it, and, by what
+ * their cursors name, not again of what they were told. Before the beginning of the log, where that is not known.
+ */
+async function heldUpTo(primary: RedisStore, positions: Readonly<Record<string, number>>, known: ReadonlySet<string>): Promise<number> {
+  const { epoch, n, trimmed, positions: all, lineage } = await primary.head()
+  const beforeAll = Math.max(0, trimmed - 1)
+  const unknown = Object.entries(all).reduce((sum, [origin, seq]) => sum + Math.max(0, seq - (positions[origin] ?? 0)), 0)
+  if (unknown > MAX_UNKNOWN || lineage.some((fork) => isPartial(fork.epoch) && !known.has(fork.epoch))) return beforeAll
+  let at = n
+  for (let found = 0, end = n; found < unknown; ) {
+    const begin = Math.max(trimmed, end - LOG_PAGE)
+    if (begin === end) return beforeAll
+    for (let after = begin; after < end; ) {
+      const { entries } = await primary.log({ epoch, n: after }, end - after).catch(emptyWhereTrimmed)
+      // Whoever goes on from there is told that the log does not reach back so far.
+      if (entries.length === 0) return begin
+      const news = entries.filter(({ origin, seq }) => seq > (positions[origin] ?? 0))
+      found += news.length
+      at = Math.min(at, (news[0]?.n ?? n + 1) - 1)
+      after = entries.at(-1)?.n ?? end
+    }
+    end = begin
+  }
+  return at
+}
+
+function emptyWhereTrimmed(error: unknown): { entries: LogEntry[] } {
+  if (error instanceof XinyiError && error.code === 'CURSOR_EXPIRED') return { entries: [] }
+  throw error
 }
 
 /** Up to where each origin's events are in the log there, which the one here has up to the index `from`. */
