@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { AlertEvent, AlertTrigger, RiskAlert } from '../model.ts'
 import type { Event, Place, Store, ToldEntry } from '../store/store.ts'
-import { type Source, shortId } from './cursor.ts'
+import { type OneOf, shortId } from './cursor.ts'
 import { REMEMBERED } from './reader.ts'
 
 const PAGE = 100
@@ -54,13 +54,15 @@ export class AlertPages {
   }
 
   /** The alert events after a place, up to an index of the same epoch, and what brought them about; the newest of them, if there are very many. */
-  async between({ epoch, n: after }: Place, end: number): Promise<[id: string, Source][]> {
-    const found: [string, Source][] = []
+  async between({ epoch, n: after }: Place, end: number): Promise<[id: string, OneOf][]> {
+    const found: [string, OneOf][] = []
     for (let at = Math.max(after, end - REMEMBERED); at < end; ) {
       const page = await this.#store.told({ epoch, n: at }, PAGE)
       const entries = page.epoch === epoch ? page.entries : []
       for (const { n, from, alertEvents } of entries)
-        for (const { id } of alertEvents) if (from && n <= end) found.push([id, { origin: shortId(from.origin), seq: from.seq }])
+        for (const [ordinal, { id }] of alertEvents.entries())
+          if (from && n <= end)
+            found.push([id, { origin: shortId(from.origin), seq: from.seq, ordinal, isWhole: ordinal === alertEvents.length - 1 }])
       at = entries.at(-1)?.n ?? end
     }
     return found

@@ -32,6 +32,12 @@ export interface Given {
   due: readonly string[]
 }
 
+/** What was given of the alert events that come of themselves when they are told. */
+export type Heard = Pick<Given, 'steps' | 'ahead' | 'beyond'>
+
+/** One of the alert events that an event brought about; `isWhole`: the last. */
+export type OneOf = Source & Step & { isWhole: boolean }
+
 export type Beyond = ReadonlyMap<string, Source>
 
 /** An event, by its origin in short. */
@@ -39,9 +45,6 @@ export interface Source {
   origin: string
   seq: number
 }
-
-/** All that an event brought about. */
-export const WHOLE = Number.MAX_SAFE_INTEGER
 
 export type Steps = ReadonlyMap<string, Progress>
 
@@ -123,33 +126,33 @@ export function covers(steps: Steps, origin: string, { seq, ordinal }: Step): bo
 }
 
 /** Whether an alert event was told ahead of the log; once it is `settled`: in the same way, as far as that is known. */
-export function coversAhead({ ahead, beyond }: Pick<Given, 'ahead' | 'beyond'>, origin: string, step: Step, settled: boolean): boolean {
+export function coversAhead({ ahead, beyond }: Heard, origin: string, step: Step, settled: boolean): boolean {
   if (!covers(ahead, origin, step)) return false
   return !settled || ![...beyond.values()].some((source) => source.origin === origin && source.seq <= step.seq)
 }
 
-/** Whether the log has come past an event. */
-export const isSettled = (steps: Steps, { origin, seq }: Source): boolean => (steps.get(origin)?.seq ?? 0) > seq
-
-/** What is left ahead of a log that was given so far. */
-export function unsettled({ ahead, beyond }: Pick<Given, 'ahead' | 'beyond'>, steps: Steps): Pick<Given, 'ahead' | 'beyond'> {
-  if (ahead.size === 0) return { ahead, beyond }
+/** The same, with an alert event given that the log has settled. What is ahead of its origin's earlier events, the log has come past. */
+export function gaveSettled({ steps, ahead, beyond }: Heard, { origin, isWhole, ...step }: OneOf): Heard {
+  const isPassed = (source: Source) => source.origin === origin && source.seq < step.seq
+  const last = ahead.get(origin)
   return {
-    ahead: new Map([...ahead].filter(([origin, { seq }]) => !isSettled(steps, { origin, seq }))),
-    beyond: new Map([...beyond].filter(([, source]) => !isSettled(steps, source))),
+    steps: stepTo(steps, origin, step, isWhole),
+    ahead: last && isPassed({ ...last, origin }) ? new Map([...ahead].filter(([each]) => each !== origin)) : ahead,
+    beyond: beyond.values().some(isPassed) ? new Map([...beyond].filter(([, source]) => !isPassed(source))) : beyond,
   }
 }
 
-/** With one more that was told ahead. */
-export function named(beyond: Beyond, id: string, source: Source): Beyond {
-  const after = new Map(beyond).set(id, source)
-  const [oldest] = after.keys()
-  if (after.size > MAX_BEYOND && oldest !== undefined) after.delete(oldest)
-  return after
+/** The same, with an alert event given ahead of the log. */
+export function gaveAhead(heard: Heard, id: string, { origin, isWhole, ...step }: OneOf): Heard {
+  if (covers(heard.steps, origin, step) || covers(heard.ahead, origin, step)) return heard
+  const beyond = new Map(heard.beyond).set(id, { origin, seq: step.seq })
+  const [oldest] = beyond.keys()
+  if (beyond.size > MAX_BEYOND && oldest !== undefined) beyond.delete(oldest)
+  return { ...heard, ahead: stepTo(heard.ahead, origin, step, isWhole), beyond }
 }
 
 /** The same, with this one given; `isWhole`: and all of its event. */
-export function stepTo(steps: Steps, origin: string, step: Step, isWhole: boolean): Steps {
+function stepTo(steps: Steps, origin: string, step: Step, isWhole: boolean): Steps {
   const last = steps.get(origin)
   // A part of an event before the last can't be named: it would be given again, but not missed.
   if (covers(steps, origin, step) || (last && step.seq < last.seq && !isWhole)) return steps

@@ -4,19 +4,7 @@ import type { Logger } from 'pino'
 import { cursorExpired, XinyiError } from '../errors.ts'
 import type { Place, Store, StoreStatus, ToldEntry } from '../store/store.ts'
 import { type AlertPage, AlertPages } from './alert-pages.ts'
-import {
-  decodeCursor,
-  encodeCursor,
-  type Given,
-  isSettled,
-  MAX_BEYOND,
-  type Source,
-  type Steps,
-  shortId,
-  stepTo,
-  unsettled,
-  WHOLE,
-} from './cursor.ts'
+import { decodeCursor, encodeCursor, type Given, gaveAhead, gaveSettled, type Heard, type OneOf, shortId } from './cursor.ts'
 import { Audience, Inbox, MAX_WAITING } from './inbox.ts'
 import { LogPlaces } from './log-places.ts'
 import { type AlertMessage, type AlertSubscription, type Known, REMEMBERED, Reader, type Standing, type Told, toldOf } from './reader.ts'
@@ -45,8 +33,7 @@ export class AlertFeed {
   /** Behind the last entry that was told with an index it keeps. */
   #settledAt: Place = { epoch: '', n: 0 }
   /** What was told of the log. */
-  #steps: Steps = new Map()
-  #ahead: Steps = new Map()
+  #heard: Heard = { steps: new Map(), ahead: new Map(), beyond: new Map() }
   /** How many entries were told. */
   #tellings = 0
   /** Which alert events were told, by their ids. */
@@ -190,23 +177,20 @@ export class AlertFeed {
   readonly #known = (id: string): Known | undefined => this.#told.get(id)
 
   #remember({ settledIn, origin, seq, alertEvents }: Told): void {
-    const settled = settledIn !== null
-    const step = { seq, ordinal: alertEvents.length - 1 }
-    if (settled) this.#steps = stepTo(this.#steps, origin, step, true)
-    else this.#ahead = stepTo(this.#ahead, origin, step, true)
     for (const [ordinal, { event, known }] of alertEvents.entries()) {
-      const how = settled ? { ahead: null, settled: { origin, seq, ordinal } } : { ahead: { origin, seq }, settled: known.settled }
-      this.#told.set(event.id, { toldAt: this.#tellings, ...how })
+      const step = { origin, seq, ordinal }
+      const one = { ...step, isWhole: ordinal === alertEvents.length - 1 }
+      this.#heard = settledIn === null ? gaveAhead(this.#heard, shortId(event.id), one) : gaveSettled(this.#heard, one)
+      this.#told.set(event.id, { toldAt: this.#tellings, settled: settledIn === null ? known.settled : step })
     }
   }
 
   async #goToEnd(): Promise<void> {
     const { epoch, n, settled } = await this.#places.present()
     // What is not settled yet will come again, and is of the past all the same.
-    for (const [id, ahead] of await this.#pages.between({ epoch, n: settled.n }, n)) {
-      this.#told.set(id, { toldAt: this.#tellings, ahead, settled: null })
-      this.#ahead = stepTo(this.#ahead, ahead.origin, { seq: ahead.seq, ordinal: WHOLE }, true)
-    }
+    const ahead = await this.#pages.between({ epoch, n: settled.n }, n)
+    for (const [id] of ahead) this.#told.set(id, { toldAt: this.#tellings, settled: null })
+    this.#heard = heardAhead(this.#heard, ahead)
     this.#at = { epoch, n, settledEpoch: settled.epoch }
     this.#settledAt = settled
   }
@@ -214,22 +198,17 @@ export class AlertFeed {
   /** For one who wants nothing of the past. */
   async #end(): Promise<{ present: StoreStatus; at: Place; given: Given }> {
     // As of before the end of the log is looked up: what is told meanwhile is not of the past.
-    const [told, settledAt, steps, toldAhead] = [this.#at, this.#settledAt, this.#steps, this.#ahead]
-    const sources = this.#told
-      .entries()
-      .flatMap(([id, { ahead }]): [string, Source][] => (ahead && !isSettled(steps, ahead) ? [[id, ahead]] : []))
+    const [told, settledAt, heard] = [this.#at, this.#settledAt, this.#heard]
     const present = await this.#places.present()
     const { epoch, n, settled } = present
     const from = epoch === told.epoch ? Math.max(settled.n, told.n) : settled.n
-    sources.push(...(await this.#pages.between({ epoch, n: from }, n)))
-    const ahead = sources.reduce((so, [, { origin, seq }]) => stepTo(so, origin, { seq, ordinal: WHOLE }, true), toldAhead)
-    const beyond = new Map(sources.slice(-MAX_BEYOND).map(([id, source]) => [shortId(id), source]))
+    const ahead = await this.#pages.between({ epoch, n: from }, n)
     // More may have been told than is here now that Redis is away.
     const isBehind = settled.epoch === settledAt.epoch && settled.n < settledAt.n
     return {
       present,
       at: { epoch, n },
-      given: { upTo: isBehind ? settledAt : settled, steps, ...unsettled({ ahead, beyond }, steps), due: [] },
+      given: { upTo: isBehind ? settledAt : settled, ...heardAhead(heard, ahead), due: [] },
     }
   }
 
@@ -258,6 +237,10 @@ export class AlertFeed {
     return { told: [], at: reader.at, settledAt: null }
   }
 }
+
+/** With what is ahead of the log, and is of the past all the same. */
+const heardAhead = (heard: Heard, ahead: readonly [id: string, OneOf][]): Heard =>
+  ahead.reduce((so, [id, one]) => gaveAhead(so, shortId(id), one), heard)
 
 const NONE: AlertPage['alerts'] = new Map()
 const noop = (): void => {}

@@ -1,19 +1,6 @@
 import { type AlertEvent, type RiskAlert, type RiskLevel, riskRank } from '../model.ts'
 import type { Place, ToldEntry } from '../store/store.ts'
-import {
-  type Beyond,
-  covers,
-  coversAhead,
-  type Given,
-  MAX_DUE,
-  named,
-  type Source,
-  type Step,
-  type Steps,
-  shortId,
-  stepTo,
-  unsettled,
-} from './cursor.ts'
+import { covers, coversAhead, type Given, gaveAhead, gaveSettled, type Heard, MAX_DUE, type Source, type Step, shortId } from './cursor.ts'
 import { Recent } from './recent.ts'
 
 /** How many ids of alert events are remembered to tell repeats by. */
@@ -40,13 +27,11 @@ export interface Told extends Place {
 export interface Known {
   /** The count of tellings when whoever listened then heard of it; 0: never. */
   toldAt: number
-  /** Of which event it was told ahead of the log, the last time. */
-  ahead: Source | null
   /** Where the log has it: another instance may have recorded the same. */
   settled: (Source & Step) | null
 }
 
-export const UNKNOWN: Known = { toldAt: 0, ahead: null, settled: null }
+export const UNKNOWN: Known = { toldAt: 0, settled: null }
 
 /** An entry as it is told, if it tells something. */
 export function toldOf(
@@ -94,11 +79,9 @@ export class Reader {
   /** The end of the log when the reading began. */
   #present: Place
   #upTo: Place
-  #steps: Steps
+  #heard: Heard
   /** What was given before it began to listen. Of what came since, the feed knows more: what an event brought about may be another thing where it comes again. */
-  #before: Pick<Given, 'steps' | 'ahead' | 'beyond'> | null = null
-  #ahead: Steps
-  #beyond: Beyond
+  #before: Heard | null = null
   readonly #due = new Recent<string, true>(MAX_DUE)
   /** The count of tellings when this reader began to listen. */
   #listensSince = Number.POSITIVE_INFINITY
@@ -108,10 +91,9 @@ export class Reader {
     this.#at = options.at
     this.#present = options.present
     this.#upTo = options.given.upTo
-    this.#steps = options.given.steps
-    for (const id of options.given.due) this.#due.set(id, true)
-    this.#ahead = options.given.ahead
-    this.#beyond = options.given.beyond
+    const { steps, ahead, beyond, due } = options.given
+    this.#heard = { steps, ahead, beyond }
+    for (const id of due) this.#due.set(id, true)
   }
 
   /** Behind the entry that was read last. */
@@ -125,7 +107,7 @@ export class Reader {
 
   /** What it has been given so far. */
   get given(): Given {
-    return { upTo: this.#upTo, steps: this.#steps, ahead: this.#ahead, beyond: this.#beyond, due: this.#due.keys() }
+    return { upTo: this.#upTo, ...this.#heard, due: this.#due.keys() }
   }
 
   /** Goes on, on the way to the present: the log is read up to there, or has another epoch, in which these are its places. */
@@ -136,7 +118,7 @@ export class Reader {
 
   /** From now on it hears all that is told. */
   listen(tellings: number): void {
-    this.#before = { steps: this.#steps, ahead: this.#ahead, beyond: this.#beyond }
+    this.#before = this.#heard
     this.#listensSince = tellings
   }
 
@@ -161,14 +143,10 @@ export class Reader {
       const isWanted = this.#isWanted(each, origin, step, settledIn !== null)
       if (event.kind === 'ESCALATED' || event.kind === 'LAPSED') this.#due.set(short, true)
       if (settledIn !== null) {
-        this.#steps = stepTo(this.#steps, origin, step, isWhole)
+        this.#heard = gaveSettled(this.#heard, { origin, ...step, isWhole })
         this.reach({ epoch: settledIn, n: isWhole ? n : n - 1 })
-        const left = unsettled({ ahead: this.#ahead, beyond: this.#beyond }, this.#steps)
-        this.#ahead = left.ahead
-        this.#beyond = left.beyond
-      } else if (!covers(this.#steps, origin, step) && !covers(this.#ahead, origin, step)) {
-        this.#ahead = stepTo(this.#ahead, origin, step, isWhole)
-        this.#beyond = named(this.#beyond, short, { origin, seq })
+      } else {
+        this.#heard = gaveAhead(this.#heard, short, { origin, ...step, isWhole })
       }
       return isWanted && alert ? [{ given: this.given, replayed, event, alert }] : []
     })
@@ -176,10 +154,10 @@ export class Reader {
 
   #isWanted({ event, known }: Told['alertEvents'][number], origin: string, step: Step, settled: boolean): boolean {
     if (known.toldAt > this.#listensSince || riskRank(event.level) < riskRank(this.#minLevel)) return false
-    const before = this.#before ?? { steps: this.#steps, ahead: this.#ahead, beyond: this.#beyond }
+    const before = this.#before ?? this.#heard
     const isElsewhere = known.settled !== null && covers(before.steps, known.settled.origin, known.settled)
     const isCovered = covers(before.steps, origin, step) || coversAhead(before, origin, step, settled) || isElsewhere
     const short = shortId(event.id)
-    return !isCovered && !this.#beyond.has(short) && !before.beyond.has(short) && !this.#due.has(short)
+    return !isCovered && !this.#heard.beyond.has(short) && !before.beyond.has(short) && !this.#due.has(short)
   }
 }

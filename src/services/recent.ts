@@ -29,9 +29,4 @@ export class Recent<K, V> {
   keys(): K[] {
     return [...this.#entries.keys()]
   }
-
-  /** Oldest first. */
-  entries(): [K, V][] {
-    return [...this.#entries]
-  }
 }
