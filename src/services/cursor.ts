@@ -116,11 +116,17 @@ export function decodeCursor(dataSetId: string, cursor: string): Given {
   }
 }
 
+/** Whether the log, as far as it was given, came up to an alert event of an origin, or to where it might have been. */
+export function isPast(steps: Steps, origin: string, { seq, ordinal }: Step): boolean {
+  const last = steps.get(origin)
+  return last !== undefined && (seq < last.seq || (seq === last.seq && ordinal <= last.ordinal))
+}
+
 /** Whether an alert event of an origin was given. */
 export function covers(steps: Steps, origin: string, { seq, ordinal }: Step): boolean {
   const last = steps.get(origin)
-  if (!last || seq > last.seq) return false
-  if (seq === last.seq) return ordinal <= last.ordinal
+  if (!last || !isPast(steps, origin, { seq, ordinal })) return false
+  if (seq === last.seq) return true
   const before = seqsBefore(last)
   return seq < (before.at(-1) ?? last.seq) || before.includes(seq)
 }
@@ -144,7 +150,7 @@ export function gaveSettled({ steps, ahead, beyond }: Heard, { origin, isWhole, 
 
 /** The same, with an alert event given ahead of the log. */
 export function gaveAhead(heard: Heard, id: string, { origin, isWhole, ...step }: OneOf): Heard {
-  if (covers(heard.steps, origin, step) || covers(heard.ahead, origin, step)) return heard
+  if (isPast(heard.steps, origin, step) || covers(heard.ahead, origin, step)) return heard
   const beyond = new Map(heard.beyond).set(id, { origin, seq: step.seq })
   const [oldest] = beyond.keys()
   if (beyond.size > MAX_BEYOND && oldest !== undefined) beyond.delete(oldest)

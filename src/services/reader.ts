@@ -1,6 +1,18 @@
 import { type AlertEvent, type RiskAlert, type RiskLevel, riskRank } from '../model.ts'
 import type { Place, ToldEntry } from '../store/store.ts'
-import { covers, coversAhead, type Given, gaveAhead, gaveSettled, type Heard, MAX_DUE, type Source, type Step, shortId } from './cursor.ts'
+import {
+  covers,
+  coversAhead,
+  type Given,
+  gaveAhead,
+  gaveSettled,
+  type Heard,
+  isPast,
+  MAX_DUE,
+  type Source,
+  type Step,
+  shortId,
+} from './cursor.ts'
 import { Recent } from './recent.ts'
 
 /** How many ids of alert events are remembered to tell repeats by. */
@@ -156,7 +168,9 @@ export class Reader {
     if (known.toldAt > this.#listensSince || riskRank(event.level) < riskRank(this.#minLevel)) return false
     const before = this.#before ?? this.#heard
     const isElsewhere = known.settled !== null && covers(before.steps, known.settled.origin, known.settled)
-    const isCovered = covers(before.steps, origin, step) || coversAhead(before, origin, step, settled) || isElsewhere
+    // An instance that tells it ahead of the log may not know yet what the log says of it, which the reader was told.
+    const isGiven = settled ? covers(before.steps, origin, step) : isPast(before.steps, origin, step)
+    const isCovered = isGiven || coversAhead(before, origin, step, settled) || isElsewhere
     const short = shortId(event.id)
     return !isCovered && !this.#heard.beyond.has(short) && !before.beyond.has(short) && !this.#due.has(short)
   }
