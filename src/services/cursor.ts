@@ -13,9 +13,11 @@ export interface Step {
 export interface Progress extends Step {
   /**
    * Which events before it there was something given of: how far each is behind the one that came after it, newest first, in base 36. One
-   * between them had come to nothing, and in another order of the log may come to something. All that are before the last count as given.
+   * between them had come to nothing, and in another order of the log may come to something. Those before the last count as given.
    */
   recent: string
+  /** But not those before this one. */
+  since: number
 }
 
 /** What a reader has been given. */
@@ -67,7 +69,7 @@ const Recent = z
   .max(MAX_RECENT_LENGTH)
   .regex(/^([1-9a-z][0-9a-z]{0,9}(\.(?!$)|$))*$/)
 const Stepped = z
-  .array(z.tuple([Short, z.int().min(1), z.int().min(0), Recent]))
+  .array(z.tuple([Short, z.int().min(1), z.int().min(0), Recent, z.int().min(0)]))
   .max(MAX_STEPS)
   .default([])
 const Cursor = z.strictObject({
@@ -89,8 +91,8 @@ const Cursor = z.strictObject({
 /** What a reader of one data set has been given, as an opaque text. */
 export function encodeCursor(dataSetId: string, { upTo, steps, ahead, beyond, due }: Given): string {
   const stepped = (all: Steps) =>
-    [...all].map(([origin, { seq, ordinal, recent }], i): [string, number, number, string] => {
-      return [origin, seq, ordinal, i < all.size - RECENT_STEPS ? '' : recent]
+    [...all].map(([origin, { seq, ordinal, recent, since }], i): [string, number, number, string, number] => {
+      return [origin, seq, ordinal, i < all.size - RECENT_STEPS ? '' : recent, since]
     })
   const origins = [...new Set([...beyond.values()].map(({ origin }) => origin))]
   const cursor: z.input<typeof Cursor> = {
@@ -105,7 +107,8 @@ export function encodeCursor(dataSetId: string, { upTo, steps, ahead, beyond, du
 
 export function decodeCursor(dataSetId: string, cursor: string): Given {
   const { d, e, n, steps, ahead, due, origins, given } = parse(cursor)
-  const stepped = (all: typeof steps): Steps => new Map(all.map(([origin, seq, ordinal, recent]) => [origin, { seq, ordinal, recent }]))
+  const stepped = (all: typeof steps): Steps =>
+    new Map(all.map(([origin, seq, ordinal, recent, since]) => [origin, { seq, ordinal, recent, since }]))
   if (d !== dataSetId) throw cursorExpired('after')
   return {
     upTo: { epoch: e, n },
@@ -128,7 +131,7 @@ export function covers(steps: Steps, origin: string, { seq, ordinal }: Step): bo
   if (!last || !isPast(steps, origin, { seq, ordinal })) return false
   if (seq === last.seq) return true
   const before = seqsBefore(last)
-  return seq < (before.at(-1) ?? last.seq) || before.includes(seq)
+  return seq < (before.at(-1) ?? last.seq) ? seq >= last.since : before.includes(seq)
 }
 
 /** Whether an alert event was told ahead of the log; once it is `settled`: in the same way, as far as that is known. */
@@ -142,7 +145,7 @@ export function gaveSettled({ steps, ahead, beyond }: Heard, { origin, isWhole, 
   const isPassed = (source: Source) => source.origin === origin && source.seq < step.seq
   const last = ahead.get(origin)
   return {
-    steps: stepTo(steps, origin, step, isWhole),
+    steps: stepTo(steps, origin, step, { isWhole, since: 0 }),
     ahead: last && isPassed({ ...last, origin }) ? new Map([...ahead].filter(([each]) => each !== origin)) : ahead,
     beyond: beyond.values().some(isPassed) ? new Map([...beyond].filter(([, source]) => !isPassed(source))) : beyond,
   }
@@ -154,17 +157,17 @@ export function gaveAhead(heard: Heard, id: string, { origin, isWhole, ...step }
   const beyond = new Map(heard.beyond).set(id, { origin, seq: step.seq })
   const [oldest] = beyond.keys()
   if (beyond.size > MAX_BEYOND && oldest !== undefined) beyond.delete(oldest)
-  return { ...heard, ahead: stepTo(heard.ahead, origin, step, isWhole), beyond }
+  return { ...heard, ahead: stepTo(heard.ahead, origin, step, { isWhole, since: step.seq }), beyond }
 }
 
-/** The same, with this one given; `isWhole`: and all of its event. */
-function stepTo(steps: Steps, origin: string, step: Step, isWhole: boolean): Steps {
+/** The same, with this one given; `isWhole`: and all of its event. `since`: what came before it does not count as given. */
+function stepTo(steps: Steps, origin: string, step: Step, { isWhole, since }: { isWhole: boolean; since: number }): Steps {
   const last = steps.get(origin)
   // A part of an event before the last can't be named: it would be given again, but not missed.
   if (covers(steps, origin, step) || (last && step.seq < last.seq && !isWhole)) return steps
   const after = new Map(steps)
   after.delete(origin)
-  after.set(origin, last ? progressTo(last, step) : { ...step, recent: '' })
+  after.set(origin, last ? { ...progressTo(last, step), since: Math.min(since, last.since) } : { ...step, recent: '', since })
   const [oldest] = after.keys()
   if (after.size > MAX_STEPS && oldest !== undefined) after.delete(oldest)
   return after
@@ -172,7 +175,7 @@ function stepTo(steps: Steps, origin: string, step: Step, isWhole: boolean): Ste
 
 function progressTo(last: Progress, { seq, ordinal }: Step): Progress {
   if (seq === last.seq) return { ...last, ordinal }
-  if (seq > last.seq) return { seq, ordinal, recent: shortened(behind(seq, last.seq) + (last.recent && `.${last.recent}`)) }
+  if (seq > last.seq) return { ...last, seq, ordinal, recent: shortened(behind(seq, last.seq) + (last.recent && `.${last.recent}`)) }
   const before = [...seqsBefore(last), seq].sort((a, b) => b - a)
   return { ...last, recent: shortened(before.map((each, i) => behind(before[i - 1] ?? last.seq, each)).join('.')) }
 }

@@ -42,7 +42,7 @@ const NOTHING: Heard = { steps: new Map(), ahead: new Map(), beyond: new Map() }
 const idsOf = (messages: readonly { event: AlertEvent }[]) => messages.map((message) => message.event.id)
 
 test('a cursor says what was given, and nothing else can be made of one', () => {
-  const steps = new Map([[shortId('o'), { seq: 30, ordinal: 0, recent: '1.c' }]])
+  const steps = new Map([[shortId('o'), { seq: 30, ordinal: 0, recent: '1.c', since: 2 }]])
   const beyond = new Map([[shortId('x'), { origin: shortId('o'), seq: 4 }]])
   const given = { upTo: { epoch: 'e', n: 0 }, steps, ahead: steps, beyond, due: [shortId('y')] }
   expect(decodeCursor('d', encodeCursor('d', given))).toEqual(given)
@@ -56,10 +56,13 @@ test('a cursor says what was given, and nothing else can be made of one', () => 
 
 test('a cursor goes on behind settled entries that were given whole, and names what was given beyond them until the log has come past it', () => {
   const it = reader()
-  const [beyond, ahead] = [new Map([[shortId('a'), { origin: 'o', seq: 4 }]]), new Map([['o', { seq: 4, ordinal: 0, recent: '' }]])]
+  const [beyond, ahead] = [
+    new Map([[shortId('a'), { origin: 'o', seq: 4 }]]),
+    new Map([['o', { seq: 4, ordinal: 0, recent: '', since: 4 }]]),
+  ]
   expect(it.take(told(11, null, 4, 'a'))).toMatchObject([{ given: { ...BEGINNING, ahead, beyond } }])
   const [b, c] = it.take({ ...told(11, 'one', 3, 'b', 'c'), origin: 'x' })
-  const x = (ordinal: number): [string, Progress] => ['x', { seq: 3, ordinal, recent: '' }]
+  const x = (ordinal: number): [string, Progress] => ['x', { seq: 3, ordinal, recent: '', since: 0 }]
   expect(b?.given).toMatchObject({ upTo: { epoch: 'one', n: 10 }, steps: new Map([x(0)]), ahead, beyond })
   expect(c?.given).toMatchObject({ upTo: { epoch: 'one', n: 11 }, steps: new Map([x(1)]), ahead, beyond })
   expect(idsOf(it.take(told(12, 'one', 4, 'a', 'other')))).toEqual(['other'])
@@ -67,7 +70,7 @@ test('a cursor goes on behind settled entries that were given whole, and names w
   expect(it.given).toEqual({
     ...BEGINNING,
     upTo: { epoch: 'one', n: 13 },
-    steps: new Map([x(1), ['o', { seq: 5, ordinal: 0, recent: '1' }]]),
+    steps: new Map([x(1), ['o', { seq: 5, ordinal: 0, recent: '1', since: 0 }]]),
   })
 })
 
@@ -100,7 +103,7 @@ test('what was told ahead, and settled by the same recording at another instance
 test('what the cursor covers is not given again, under whatever index it comes', () => {
   const it = reader({
     ...BEGINNING,
-    steps: new Map([['o', { seq: 5, ordinal: 0, recent: '' }]]),
+    steps: new Map([['o', { seq: 5, ordinal: 0, recent: '', since: 0 }]]),
     beyond: new Map([[shortId('x'), { origin: 'o', seq: 6 }]]),
   })
   expect(idsOf(it.take(told(11, 'two', 4, 'm', 'n')))).toEqual([])
@@ -153,6 +156,19 @@ test('what an instance tells ahead that the log has come past is told when the l
   expect(idsOf(it.take(told(30, null, 5, 'a')))).toEqual([])
   expect(idsOf(it.take(told(15, 'two', 5, 'a')))).toEqual(['a'])
   expect(idsOf(reader(it.given).take(told(15, 'three', 5, 'a')))).toEqual([])
+})
+
+test('what came before that which was told ahead is told when the log tells it', () => {
+  const it = reader()
+  for (const seq of [3, 20]) it.take(told(10 + seq, 'one', seq, `${seq}`))
+  for (const [seq, id] of [
+    [12, 'a'],
+    [25, 'b'],
+  ] as const)
+    it.take(told(30 + seq, null, seq, id))
+  const later = reader(it.given)
+  expect(idsOf(later.take(told(12, 'two', 12, 'a')))).toEqual(['a'])
+  expect(idsOf(later.take(told(25, 'two', 25, 'b')))).toEqual([])
 })
 
 test('what was given of an origin is known of the newest events, in whatever order they came, and taken for granted of older ones', () => {
