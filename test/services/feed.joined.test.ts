@@ -196,6 +196,32 @@ test('a cursor names no more than its reader was given, where Redis had told oth
   await given
 })
 
+test('what came while Redis was away is not taken for settled while Redis, come back empty, is only being filled', async () => {
+  const server = await startRedis({ keepDir: true })
+  onTestFinished(server.remove)
+  const [seams, { promise: held, resolve: goOn }]: [{ holdReplay?: Promise<void> }, PromiseWithResolvers<void>] = [
+    {},
+    Promise.withResolvers(),
+  ]
+  const it = await start(server.url, { seams })
+  await it.risky('a')
+  await it.leave()
+  await server.kill()
+  await it.risky('b')
+  await it.risky('c')
+  const { settled, epoch } = await it.store.status()
+  const areSettled = async () => (await it.store.told({ epoch, n: settled.n }, 10)).entries.map((entry) => entry.settled)
+  expect(await areSettled()).toEqual([false, false])
+  seams.holdReplay = held
+  await server.restart()
+  const back = it.comeBack()
+  await until(it.store, ({ mode }) => mode === 'REPLAYING')
+  expect(await areSettled()).toEqual([false, false])
+  goOn()
+  await back
+  expect(await areSettled()).toEqual([true, true])
+})
+
 test('when Redis comes back from an earlier time, nothing is told twice, neither live nor behind a cursor, here or where nothing is known of it', async () => {
   const server = await startRedis({ persistence: 'rdb', keepDir: true })
   onTestFinished(server.remove)

@@ -60,7 +60,9 @@ export async function openFailoverStore({ path, ...options }: FailoverOptions): 
   }
 }
 
-interface ReadEntries<Entry> {
+type Indexed = Pick<LogEntry, 'n' | 'settled'>
+
+interface ReadEntries<Entry extends Indexed> {
   there(primary: RedisStore, place: Place): Promise<LogPage<Entry>>
   here(replica: RemoteReplica, n: number): Promise<Entry[]>
 }
@@ -179,7 +181,7 @@ class FailoverStore implements Store {
     })
   }
 
-  async #entries<Entry>(after: Place, read: ReadEntries<Entry>): Promise<LogPage<Entry>> {
+  async #entries<Entry extends Indexed>(after: Place, read: ReadEntries<Entry>): Promise<LogPage<Entry>> {
     const { state, places } = this.#link
     const { epoch } = places
     const n = places.indexOf(after)
@@ -194,7 +196,7 @@ class FailoverStore implements Store {
     }
   }
 
-  async #page<Entry>(state: State, { epoch, n }: Place, read: ReadEntries<Entry>): Promise<LogPage<Entry>> {
+  async #page<Entry extends Indexed>(state: State, { epoch, n }: Place, read: ReadEntries<Entry>): Promise<LogPage<Entry>> {
     if (state.mode === 'PRIMARY') {
       try {
         return await read.there(state.primary, { epoch, n })
@@ -206,7 +208,11 @@ class FailoverStore implements Store {
       await this.#local.whole()
     }
     const entries = await read.here(this.#local.replica, n)
-    return epoch === this.#link.places.epoch ? { epoch, entries } : this.#entries({ epoch, n }, read)
+    const { places } = this.#link
+    if (epoch !== places.epoch) return this.#entries({ epoch, n }, read)
+    // While an absence lasts, nothing that came in it is settled, though Redis may have been filled with it already.
+    const last = places.settled(Number.MAX_SAFE_INTEGER).n
+    return { epoch, entries: entries.map((entry) => ({ ...entry, settled: entry.settled && entry.n <= last })) }
   }
 
   async logGrown(after: Place, signal: AbortSignal): Promise<void> {
