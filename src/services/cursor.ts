@@ -58,12 +58,12 @@ const MAX_RECENT_LENGTH = 512
 /** How many alert events a cursor can name. Of an older one it is not told that the log has settled it in another way. */
 export const MAX_BEYOND = 256
 /** How many ids of what was due a cursor can name. */
-export const MAX_DUE = 64
+export const MAX_DUE = 128
 
-/** Enough of an id to tell it from any other: a cursor may have to name many. */
-export const shortId = (id: string): string => hash('sha1', id, 'base64url').slice(0, 12)
+/** Enough of an id to tell it from the few others that it is compared with: a cursor may have to name many. */
+export const shortId = (id: string): string => hash('sha1', id, 'base64url').slice(0, 8)
 
-const Short = z.string().regex(/^[\w-]{12}$/)
+const Short = z.string().regex(/^[\w-]{8}$/)
 const Recent = z
   .string()
   .max(MAX_RECENT_LENGTH)

@@ -12,10 +12,12 @@ const EVERY_MS = 500
 const AT_ONCE = 100
 const REMEMBERED = 10_000
 const SAID_AGAIN_MS = 60_000
+/** What follows from the passing of time for an alert in each state. */
+const DUE = { OPEN: 'ESCALATE', ACKNOWLEDGED: 'LAPSE', RESOLVED: 'EXPIRE' } as const
 
 /**
- * Says what follows from the passing of time alone: that an alert nobody has acknowledged is escalated, and that an acknowledgement
- * which was not renewed lapses. What is due is kept with the alert, so a restart neither loses nor repeats it; and whichever instance says
+ * Says what follows from the passing of time alone: that an alert nobody has acknowledged is escalated, that an acknowledgement which was
+ * not renewed lapses, and that an alert which was resolved long ago goes. What is due is kept with the alert, so a restart neither loses nor repeats it; and whichever instance says
  * it first, it is one fact with one id.
  */
 export class Escalation {
@@ -76,7 +78,7 @@ export class Escalation {
     const due = dueAt(alert)
     if (due === null) return false
     const { id: alertId, userId: user, status, escalation, version } = alert
-    const action = status === 'OPEN' ? 'ESCALATE' : 'LAPSE'
+    const action = DUE[status]
     const step = escalation.step + 1
     const payload: AlertAction = {
       ...{ alertId, action, version: null, actor: null, note: null, resolution: null, due },

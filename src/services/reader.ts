@@ -153,7 +153,7 @@ export class Reader {
       const step = { seq, ordinal }
       const isWhole = ordinal === alertEvents.length - 1
       const isWanted = this.#isWanted(each, origin, step, settledIn !== null)
-      if (event.kind === 'ESCALATED' || event.kind === 'LAPSED') this.#due.set(short, true)
+      if (isWanted && (event.kind === 'ESCALATED' || event.kind === 'LAPSED')) this.#due.set(short, true)
       if (settledIn !== null) {
         this.#heard = gaveSettled(this.#heard, { origin, ...step, isWhole })
         this.reach({ epoch: settledIn, n: isWhole ? n : n - 1 })

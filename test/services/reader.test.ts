@@ -113,6 +113,20 @@ test('what the cursor covers is not given again, under whatever index it comes',
   expect(idsOf(it.take({ ...told(14, 'two', 6, 's'), origin: 'another' }))).toEqual(['s'])
 })
 
+test('what was due and is not told yet, as the log has to tell it, is told when that does', () => {
+  const it = reader()
+  it.take(told(13, 'one', 8, 'x'))
+  const from = told(14, null, 5, 'a')
+  const escalated = (each: Told): Told => ({
+    ...each,
+    alertEvents: each.alertEvents.map((one) => ({ ...one, event: { ...one.event, kind: 'ESCALATED' } })),
+  })
+  it.take(told(12, 'one', 3, 'y'))
+  const later = reader({ ...it.given, steps: new Map([['o', { seq: 8, ordinal: 0, recent: '5', since: 0 }]]) })
+  expect(idsOf(later.take(escalated(from)))).toEqual([])
+  expect(idsOf(later.take(escalated(told(14, 'two', 5, 'a'))))).toEqual(['a'])
+})
+
 test('what was due is not told again where another instance says so ahead of the log', () => {
   const it = reader()
   const escalated = (from: Told): Told => ({
