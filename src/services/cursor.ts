@@ -151,9 +151,9 @@ export function gaveSettled({ steps, ahead, beyond }: Heard, { origin, isWhole, 
   }
 }
 
-/** The same, with an alert event given ahead of the log. */
-export function gaveAhead(heard: Heard, id: string, { origin, isWhole, ...step }: OneOf): Heard {
-  if (isPast(heard.steps, origin, step) || covers(heard.ahead, origin, step)) return heard
+/** The same, with an alert event given ahead of the log; `isNew`: not under this id before. In another order the event may have brought about another. */
+export function gaveAhead(heard: Heard, id: string, { origin, isWhole, ...step }: OneOf, isNew: boolean): Heard {
+  if (isPast(heard.steps, origin, step) || (!isNew && covers(heard.ahead, origin, step))) return heard
   const beyond = new Map(heard.beyond).set(id, { origin, seq: step.seq })
   const [oldest] = beyond.keys()
   if (beyond.size > MAX_BEYOND && oldest !== undefined) beyond.delete(oldest)

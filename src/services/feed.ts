@@ -180,7 +180,7 @@ export class AlertFeed {
     for (const [ordinal, { event, known }] of alertEvents.entries()) {
       const step = { origin, seq, ordinal }
       const one = { ...step, isWhole: ordinal === alertEvents.length - 1 }
-      this.#heard = settledIn === null ? gaveAhead(this.#heard, shortId(event.id), one) : gaveSettled(this.#heard, one)
+      this.#heard = settledIn === null ? gaveAhead(this.#heard, shortId(event.id), one, known.toldAt === 0) : gaveSettled(this.#heard, one)
       this.#told.set(event.id, { toldAt: this.#tellings, settled: settledIn === null ? known.settled : step })
     }
   }
@@ -240,7 +240,7 @@ export class AlertFeed {
 
 /** With what is ahead of the log, and is of the past all the same. */
 const heardAhead = (heard: Heard, ahead: readonly [id: string, OneOf][]): Heard =>
-  ahead.reduce((so, [id, one]) => gaveAhead(so, shortId(id), one), heard)
+  ahead.reduce((so, [id, one]) => gaveAhead(so, shortId(id), one, true), heard)
 
 const NONE: AlertPage['alerts'] = new Map()
 const noop = (): void => {}

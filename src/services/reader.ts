@@ -158,7 +158,7 @@ export class Reader {
         this.#heard = gaveSettled(this.#heard, { origin, ...step, isWhole })
         this.reach({ epoch: settledIn, n: isWhole ? n : n - 1 })
       } else {
-        this.#heard = gaveAhead(this.#heard, short, { origin, ...step, isWhole })
+        this.#heard = gaveAhead(this.#heard, short, { origin, ...step, isWhole }, isWanted)
       }
       return isWanted && alert ? [{ given: this.given, replayed, event, alert }] : []
     })
