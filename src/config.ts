@@ -93,6 +93,7 @@ export function loadConfig(env: Environment): Config {
       emotions: settings.RETAIN_EMOTIONS,
       emotionsDays: settings.RETAIN_EMOTIONS_DAYS,
       profileDays: settings.RETAIN_PROFILE_DAYS,
+      alertsDays: settings.RETAIN_ALERTS_DAYS,
       triage: {
         escalateAfterMinutes: {
           MEDIUM: settings.ESCALATE_MEDIUM_MINUTES,

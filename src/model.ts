@@ -114,7 +114,8 @@ export interface RiskAlert {
   assignee: string | null
   /** While somebody has taken it upon them: who (sub), since when, and until when that holds unless renewed. */
   acknowledged: { by: string; at: number; until: number } | null
-  resolved: { by: string; at: number; resolution: string } | null
+  /** `until`: how long it is kept; null: for ever. */
+  resolved: { by: string; at: number; resolution: string; until: number | null } | null
   /** Since when it waits for somebody, how many steps were taken, whom they told (subs), and when the next one is due. */
   escalation: { since: number; step: number; to: readonly string[]; next: number | null }
 }
@@ -164,6 +165,8 @@ export interface RetentionLimits {
   emotionsDays: number
   /** Days since the last activity; topics included. */
   profileDays: number
+  /** Days since an alert was resolved: it goes then, with its history. */
+  alertsDays: number
 }
 
 /** Levels that raise an alert. */

@@ -159,6 +159,11 @@ export const Settings = z.object({
     default: '365',
     description: 'Days after the last activity that a user is kept, topics included; `0` for ever.',
   }),
+  RETAIN_ALERTS_DAYS: days().register(about, {
+    default: '1095',
+    description:
+      'Days that an alert is kept after it was resolved, with its history; `0` for ever. Holds for those that are resolved from then on.',
+  }),
   ESCALATE_IMMINENT_MINUTES: steps().register(about, {
     default: '0,2,5',
     description: 'When an IMMINENT alert that nobody acknowledges is escalated, in minutes from when it began to wait; or `never`.',

@@ -29,7 +29,7 @@ test('without any configuration everything has a default', () => {
     dataDir: './data',
     localTimeZone: 'Asia/Shanghai',
     limits: {
-      ...{ conversations: 50, conversationsDays: 30, emotions: 200, emotionsDays: 90, profileDays: 365 },
+      ...{ conversations: 50, conversationsDays: 30, emotions: 200, emotionsDays: 90, profileDays: 365, alertsDays: 1095 },
       triage: DEFAULT_TRIAGE,
     },
     maxQueryCodePoints: 16_000,

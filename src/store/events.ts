@@ -46,7 +46,7 @@ export interface EventPayloads {
 
 export interface AlertAction {
   alertId: string
-  action: 'ACKNOWLEDGE' | 'RESOLVE' | 'ESCALATE' | 'NOTE' | 'LAPSE'
+  action: 'ACKNOWLEDGE' | 'RESOLVE' | 'ESCALATE' | 'NOTE' | 'LAPSE' | 'EXPIRE'
   /** The version of the alert that it was decided on; null for what any version may have. */
   version: number | null
   /** Who (sub); null for the passing of time. */
@@ -56,7 +56,7 @@ export interface AlertAction {
   resolution: string | null
   /** ESCALATE: whom it tells (subs). */
   to: readonly string[]
-  /** ESCALATE, LAPSE: the deadline that has passed; null where somebody decided it. */
+  /** ESCALATE, LAPSE, EXPIRE: the deadline that has passed; null where somebody decided it. */
   due: number | null
 }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type AlertLevel, DEFAULT_TRIAGE, MINUTE_MS, type RiskAlert, type RiskLevel, type Triage } from '../model.ts'
+import { type AlertLevel, DAY_MS, DEFAULT_TRIAGE, type Limits, MINUTE_MS, type RiskAlert, type RiskLevel, type Triage } from '../model.ts'
 import type { AlertAction } from './store.ts'
 
 /** What follows from the time that an alert waits for somebody, or that somebody has it. */
@@ -16,7 +16,7 @@ const text = z.string().nullable()
 
 export const AlertActionSchema: z.ZodType<AlertAction> = z.object({
   alertId: z.string(),
-  action: z.enum(['ACKNOWLEDGE', 'RESOLVE', 'ESCALATE', 'NOTE', 'LAPSE']),
+  action: z.enum(['ACKNOWLEDGE', 'RESOLVE', 'ESCALATE', 'NOTE', 'LAPSE', 'EXPIRE']),
   version: z.int().nullable(),
   actor: text,
   note: text,
@@ -57,8 +57,16 @@ export const waiting = (
   escalation: { since, step: 0, to: [], next: nextEscalation(triage, level, { since, step: 0 }) },
 })
 
-/** When something follows from the passing of time alone: a step of the escalation, or the lapse of the acknowledgement. */
-export const dueAt = ({ status, acknowledged, escalation }: Pick<RiskAlert, 'status' | 'acknowledged' | 'escalation'>): number | null => {
+/** Until when an alert is kept that is resolved at this time; null: for ever. */
+export const resolvedUntil = ({ alertsDays }: Limits, at: number): number | null => (alertsDays === 0 ? null : at + alertsDays * DAY_MS)
+
+/** When something follows from the passing of time alone: a step of the escalation, the lapse of the acknowledgement, or the end of the alert. */
+export const dueAt = ({
+  status,
+  acknowledged,
+  resolved,
+  escalation,
+}: Pick<RiskAlert, 'status' | 'acknowledged' | 'resolved' | 'escalation'>): number | null => {
   if (status === 'OPEN') return escalation.next
-  return status === 'ACKNOWLEDGED' ? (acknowledged?.until ?? null) : null
+  return (status === 'ACKNOWLEDGED' ? acknowledged?.until : resolved?.until) ?? null
 }

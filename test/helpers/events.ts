@@ -8,7 +8,7 @@ export const MINUTE = 60_000
 export const HOUR = 60 * MINUTE
 
 export const NO_LIMITS: Limits = {
-  ...{ conversations: 0, conversationsDays: 0, emotions: 0, emotionsDays: 0, profileDays: 0 },
+  ...{ conversations: 0, conversationsDays: 0, emotions: 0, emotionsDays: 0, profileDays: 0, alertsDays: 0 },
   triage: DEFAULT_TRIAGE,
 }
 export const limits = (some: Partial<Limits> = {}): Limits => ({ ...NO_LIMITS, ...some })

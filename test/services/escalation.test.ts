@@ -1,5 +1,6 @@
 import { pino } from 'pino'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { DAY_MS } from '../../src/model.ts'
 import { Desk } from '../../src/services/desk.ts'
 import { Escalation } from '../../src/services/escalation.ts'
 import { Staff } from '../../src/services/staff.ts'
@@ -51,6 +52,18 @@ describe.each(stores)('deadlines in $name', (kind) => {
     const { store, now, alert } = await alerted('IMMINENT')
     expect(await instance(store, now).escalation.tick()).toBe(1)
     expect(await alert()).toMatchObject({ escalation: { step: 1, to: ['wang', 'zhao'], next: NOW + 2 * MINUTE } })
+  })
+
+  test('an alert that was resolved long ago goes, whichever instance says so', async () => {
+    const { store, now, alertId, alert } = await alerted('HIGH')
+    await store.append([new Origin().policy({ alertsDays: 3 })])
+    const instances = Array.from({ length: 3 }, () => instance(store, now))
+    await instances[0]?.desk.resolve({ alertId, actor: 'li', resolution: 'talked' })
+    now.time = NOW + 3 * DAY_MS - 1
+    for (const { escalation } of instances) expect(await escalation.tick()).toBe(0)
+    now.time += 1
+    await Promise.all(instances.map(({ escalation }) => escalation.tick()))
+    expect(await alert()).toBeUndefined()
   })
 
   test('however many instances say it, a step counts once', async () => {

@@ -11,6 +11,7 @@ export interface Held {
 
 interface Owner {
   counselor: string | null
+  raised: number
   alerts: Held[]
 }
 
@@ -38,7 +39,7 @@ export class AlertBook {
     const reopens = last?.alert.resolved && acceptedAt - last.alert.resolved.at <= DAY_MS ? last : undefined
     const held = AlertBook.unresolved(owner) ?? reopens
     if (!held) {
-      const alertId = sha1(user, since, owner.alerts.length)
+      const alertId = sha1(user, since, owner.raised)
       const { query, response, riskLevel } = payload
       const alert: RiskAlert = {
         ...{
@@ -57,6 +58,7 @@ export class AlertBook {
       }
       const raised = { alert, history: [] }
       owner.alerts.push(raised)
+      owner.raised += 1
       this.#tell(raised, 'RAISED', { level, note })
       return alertId
     }
@@ -114,7 +116,8 @@ export class AlertBook {
     if (actor === null) return null
     const quiet = { ...escalation, next: null }
     if (action === 'RESOLVE') {
-      const resolved = { by: actor, at, resolution: resolution ?? '' }
+      const days = this.#limits?.alertsDays
+      const resolved = { by: actor, at, resolution: resolution ?? '', until: days ? at + days * DAY_MS : null }
       held.alert = { ...alert, status: 'RESOLVED', resolved, escalation: quiet, version: version + 1 }
       return 'RESOLVED'
     }

@@ -121,9 +121,9 @@ const ANSWERS: { [K in ReadKind]: (model: Model, ask: Reads[K]['ask'], now: numb
   dueAlerts: (model, { until, limit }) =>
     alertsOf(model)
       .flatMap(({ alert }) => {
-        const { status, acknowledged, escalation } = alert
-        const due = status === 'OPEN' ? escalation.next : status === 'ACKNOWLEDGED' ? (acknowledged?.until ?? null) : null
-        return due !== null && due <= until ? [{ key: [due, alert.id] satisfies Key, alert }] : []
+        const { status, acknowledged, resolved, escalation } = alert
+        const due = { OPEN: escalation.next, ACKNOWLEDGED: acknowledged?.until, RESOLVED: resolved?.until }[status]
+        return due != null && due <= until ? [{ key: [due, alert.id] satisfies Key, alert }] : []
       })
       .sort((a, b) => compareKeys(a.key, b.key))
       .slice(0, limit)

@@ -39,6 +39,8 @@ export interface Person {
   strippedAt: number | null
   trendDay: number | null
   counselor: string | null
+  /** Alerts ever. */
+  raised: number
   /** Oldest first; so are emotions and last3. */
   conversations: Conversation[]
   emotions: EmotionPoint[]
@@ -230,12 +232,19 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'log'> 
     const { id, acceptedAt } = event
     const held =
       event.kind === 'acted' ? person.alerts.find(({ alert }) => alert.id === event.payload.alertId) : AlertBook.unresolved(person)
-    if (event.kind === 'acted' && !held) return { type: 'conflict', n }
+    const isEnd = event.kind === 'acted' && event.payload.action === 'EXPIRE'
+    if (event.kind === 'acted' && !held && !isEnd) return { type: 'conflict', n }
     const memory = this.#remembered(person, event)
     if (memory) return { type: 'duplicate', n, alertId: memory.alertId }
+    if (isEnd) {
+      const until = held?.alert.status === 'RESOLVED' ? held.alert.resolved?.until : null
+      if (until == null || until !== event.payload.due) return { type: 'conflict', n }
+      person.alerts = person.alerts.filter((each) => each !== held)
+      if (person.alerts.length === 0) person.strippedAt = null
+    }
     const book = new AlertBook(event, this.#limits, told)
     let kept = true
-    if (event.kind === 'acted' && held) {
+    if (event.kind === 'acted' && held && !isEnd) {
       const carriedOut = book.act(held, event.payload)
       if (carriedOut === null) return { type: 'conflict', n }
       kept = carriedOut
@@ -306,6 +315,7 @@ const newcomer = ({ acceptedAt, occurredAt }: Recorded, rev: number): Person => 
   strippedAt: null,
   trendDay: null,
   counselor: null,
+  raised: 0,
   conversations: [],
   emotions: [],
   last3: [],

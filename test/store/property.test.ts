@@ -20,6 +20,7 @@ const limits = fc.record({
   emotions: few,
   emotionsDays: few,
   profileDays: fc.constantFrom(0, 1, 1, 2, 5),
+  alertsDays: fc.constantFrom(0, 1, 3),
   triage: fc.constantFrom(DEFAULT_TRIAGE, {
     escalateAfterMinutes: { MEDIUM: [], HIGH: [0, 60], IMMINENT: [60] },
     acknowledgedForMinutes: { MEDIUM: 60, HIGH: 1, IMMINENT: 60 },
@@ -70,7 +71,7 @@ const act: fc.Arbitrary<Act> = fc.oneof(
       kind: fc.constant('acted' as const),
       user,
       id: fc.constantFrom('x', 'y', 'z', '1'),
-      action: fc.constantFrom('ACKNOWLEDGE', 'ACKNOWLEDGE', 'RESOLVE', 'RESOLVE', 'ESCALATE', 'NOTE', 'LAPSE') as fc.Arbitrary<
+      action: fc.constantFrom('ACKNOWLEDGE', 'ACKNOWLEDGE', 'RESOLVE', 'RESOLVE', 'ESCALATE', 'NOTE', 'LAPSE', 'EXPIRE') as fc.Arbitrary<
         AlertAction['action']
       >,
       actor: fc.constantFrom('li', 'wang', '\uff61', null),
@@ -111,8 +112,9 @@ function action(
 ): Event {
   const alerts = model.people.get(user)?.alerts ?? []
   const alert = alerts.at(newest ? -1 : 0)?.alert
-  const isTimely = act.action === 'LAPSE' || (act.action === 'ESCALATE' && due)
-  const deadline = act.action === 'LAPSE' ? alert?.acknowledged?.until : alert?.escalation.next
+  const isTimely = act.action === 'LAPSE' || act.action === 'EXPIRE' || (act.action === 'ESCALATE' && due)
+  const deadlines = { LAPSE: alert?.acknowledged?.until, EXPIRE: alert?.resolved?.until, ESCALATE: alert?.escalation.next }
+  const deadline = isTimely ? deadlines[act.action as keyof typeof deadlines] : null
   const what = { ...act, alertId: alert?.id ?? 'ab', note: due ? 'n\u0000 ü' : null, to: newest ? ['li', '\uff61'] : [] }
   const resolution = act.action === 'RESOLVE' ? 'better' : null
   if (!isTimely) return origin.acted(user, { ...what, resolution }, clock, id)

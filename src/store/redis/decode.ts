@@ -75,6 +75,7 @@ const alertSchema = z.object({
   ackUntil: count.optional(),
   resolvedBy: z.string().optional(),
   resolvedAt: count.optional(),
+  resolvedUntil: count.optional(),
   resolution: z.string().optional(),
   // An escalation of which that can't be read is due at once.
   since: count.catch(0),
@@ -144,8 +145,8 @@ export function pairs<T>(flat: readonly T[]): [T, T][] {
 export function decodeAlert(id: string, fields: readonly string[]): RiskAlert | null {
   const found = alertSchema.safeParse(Object.fromEntries(pairs(fields))).data
   if (!found) return null
-  const { user, raised, seen, conversation, trigger, assignee, ackBy, ackAt, ackUntil, resolvedBy, resolvedAt, resolution } = found
-  const { since, step, to, next, level, status, occurrences, version } = found
+  const { user, raised, seen, conversation, trigger, assignee, ackBy, ackAt, ackUntil } = found
+  const { resolvedBy, resolvedAt, resolvedUntil, resolution, since, step, to, next, level, status, occurrences, version } = found
   const exchange = trigger === undefined ? null : parse(triggerSchema, trigger)
   return {
     id,
@@ -161,7 +162,9 @@ export function decodeAlert(id: string, fields: readonly string[]): RiskAlert | 
     assignee: assignee ?? null,
     acknowledged: ackBy === undefined || ackAt === undefined || ackUntil === undefined ? null : { by: ackBy, at: ackAt, until: ackUntil },
     resolved:
-      resolvedBy === undefined || resolvedAt === undefined ? null : { by: resolvedBy, at: resolvedAt, resolution: resolution ?? '' },
+      resolvedBy === undefined || resolvedAt === undefined
+        ? null
+        : { by: resolvedBy, at: resolvedAt, resolution: resolution ?? '', until: resolvedUntil ?? null },
     escalation: { since, step, to: parse(names, to) ?? [], next: next ?? null },
   }
 }

@@ -66,6 +66,7 @@ export const limitsSchema = z.object({
   emotions: n,
   emotionsDays: n,
   profileDays: n,
+  alertsDays: n.default(0),
   triage: TriageSchema,
 })
 

@@ -79,6 +79,7 @@ function alertTexts(owner: string, alert: UserState['alerts'][number]): string[]
     ackUntil: acknowledged?.until,
     resolvedBy: resolved?.by,
     resolvedAt: resolved?.at,
+    resolvedUntil: resolved?.until,
     resolution: resolved?.resolution,
     since: escalation.since,
     step: escalation.step,
@@ -87,8 +88,8 @@ function alertTexts(owner: string, alert: UserState['alerts'][number]): string[]
   }).flatMap(([name, value]) => (value == null ? [] : [name, String(value)]))
   const sort = String(alertOrder(level, alert.raisedAt))
   const events = history.map((event) => JSON.stringify(event))
-  const due = status === 'RESOLVED' ? [] : [String(dueAt(alert) ?? '+inf')]
-  return [id, status, sort, String(fields.length), ...fields, String(events.length), ...events, ...due]
+  const due = String(dueAt(alert) ?? '+inf')
+  return [id, status, sort, String(fields.length), ...fields, String(events.length), ...events, due]
 }
 
 const triggerText = ({ occurredAt, query, response, riskLevel }: AlertTrigger): string =>

@@ -1,15 +1,16 @@
 import type { AlertEvent, AlertEventKind, RiskAlert } from '../../model.ts'
 import type { AlertAction, Event } from '../store.ts'
-import { acknowledgedUntil, nextEscalation, waiting } from '../triage.ts'
+import { acknowledgedUntil, nextEscalation, resolvedUntil, waiting } from '../triage.ts'
 import { eventsToldOf, loadAlert, saveAlert, tell } from './alerts.ts'
 import { meetPolicies, remember, remembered, sourceOf } from './recorded.ts'
 import { type EventOf, type Judged, newestLimits, type Step } from './state.ts'
-import { loadUser, saveUser, touched, type UserRecord } from './users.ts'
+import { countAlerts, loadUser, saveUser, touched, type UserRecord } from './users.ts'
 
 /** Somebody, or the passing of time, does something about an alert. What somebody did too late stays in its history as a note. */
 export function acted(step: Step, event: EventOf<'acted'>): Judged {
   const { sql, n } = step
   const { payload } = event
+  if (payload.action === 'EXPIRE') return ended(step, event)
   const user = loadUser(sql, event.user)
   const alert = user && loadAlert(sql, payload.alertId, event.user)
   if (!alert) return { type: 'conflict', n }
@@ -33,6 +34,25 @@ export function acted(step: Step, event: EventOf<'acted'>): Judged {
   saveUser(sql, after)
   remember(sql, event, '0', alert.id)
   return applied(n, alert.id, change !== null)
+}
+
+/** An alert that was resolved long ago goes, with its history. */
+function ended(step: Step, event: EventOf<'acted'>): Judged {
+  const { sql, n } = step
+  const { alertId, due } = event.payload
+  const user = loadUser(sql, event.user)
+  if (!user) return { type: 'conflict', n }
+  const before = knownBefore(step, event, user)
+  if (before) return before
+  const alert = loadAlert(sql, alertId, event.user)
+  if (alert?.status !== 'RESOLVED' || due === null || alert.resolved?.until !== due) return { type: 'conflict', n }
+  meetPolicies(step, user, event.acceptedAt)
+  sql.run('DELETE FROM alerts WHERE id = ?', alertId)
+  // Whoever was kept for their alerts alone expires after the last of them.
+  const strippedAt = countAlerts(sql, event.user) > 0 ? user.strippedAt : null
+  saveUser(sql, { ...touched(user, n, event.acceptedAt), strippedAt })
+  remember(sql, event, '0', alertId)
+  return applied(n, alertId, true)
 }
 
 /** A counselor is to look after the user, and their unresolved alert. */
@@ -88,7 +108,7 @@ function changeOf(alert: RiskAlert, { acceptedAt: at, payload }: EventOf<'acted'
     }
     case 'RESOLVE': {
       if (!isOpen || actor === null) return null
-      const resolved = { by: actor, at, resolution: resolution ?? '' }
+      const resolved = { by: actor, at, resolution: resolution ?? '', until: resolvedUntil(newestLimits(step.policies), at) }
       return {
         kind: 'RESOLVED',
         alert: { ...alert, status: 'RESOLVED', resolved, escalation: { ...escalation, next: null }, version: alert.version + 1 },
@@ -103,6 +123,8 @@ function changeOf(alert: RiskAlert, { acceptedAt: at, payload }: EventOf<'acted'
     case 'LAPSE':
       if (status !== 'ACKNOWLEDGED' || acknowledged?.until !== due) return null
       return { kind: 'LAPSED', alert: { ...alert, ...waiting(triage, alert.level, at), version: alert.version + 1 } }
+    case 'EXPIRE':
+      return null
   }
 }
 
@@ -131,6 +153,8 @@ function knownBefore(step: Step, event: EventOf<'acted' | 'assigned'>, user: Use
 
 /** Whether an event did what it was meant to, from the alert events that it brought about. */
 export const isCarriedOut = (event: Event, told: readonly AlertEvent[]): boolean =>
-  event.kind === 'acted' ? event.payload.action === 'NOTE' || told.some(({ kind }) => kind !== 'NOTED') : event.kind === 'assigned'
+  event.kind === 'acted'
+    ? event.payload.action === 'NOTE' || event.payload.action === 'EXPIRE' || told.some(({ kind }) => kind !== 'NOTED')
+    : event.kind === 'assigned'
 
 const applied = (n: number, alertId: string | null, kept: boolean): Judged => ({ type: 'applied', n, kept, alertId, removed: null })

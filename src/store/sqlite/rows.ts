@@ -38,6 +38,7 @@ export const Limits = z.object({
   emotions: Limit,
   emotionsDays: Limit,
   profileDays: Limit,
+  alertsDays: Limit,
   triage: TriageSchema,
 })
 export const PolicyRow = z.object({ n: z.int(), at: z.int(), limits: json(Limits) })
@@ -104,7 +105,7 @@ export const AlertRow = z.object({
   acknowledged: json(z.object({ by: z.string(), at: Time, until: Time }))
     .nullable()
     .catch(null),
-  resolved: json(z.object({ by: z.string(), at: Time, resolution: z.string() }))
+  resolved: json(z.object({ by: z.string(), at: Time, resolution: z.string(), until: UnsureTime }))
     .nullable()
     .catch(null),
   // One of which that can't be read is escalated at once.

@@ -51,6 +51,7 @@ const UNLIMITED: Limits = {
   emotions: 0,
   emotionsDays: 0,
   profileDays: 0,
+  alertsDays: 0,
   triage: DEFAULT_TRIAGE,
 }
 export const newestLimits = (policies: readonly Policy[]): Limits => policies.at(-1)?.limits ?? UNLIMITED

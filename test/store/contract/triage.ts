@@ -183,6 +183,53 @@ export function triage(open: Open): void {
     expect(await alert()).toMatchObject({ escalation: { step: 0, to: [], next: NOW + HOUR } })
   })
 
+  test('an alert that was resolved goes when its time is over, with its history; before that, or resolved again since, it does not', async () => {
+    const { it, alertId, act, resolve, alert, due } = await alerted(open)
+    await it.tell(it.origin.policy({ alertsDays: 10 }))
+    await resolve()
+    const until = NOW + MINUTE + 10 * DAY_MS
+    expect(await alert()).toMatchObject({ resolved: { until } })
+    await it.record({ riskLevel: 'MEDIUM', acceptedAt: NOW + HOUR })
+    expect(await act({ action: 'EXPIRE', due: until }, until)).toMatchObject({ type: 'conflict' })
+    await resolve(NOW + 2 * HOUR)
+    const later = NOW + 2 * HOUR + 10 * DAY_MS
+    expect(await due(later - 1)).toEqual([])
+    expect(await due(later)).toEqual(['u'])
+    expect(await act({ action: 'EXPIRE', due: until }, until)).toMatchObject({ type: 'conflict' })
+    expect(await act({ action: 'EXPIRE', due: later }, later, 'end')).toMatchObject({ type: 'applied', kept: true, alertId, removed: null })
+    expect(await act({ action: 'EXPIRE', due: later }, later, 'end')).toMatchObject({ type: 'duplicate', alertId })
+    expect(await act({ action: 'NOTE', actor: 'li', note: 'late' }, later)).toMatchObject({ type: 'conflict' })
+    expect([await alert(), await it.alerts(), await it.history(alertId), await due(later)]).toEqual([null, [], [], []])
+    expect(await it.ask({ kind: 'userAlerts', userId: 'u', page: ALL })).toMatchObject({ total: 0 })
+    expect(await it.user()).toMatchObject({ totalChats: 2, totalRiskAlerts: 2 })
+    await it.record({ riskLevel: 'HIGH', acceptedAt: later })
+    const [next] = await it.alerts()
+    expect(next?.id).not.toBe(alertId)
+  })
+
+  test('a policy that keeps alerts for ever has none of those go that are resolved under it', async () => {
+    const { it, resolve, alert, due } = await alerted(open)
+    await it.tell(it.origin.policy({ alertsDays: 0 }))
+    await resolve()
+    expect(await alert()).toMatchObject({ resolved: { until: null } })
+    expect(await due(Number.MAX_SAFE_INTEGER)).toEqual([])
+  })
+
+  test('whoever was kept for an alert alone expires after it', async () => {
+    const it = await given(open)
+    await it.tell(it.origin.policy({ profileDays: 30, alertsDays: 90 }, NOW - 100 * DAY_MS))
+    const outcome = await it.record({ riskLevel: 'HIGH', acceptedAt: NOW - 95 * DAY_MS })
+    const alertId = outcome.type === 'applied' ? (outcome.alertId ?? '') : ''
+    await it.tell(it.origin.acted('u', { alertId, action: 'RESOLVE', actor: 'li', resolution: 'talked' }, NOW - 91 * DAY_MS))
+    const deadline = NOW - 65 * DAY_MS
+    await it.apply(it.origin.expired('u', deadline))
+    expect((await it.store.sweep(NOW)).expiredUsers).toEqual([])
+    await it.apply(it.origin.acted('u', { alertId, action: 'EXPIRE', due: NOW - DAY_MS }, NOW - DAY_MS))
+    expect((await it.store.sweep(NOW)).expiredUsers).toEqual([{ userId: 'u', deadline }])
+    await it.apply(it.origin.expired('u', deadline))
+    expect(await it.user()).toBeNull()
+  })
+
   test('an acknowledgement stops the escalation', async () => {
     const { act, acknowledge, alert } = await alerted(open)
     await act({ action: 'ESCALATE', due: NOW + 5 * MINUTE, to: ['li'] }, NOW + 5 * MINUTE)

@@ -49,6 +49,7 @@ local ACTIONS = {
     if alert.status == 'RESOLVED' or not action.actor then return nil end
     alert.status, alert.next, alert.version = 'RESOLVED', nil, alert.version + 1
     alert.resolvedBy, alert.resolvedAt, alert.resolution = action.actor, at, action.resolution or ''
+    alert.resolvedUntil = limits().alertsDays > 0 and at + limits().alertsDays * DAY or nil
     return 'RESOLVED'
   end,
   ESCALATE = function(alert, action)
@@ -78,7 +79,7 @@ local function not_carried_out(action)
 end
 
 local function carried_out(action, told)
-  if action.action == 'NOTE' then return true end
+  if action.action == 'NOTE' or action.action == 'EXPIRE' then return true end
   for _, text in ipairs(told) do if parse(text).kind ~= 'NOTED' then return true end end
   return false
 end
@@ -99,8 +100,27 @@ local function save_action(event, n, keys, record, was, alert)
   save_user(event.user, keys, record, was)
 end
 
+-- An alert that was resolved long ago goes, with its history.
+local function ended(event, n, keys, record, told)
+  if not record then return { 'conflict' } end
+  local again = known_action(event, n, keys, record, told)
+  if again then return again end
+  local id, due = alert_concerned(event, keys, record), event.payload.due
+  local alert = id and load_alert(id)
+  if not alert or alert.status ~= 'RESOLVED' or not due or alert.resolvedUntil ~= due then return { 'conflict' } end
+  local before = indexed(record)
+  meet_policies(keys, record, event.at)
+  drop_alert(id)
+  record.kept[5] = record.kept[5] - call('LREM', keys.alerts, 0, id)
+  -- Whoever was kept for their alerts alone expires after the last of them.
+  if record.kept[5] == 0 then record.stripped = nil end
+  save_action(event, n, keys, record, before, id)
+  return { 'applied', 1, id }
+end
+
 local function acted(event, n, keys, record, told)
   local action = event.payload
+  if action.action == 'EXPIRE' then return ended(event, n, keys, record, told) end
   local id = record and alert_concerned(event, keys, record)
   local alert = id and load_alert(id)
   if not alert then return { 'conflict' } end

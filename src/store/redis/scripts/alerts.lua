@@ -33,7 +33,7 @@ local function acknowledged_until(alert, at) return after_minutes(at, triage().a
 
 -- The fields of an alert's hash, but for trigger and told; of those that are absent the alert has none.
 local TEXTS = { 'user', 'status', 'conversation', 'assignee', 'ackBy', 'resolvedBy', 'resolution', 'to' }
-local NUMBERED = { 'level', 'occurrences', 'raised', 'seen', 'version', 'ackAt', 'ackUntil', 'resolvedAt', 'since', 'step', 'next' }
+local NUMBERED = { 'level', 'occurrences', 'raised', 'seen', 'version', 'ackAt', 'ackUntil', 'resolvedAt', 'resolvedUntil', 'since', 'step', 'next' }
 
 -- nil where there is no such alert. What can't be read of it is absent.
 local function load_alert(id)
@@ -55,17 +55,18 @@ local function make_good(alert, event, level)
   alert.step, alert.to = alert.step or 0, alert.to or '[]'
 end
 
--- When something follows from the passing of time alone; '+inf': nothing does. Every unresolved alert has its place among those due.
-local function rank_due(id, status, next_step, until_then)
-  if status == 'RESOLVED' then return call('ZREM', DUE, id) end
-  local at = status == 'OPEN' and next_step or status == 'ACKNOWLEDGED' and until_then
+local DEADLINES = { OPEN = 'next', ACKNOWLEDGED = 'ackUntil', RESOLVED = 'resolvedUntil' }
+
+-- When something follows from the passing of time alone; '+inf': nothing does. Every alert has its place among those due.
+local function rank_due(id, alert)
+  local at = DEADLINES[alert.status] and alert[DEADLINES[alert.status]]
   call('ZADD', DUE, at and int(at) or '+inf', id)
 end
 
 local function rank_alert(id, alert, was)
   if was and was ~= alert.status then for _, status in ipairs(STATUSES) do call('ZREM', alerts_key(status), id) end end
   call('ZADD', alerts_key(alert.status), int((4 - alert.level) * 1e13 + alert.raised), id)
-  rank_due(id, alert.status, alert.next, alert.ackUntil)
+  rank_due(id, alert)
 end
 
 -- `was`: the status that it had.
@@ -84,6 +85,7 @@ end
 -- It begins to wait for somebody.
 local function wait(alert, at)
   alert.status, alert.ackBy, alert.ackAt, alert.ackUntil, alert.resolvedBy, alert.resolvedAt, alert.resolution = 'OPEN', nil, nil, nil, nil, nil, nil
+  alert.resolvedUntil = nil
   alert.since, alert.step, alert.to = at, 0, '[]'
   alert.next = next_escalation(alert)
 end

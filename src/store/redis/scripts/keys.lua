@@ -17,7 +17,7 @@ local BY_CREATED = 'xinyi:order:created' -- zset: user id, createdAt
 local BY_RISK = 'xinyi:order:risk' -- zset: user id, risk rank * 1e13 + lastActiveAt
 local BY_NAME = 'xinyi:order:name' -- zset: user id, 0
 local ALERTED = 'xinyi:alerted' -- set: users with an unresolved alert
-local DUE = 'xinyi:order:due' -- zset: unresolved alert id, when something follows from the passing of time alone (ms, +inf for never)
+local DUE = 'xinyi:order:due' -- zset: alert id, when something follows from the passing of time alone (ms, +inf for never)
 local COUNSELORS = 'xinyi:counselors' -- set: subs of counselors who have, or had, users
 local VOCABULARY = 'xinyi:vocabulary' -- zset: topic, -number of users
 
@@ -28,7 +28,7 @@ local function alerts_key(status) return 'xinyi:order:alerts:' .. status end -- 
 local function topic_key(name) return 'xinyi:topic:' .. name .. ':users' end -- zset: user id, 0
 local function counselor_key(sub) return 'xinyi:counselor:' .. sub .. ':users' end -- zset: user id, 0
 -- hash: user level status occurrences raised seen conversation version trigger, told (length of the history); assignee, ackBy, ackAt, ackUntil,
--- resolvedBy, resolvedAt, resolution, and of its escalation since, step, to (JSON), next
+-- resolvedBy, resolvedAt, resolvedUntil, resolution, and of its escalation since, step, to (JSON), next
 local function alert_key(id) return 'xinyi:alert:' .. id end
 local function history_key(id) return 'xinyi:alert:' .. id .. ':history' end -- list, oldest first: JSON of alert events
 

@@ -26,7 +26,7 @@ local function put_alert(keys)
   call('HSET', alert_key(id), 'told', events)
   call('RPUSH', keys.alerts, id)
   call('ZADD', alerts_key(status), sort, id)
-  if status ~= 'RESOLVED' then call('ZADD', DUE, take(), id) end
+  call('ZADD', DUE, take(), id)
 end
 
 local topics = {}

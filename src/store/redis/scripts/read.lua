@@ -168,7 +168,7 @@ local READ = {
   userAlerts = function(request) return alerts_of(request.userId) end,
   alertHistory = function(request) return history_of(request.alertId, request.page) end,
   dueAlerts = function(request)
-    if get(0, 'ZCARD', DUE) < unresolved() then unindexed = true end
+    if get(0, 'ZCARD', DUE) < unresolved() + get(0, 'ZCARD', alerts_key('RESOLVED')) then unindexed = true end
     local found = {}
     for _, id in ipairs(get({}, 'ZRANGEBYSCORE', DUE, '-inf', int(request['until']), 'LIMIT', 0, request.limit)) do
       found[#found + 1], found[#found + 2] = id, get({}, 'HGETALL', alert_key(id))

@@ -26,12 +26,6 @@ local function forget_entries(user, n, keys, up_to)
   for _, each in ipairs(entries) do forget_entry(each, up_to) end
 end
 
-local function drop_alert(id)
-  for _, status in ipairs(STATUSES) do call('ZREM', alerts_key(status), id) end
-  call('ZREM', DUE, id)
-  return call('DEL', alert_key(id), history_key(id), aside_key(alert_key(id)), aside_key(history_key(id)))
-end
-
 -- What only a search finds of a user whose own keys do not tell (any more).
 local function drop_strays(user)
   for _, name in ipairs(get({}, 'ZRANGE', VOCABULARY, 0, -1)) do drop_topic(user, name) end

@@ -7,7 +7,7 @@
 
 local WEEK = 7 * DAY
 
-local UNLIMITED = { conversations = 0, conversationsDays = 0, emotions = 0, emotionsDays = 0, profileDays = 0 }
+local UNLIMITED = { conversations = 0, conversationsDays = 0, emotions = 0, emotionsDays = 0, profileDays = 0, alertsDays = 0 }
 
 local policies
 local function all_policies()
@@ -262,4 +262,10 @@ local function meet_policies(keys, record, now)
     if count == 0 then call('DEL', keys[list]) else call('LTRIM', keys[list], 0, count - 1) end
     record.kept[i] = count
   end
+end
+
+local function drop_alert(id)
+  for _, status in ipairs(STATUSES) do call('ZREM', alerts_key(status), id) end
+  call('ZREM', DUE, id)
+  return call('DEL', alert_key(id), history_key(id), aside_key(alert_key(id)), aside_key(history_key(id)))
 end
