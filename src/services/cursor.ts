@@ -137,7 +137,7 @@ export function covers(steps: Steps, origin: string, { seq, ordinal }: Step): bo
 /** Whether an alert event was told ahead of the log; once it is `settled`: in the same way, as far as that is known. */
 export function coversAhead({ ahead, beyond }: Heard, origin: string, step: Step, settled: boolean): boolean {
   if (!covers(ahead, origin, step)) return false
-  return !settled || ![...beyond.values()].some((source) => source.origin === origin && source.seq <= step.seq)
+  return !settled || !beyond.values().some((source) => source.origin === origin && source.seq === step.seq)
 }
 
 /** The same, with an alert event given that the log has settled. What is ahead of its origin's earlier events, the log has come past. */

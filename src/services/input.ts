@@ -14,6 +14,7 @@ export interface RecordInput {
   topics?: readonly string[] | null | undefined
   occurredAt?: number | null | undefined
   idempotencyKey?: string | null | undefined
+  raiseAlert?: boolean | null | undefined
 }
 
 export interface RecordLimits {
