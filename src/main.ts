@@ -39,7 +39,8 @@ function program(done: (exitCode: number) => void): Command {
     .description('record the conversations of a JSON Lines file; running it again doubles nothing')
     .argument('<file>', 'rows of {user, query, response, timestamp?, risk?, emotionScore?, topic?}')
     .option('--json', 'print the counts as JSON')
-    .action(async (file: string, options: { json?: true }) => {
+    .option('--raise-alerts', 'raise an alert, escalated to nobody, for each person who was at risk within the last 7 days')
+    .action(async (file: string, options: { json?: true; raiseAlerts?: true }) => {
       const { importFile } = await import('./commands/import.ts')
       const { rejected } = await importFile(configAndWarnings(), file, options)
       if (rejected > 0) done(EXIT.someRejected)

@@ -4,7 +4,7 @@ import { StartError } from '../errors.ts'
 import { lines } from '../import/lines.ts'
 import { Rejects } from '../import/rejects.ts'
 import { type Counts, ImportRun, MAX_LINE_BYTES } from '../import/run.ts'
-import { type Client, connect } from './client.ts'
+import { connect } from './client.ts'
 import { startProgress } from './progress.ts'
 
 export interface ImportReport extends Counts {
@@ -14,15 +14,19 @@ export interface ImportReport extends Counts {
 }
 
 /** Records the rows of a JSON Lines file in constant memory, and prints what became of them. */
-export async function importFile(config: Config, path: string, { json = false }: { json?: boolean } = {}): Promise<ImportReport> {
+export async function importFile(
+  config: Config,
+  path: string,
+  options: { json?: boolean; raiseAlerts?: boolean } = {},
+): Promise<ImportReport> {
   const input = await openInput(path)
   const client = await connect(config)
   try {
     const rejects = await Rejects.beside(path)
     try {
-      const counts = await importLines(client, rejects, input, config.localTimeZone)
+      const counts = await importLines(new ImportRun(client, rejects, config.localTimeZone), input, options)
       const report = { file: path, ...counts, rejectedFile: counts.rejected > 0 ? rejects.path : null }
-      console.log(json ? JSON.stringify(report) : summary(report))
+      console.log(options.json ? JSON.stringify(report) : summary(report))
       return report
     } finally {
       await rejects.close()
@@ -44,12 +48,16 @@ async function openInput(path: string): Promise<FileHandle> {
   throw new StartError(`${path} is a directory. Give the path of a JSON Lines file.`)
 }
 
-async function importLines(client: Client, rejects: Rejects, input: FileHandle, timeZone: string): Promise<Counts> {
-  const { size } = await input.stat()
-  const run = new ImportRun(client, rejects, timeZone)
-  const progress = startProgress(size)
+async function importLines(run: ImportRun, input: FileHandle, { raiseAlerts = false }: { raiseAlerts?: boolean }): Promise<Counts> {
+  const stat = await input.stat()
+  // What comes through a pipe can be read once, and from nowhere else.
+  if (raiseAlerts && !stat.isFile()) throw new StartError('--raise-alerts reads the rows twice: put them into a file first.')
+  const progress = startProgress(stat.size)
+  const linesOf = () => lines(input.createReadStream({ autoClose: false, ...(stat.isFile() && { start: 0 }) }), MAX_LINE_BYTES)
   try {
-    for await (const line of lines(input.createReadStream(), MAX_LINE_BYTES)) {
+    const now = Date.now()
+    if (raiseAlerts) for await (const line of linesOf()) run.lookAhead(line, now)
+    for await (const line of linesOf()) {
       await run.take(line)
       progress.update(line.end, run.counts.read)
     }
@@ -58,6 +66,7 @@ async function importLines(client: Client, rejects: Rejects, input: FileHandle, 
   } finally {
     progress.stop()
     run.close()
+    await input.close()
   }
 }
 

@@ -82,6 +82,8 @@ export type RecordConversationInput = {
   occurredAt?: string | null | undefined;
   /** What the person wrote: 1 to 16,000 code points unless configured otherwise; longer is BAD_USER_INPUT, never cut. */
   query: string;
+  /** Raise an alert although it happened more than 24 h ago, if not more than 7 days, and the person has none: for imports. Nobody is escalated to for it. */
+  raiseAlert?: boolean | null | undefined;
   /** How many sources the answer drew on; 0 or more. */
   references?: number | null | undefined;
   /** What the assistant answered, with the same limit; it may be empty. */

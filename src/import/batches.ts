@@ -8,7 +8,7 @@ export interface Item {
   line: number
   /** The row as it stands in the file. */
   text: string
-  input: Omit<Row, 'timestamp'> & { idempotencyKey: string }
+  input: Omit<Row, 'timestamp'> & { idempotencyKey: string; raiseAlert?: boolean }
 }
 
 /** What became of an item. */

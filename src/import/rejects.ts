@@ -32,8 +32,9 @@ export class Rejects {
     try {
       await action()
     } catch (error) {
+      const code = error instanceof Error && 'code' in error ? ` (${error.code})` : ''
       throw new StartError(
-        `${this.path}, where rows are set aside, can't be written. Make room there, or import a copy of the file from elsewhere.`,
+        `${this.path}, where rows are set aside, can't be written${code}. Make room there, or import a copy of the file from elsewhere.`,
         { cause: error },
       )
     }

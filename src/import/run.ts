@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Client } from '../commands/client.ts'
 import { type Item, recordBatch } from './batches.ts'
+import { LateAlerts } from './late.ts'
 import type { Line } from './lines.ts'
 import type { Rejects } from './rejects.ts'
 import { type Row, rowSchema } from './row.ts'
@@ -30,6 +31,7 @@ export class ImportRun {
   readonly #schema: ReturnType<typeof rowSchema>
   readonly #rows = new Tally()
   readonly #users = new Tally()
+  #late: LateAlerts | undefined
   #batch: Item[] = []
   #batchBytes = 0
 
@@ -37,6 +39,13 @@ export class ImportRun {
     this.#client = client
     this.#rejects = rejects
     this.#schema = rowSchema(timeZone)
+  }
+
+  /** To be called with all lines before any is taken: then an alert is raised for whoever was at risk within the last seven days. */
+  lookAhead({ number, text, wellFormed }: Line, now: number): void {
+    this.#late ??= new LateAlerts(now)
+    const parsed = text !== null && wellFormed ? this.#schema.safeParse(jsonOf(text)) : undefined
+    if (parsed?.success) this.#late.consider(number, parsed.data)
   }
 
   async take({ number, text, wellFormed }: Line): Promise<void> {
@@ -49,7 +58,7 @@ export class ImportRun {
       const reasons = parsed.error.issues.map(({ path, message }) => `${[...path, message].join(' ')}.`)
       return this.#reject(number, reasons.join(' '), text)
     }
-    const input = this.#identified(parsed.data)
+    const input = { ...this.#identified(parsed.data), ...(this.#late?.has(number) && { raiseAlert: true }) }
     const bytes = Buffer.byteLength(JSON.stringify(input)) + 1
     if (this.#batch.length === MAX_BATCH_ROWS || this.#batchBytes + bytes > MAX_BATCH_BYTES) await this.flush()
     this.#batch.push({ line: number, text, input })

@@ -30,6 +30,8 @@ export interface EventPayloads {
     topics: readonly string[]
     /** Digest of the content as the caller gave it, before defaults: tells a repeat from another conversation under the same id. */
     fingerprint: string
+    /** An alert is asked for, which is not escalated, although it happened days before it was recorded. */
+    raisesLate?: true | undefined
   }
   cleared: Record<string, never>
   /** Somebody, or the passing of time, does something about an alert. */

@@ -16,8 +16,8 @@ function write(settings: { DATA_DIR: string }, content: readonly (Row | string)[
   return file
 }
 
-async function report(settings: Settings, file: string): Promise<Row> {
-  const { stdout, stderr } = await xinyi(['import', file, '--json'], settings)
+async function report(settings: Settings, file: string, ...options: string[]): Promise<Row> {
+  const { stdout, stderr } = await xinyi(['import', file, '--json', ...options], settings)
   expect(stderr).toBe('')
   return JSON.parse(stdout)
 }
@@ -163,6 +163,33 @@ test('people without a name stay apart, and are found again', async () => {
   expect(await report(settings, file)).toMatchObject({ recorded: 0, alreadyKnown: 3, users: 3 })
 })
 
+test('--raise-alerts has one alert raised for whoever was at risk within the last seven days, escalated to nobody', async () => {
+  const settings = freshSettings()
+  const risky = (user: string, hoursAgo: number, risk: string) =>
+    row({ user, risk, timestamp: new Date(Date.now() - hoursAgo * 3_600_000).toISOString() })
+  const file = write(settings, [
+    ...[risky('graver', 90, 'HIGH'), risky('graver', 120, 'IMMINENT'), risky('graver', 30, 'LOW'), risky('graver', 100, 'IMMINENT')],
+    ...[
+      risky('over', 190, 'IMMINENT'),
+      risky('fresh', 60, 'MEDIUM'),
+      risky('fresh', 2, 'MEDIUM'),
+      risky('', 48, 'HIGH'),
+      risky('calm', 30, 'LOW'),
+    ],
+  ])
+  await report(settings, file, '--raise-alerts')
+  const server = await serving('serve', settings)
+  const { riskAlerts } = Object(
+    await server.query('{ riskAlerts(first: 9) { edges { node { level occurrences user { userId } } } } }'),
+  ).data
+  const alerts = riskAlerts.edges.map(({ node }: { node: Row & { user: Row } }) => [node.user.userId, node.level, node.occurrences])
+  expect(alerts).toEqual([
+    ['graver', 'IMMINENT', 1],
+    [expect.stringMatching(/^anon_/), 'HIGH', 1],
+    ['fresh', 'MEDIUM', 1],
+  ])
+})
+
 test('rows older than the retention keeps are counted, not kept', async () => {
   const settings = freshSettings()
   const file = write(settings, [row({ timestamp: '2020-02-02' }), row()])
@@ -192,10 +219,10 @@ test('an import that was killed in the middle is completed by running it again',
   await someRejected(settings)
   child.kill('SIGKILL')
   await child.ended
-  const again = JSON.parse((await xinyi(['import', file, '--json'], settings)).stdout)
+  const again = await report(settings, file)
   expect(Number(again.recorded) + Number(again.alreadyKnown)).toBe(700)
   expect(again.alreadyKnown).toBeGreaterThanOrEqual(500)
-  expect((await xinyi(['import', file, '--json'], settings)).stdout).toContain('"alreadyKnown":700')
+  expect(await report(settings, file)).toMatchObject({ alreadyKnown: 700 })
 })
 
 /** Whether everybody of these rows has as many conversations as rows. */

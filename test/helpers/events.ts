@@ -25,6 +25,7 @@ export interface Said {
   emotionScore?: number | null
   references?: number
   topics?: readonly string[]
+  raisesLate?: true | undefined
 }
 
 /** One process start: makes events and numbers them. */
@@ -41,7 +42,14 @@ export class Origin {
     const { query = `query ${numbered.id}`, response = `response ${numbered.id}`, riskLevel = 'LOW', topics = [] } = said
     const content = { query, response, riskLevel, emotionScore: said.emotionScore ?? null, references: said.references ?? 0, topics }
     const fingerprint = createHash('sha256').update(JSON.stringify(content)).digest('hex')
-    return { ...numbered, kind: 'recorded', user, acceptedAt, occurredAt, payload: { ...content, fingerprint } }
+    return {
+      ...numbered,
+      kind: 'recorded',
+      user,
+      acceptedAt,
+      occurredAt,
+      payload: { ...content, fingerprint, ...(said.raisesLate && { raisesLate: true as const }) },
+    }
   }
 
   cleared(user: string, acceptedAt = NOW): Event {

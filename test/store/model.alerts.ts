@@ -32,12 +32,24 @@ export class AlertBook {
 
   static unresolved = ({ alerts }: Owner): Held | undefined => alerts.find(({ alert }) => alert.status !== 'RESOLVED')
 
+  lateSignal(owner: Owner, since: number, level: RiskLevel): string | null {
+    if (this.#held(owner)) return null
+    const id = this.signal(owner, since, level, null)
+    const raised = owner.alerts.at(-1)
+    if (raised) raised.alert.escalation.next = null
+    return id
+  }
+
+  #held(owner: Owner): Held | undefined {
+    const last = owner.alerts.at(-1)
+    const reopens = last?.alert.resolved && this.#event.acceptedAt - last.alert.resolved.at <= DAY_MS ? last : undefined
+    return AlertBook.unresolved(owner) ?? reopens
+  }
+
   signal(owner: Owner, since: number, level: RiskLevel, note: string | null): string {
     if (this.#event.kind !== 'recorded') throw new Error('no conversation')
     const { id, user, acceptedAt, occurredAt, payload } = this.#event
-    const last = owner.alerts.at(-1)
-    const reopens = last?.alert.resolved && acceptedAt - last.alert.resolved.at <= DAY_MS ? last : undefined
-    const held = AlertBook.unresolved(owner) ?? reopens
+    const held = this.#held(owner)
     if (!held) {
       const alertId = sha1(user, since, owner.raised)
       const { query, response, riskLevel } = payload

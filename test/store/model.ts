@@ -193,7 +193,7 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'log'> 
     person.totalChats += 1
     if (isRisky(riskLevel)) person.totalRiskAlerts += 1
 
-    const { fingerprint: _, emotionScore, ...said } = payload
+    const { fingerprint: _, raisesLate: __, emotionScore, ...said } = payload
     const conversation = { id, userId: user, occurredAt, ...said, emotionScore: clean(emotionScore) }
     const point = { id, userId: user, occurredAt, score: clean(emotionScore), riskLevel }
     const limits = this.#limits
@@ -216,9 +216,11 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'log'> 
   /** What a conversation says of the risk that somebody is at, by itself or as the last of several. */
   #sign(person: Person, event: Recorded, before: Attention, told: AlertEvent[]): string | null {
     const { user, acceptedAt, occurredAt, payload } = event
-    if (acceptedAt - occurredAt > DAY_MS) return null
+    const age = acceptedAt - occurredAt
+    if (age > DAY_MS && !(payload.raisesLate && age <= 7 * DAY_MS)) return null
     const since = Math.max(this.#tombstones.get(user) ?? 0, this.#expiries.get(user) ?? 0)
     const book = new AlertBook(event, this.#limits, told)
+    if (age > DAY_MS) return isRisky(payload.riskLevel) ? book.lateSignal(person, since, payload.riskLevel) : null
     if (isRisky(payload.riskLevel)) return book.signal(person, since, payload.riskLevel, null)
     const day = Math.floor(acceptedAt / DAY_MS)
     if (before === 'NEEDS_ATTENTION' || attentionIn(person) !== 'NEEDS_ATTENTION') return null

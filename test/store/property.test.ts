@@ -36,6 +36,7 @@ const said = fc.constantFrom(
   { ...plain, riskLevel: 'HIGH', emotionScore: -0, topics: [] } as const,
   { ...plain, riskLevel: 'IMMINENT', topics: ['t', '\u{10000}'] } as const,
   { ...plain, riskLevel: 'UNKNOWN', topics: [] } as const,
+  { ...plain, riskLevel: 'HIGH', raisesLate: true } as const,
 )
 
 type Step = { clock: number; origin: 'A' | 'B'; numbering: 'next' | 'again' | 'ahead'; act: Act }

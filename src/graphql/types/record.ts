@@ -38,6 +38,11 @@ const RecordConversationInput = builder.inputType('RecordConversationInput', {
       description:
         'When it happened; now when left out. More than 60 s in the future: BAD_USER_INPUT. Older than the retention: counted, not kept. More than 24 h ago: raises no alert.',
     }),
+    raiseAlert: t.boolean({
+      defaultValue: false,
+      description:
+        'Raise an alert although it happened more than 24 h ago, if not more than 7 days, and the person has none: for imports. Nobody is escalated to for it.',
+    }),
     idempotencyKey: t.string({
       description:
         'Makes a retry safe; scope: one user, at least 7 days. The same key with the same content answers the first recording with `duplicate` true; with other content it is CONFLICT.',

@@ -32,8 +32,11 @@ export class Marks {
  * An element of a list of conversations: our fields around the predecessor's, and first of all those by which the scripts find its
  * place without decoding the rest (lists.lua). What only the log keeps has no naive time.
  */
-export function conversationElement(conversation: Omit<Conversation, 'userId'>, localTime?: string): string {
-  const { id, occurredAt, query, response, riskLevel, emotionScore, references, topics } = conversation
+export function conversationElement(
+  conversation: Omit<Conversation, 'userId'> & { raisesLate?: true | undefined },
+  localTime?: string,
+): string {
+  const { id, occurredAt, query, response, riskLevel, emotionScore, references, topics, raisesLate } = conversation
   return JSON.stringify({
     at: occurredAt,
     rank: riskRank(riskLevel),
@@ -45,6 +48,7 @@ export function conversationElement(conversation: Omit<Conversation, 'userId'>, 
     emotion_score: emotionScore,
     references_count: references,
     topics,
+    late: raisesLate,
   })
 }
 
@@ -75,10 +79,10 @@ export function encodeEvent(event: Event, marks: Marks, timeZone: string): { eve
   if (event.kind === 'erased') return { event: { ...common, upTo: event.payload.upTo }, texts: [bodyOf(event), ''] }
   if (event.kind !== 'recorded') return { event: common, texts: [bodyOf(event), ''] }
   const localTime = naiveTime(event.occurredAt, timeZone)
-  const { riskLevel, emotionScore: score, fingerprint, topics } = event.payload
+  const { riskLevel, emotionScore: score, fingerprint, topics, raisesLate } = event.payload
   const { id, occurredAt } = event
   return {
-    event: { ...common, risk: riskRank(riskLevel), fingerprint, topics, localTime },
+    event: { ...common, risk: riskRank(riskLevel), fingerprint, topics, localTime, late: raisesLate },
     texts: [bodyOf(event, localTime), pointElement({ id, occurredAt, riskLevel, score }, localTime)],
   }
 }

@@ -59,6 +59,7 @@ const entrySchema = z.object({
 })
 type Entry = z.infer<typeof entrySchema>
 
+const lateSchema = z.object({ late: z.literal(true).optional() })
 const erasedSchema = z.object({ reason: text, upTo: n.optional() })
 export const limitsSchema = z.object({
   conversations: n,
@@ -79,7 +80,8 @@ function eventOf(entry: Entry): Event | null {
       const conversation = decodeConversation(user, body)
       if (!conversation) return null
       const { query, response, riskLevel, emotionScore, references, topics } = conversation
-      return { ...common, kind, payload: { query, response, riskLevel, emotionScore, references, topics, fingerprint } }
+      const raisesLate = parse(lateSchema, body)?.late
+      return { ...common, kind, payload: { query, response, riskLevel, emotionScore, references, topics, fingerprint, raisesLate } }
     }
     case 'policy': {
       const limits = parse(limitsSchema, body)

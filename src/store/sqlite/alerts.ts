@@ -1,6 +1,15 @@
 import { hash } from 'node:crypto'
 import { z } from 'zod'
-import { ALERT_EVENT_KINDS, type AlertEvent, type AlertEventKind, DAY_MS, type RiskAlert, type RiskLevel, riskRank } from '../../model.ts'
+import {
+  ALERT_EVENT_KINDS,
+  type AlertEvent,
+  type AlertEventKind,
+  DAY_MS,
+  isRisky,
+  type RiskAlert,
+  type RiskLevel,
+  riskRank,
+} from '../../model.ts'
 import type { Event } from '../store.ts'
 import { dueAt, waiting } from '../triage.ts'
 import { ALERT, ALERT_EVENT, AlertEventRow, AlertRow, levelOf } from './rows.ts'
@@ -10,10 +19,20 @@ import type { UserRecord } from './users.ts'
 
 /** A signal so soon after an alert was resolved reopens that. */
 const REOPENED_FOR_MS = DAY_MS
+/** What was recorded later than this raises no alert, even where it is asked for. */
+const LATE_MS = 7 * DAY_MS
 
 /** A sign of risk raises the user's alert, or adds to the unresolved one. Answers its id; the record is changed in place. */
 export function signal(step: Step, user: UserRecord, event: EventOf<'recorded'>, level: RiskLevel, note: string | null = null): string {
   return addTo(step, user, event, { level, note }) ?? raise(step, user, event, { level, note })
+}
+
+/** What happened days before it was recorded raises an alert only where that was asked for, and nobody is escalated to. Null: it does not. */
+export function lateSignal(step: Step, user: UserRecord, event: EventOf<'recorded'>): string | null {
+  const { acceptedAt, occurredAt, payload } = event
+  const isAskedFor = payload.raisesLate && isRisky(payload.riskLevel) && acceptedAt - occurredAt <= LATE_MS
+  if (!isAskedFor || user.openAlertId !== null || lastResolved(step.sql, user, acceptedAt)) return null
+  return raise(step, user, event, { level: payload.riskLevel, note: null }, { isEscalated: false })
 }
 
 interface Sign {
@@ -52,10 +71,11 @@ function lastResolved(sql: Sql, { userId }: UserRecord, at: number): RiskAlert |
   return newest?.status === 'RESOLVED' && newest.resolved && at - newest.resolved.at <= REOPENED_FOR_MS ? newest : null
 }
 
-function raise(step: Step, user: UserRecord, event: EventOf<'recorded'>, { level, note }: Sign): string {
+function raise(step: Step, user: UserRecord, event: EventOf<'recorded'>, { level, note }: Sign, { isEscalated = true } = {}): string {
   const { query, response, riskLevel } = event.payload
   const { occurredAt, acceptedAt } = event
   const id = alertIdOf(step, user)
+  const begin = waiting(newestLimits(step.policies).triage, level, acceptedAt)
   insertAlert(step.sql, {
     id,
     userId: user.userId,
@@ -67,7 +87,8 @@ function raise(step: Step, user: UserRecord, event: EventOf<'recorded'>, { level
     trigger: { occurredAt, query, response, riskLevel },
     version: 1,
     assignee: user.counselor,
-    ...waiting(newestLimits(step.policies).triage, level, acceptedAt),
+    ...begin,
+    escalation: { ...begin.escalation, next: isEscalated ? begin.escalation.next : null },
   })
   user.openAlertId = id
   user.openAlertLevel = riskRank(level)

@@ -49,6 +49,7 @@ export const EventRow: z.ZodType<Event> = z.discriminatedUnion('kind', [
         references: z.number(),
         topics: z.array(z.string()),
         fingerprint: z.string(),
+        raisesLate: z.literal(true).optional(),
       }),
     ),
   }),

@@ -3,7 +3,7 @@ import { type Attention, attentionOf, DAY_MS, isRisky, riskRank } from '../../mo
 import { compareKeys, keepOf } from '../rules.ts'
 import type { Key } from '../store.ts'
 import { TREND } from '../triage.ts'
-import { eventsToldOf, signal } from './alerts.ts'
+import { eventsToldOf, lateSignal, signal } from './alerts.ts'
 import { cut, hasUnmet, keepsWithin, LISTS } from './lists.ts'
 import { levelOf } from './rows.ts'
 import type { Sql } from './sql.ts'
@@ -38,7 +38,7 @@ export function recorded(step: Step, event: EventOf<'recorded'>): Judged {
   // Other rows refer to the user's; it is completed below.
   if (!found) saveUser(sql, user)
   if (isRisky(payload.riskLevel)) user.totalRiskAlerts += 1
-  const alertId = acceptedAt - occurredAt <= ALERT_MS ? signOf(step, user, event, before) : null
+  const alertId = acceptedAt - occurredAt <= ALERT_MS ? signOf(step, user, event, before) : lateSignal(step, user, event)
   saveUser(sql, user)
   const kept = enlist(step, event, user)
   if (!isNew || alertId !== null) remember(sql, event, payload.fingerprint, alertId)

@@ -42,6 +42,33 @@ export function alerts(open: Open): void {
     })
   })
 
+  test('what happened days before raises an alert that nobody is escalated to, if that is asked for and there is none', async () => {
+    const it = await given(open)
+    const days = (count: number) => ({ occurredAt: NOW - count * DAY_MS, riskLevel: 'HIGH', raisesLate: true }) as const
+    const outcomes = await it.recordAll([
+      { user: 'a', id: 'c', ...days(7) },
+      { user: 'a', ...days(3), riskLevel: 'IMMINENT' },
+      { user: 'b', ...days(7), occurredAt: NOW - 7 * DAY_MS - 1 },
+      { user: 'c', ...days(2), riskLevel: 'LOW' },
+      { user: 'd', ...days(2), raisesLate: undefined },
+    ])
+    expect(outcomes.map((outcome) => outcome.type === 'applied' && outcome.alertId !== null)).toEqual([true, false, false, false, false])
+    expect(await it.alerts()).toMatchObject([
+      {
+        userId: 'a',
+        level: 'HIGH',
+        status: 'OPEN',
+        occurrences: 1,
+        conversationId: 'c',
+        raisedAt: NOW,
+        escalation: { step: 0, next: null },
+      },
+    ])
+    expect(await it.ask({ kind: 'dueAlerts', until: NOW + DAY_MS, limit: 10 })).toEqual([])
+    await it.record({ user: 'a', riskLevel: 'IMMINENT' })
+    expect(await it.ask({ kind: 'dueAlerts', until: NOW, limit: 10 })).toMatchObject([{ userId: 'a', level: 'IMMINENT' }])
+  })
+
   test('LOW and UNKNOWN raise nothing', async () => {
     const it = await given(open)
     expect(await it.recordAll([{ riskLevel: 'LOW' }, { riskLevel: 'UNKNOWN' }])).toMatchObject([{ alertId: null }, { alertId: null }])

@@ -122,6 +122,29 @@ local function last_resolved(keys, at)
   return nil
 end
 
+local function raise(event, record, keys, told, level, note, escalated)
+  local since = math.max(number_at(TOMBSTONES, event.mark) or 0, number_at(EXPIRIES, event.mark) or 0)
+  local id = redis.sha1hex(event.user .. '\0' .. string.format('%d', since) .. '\0' .. string.format('%d', record.raised))
+  local alert = {
+    user = event.user, level = level, occurrences = 1, raised = event.at, seen = event.occurred, conversation = event.id, version = 1,
+    assignee = record.counselor,
+  }
+  wait(alert, event.at)
+  if not escalated then alert.next = nil end
+  save_alert(id, alert)
+  call('HSET', alert_key(id), 'trigger', event.body)
+  record.kept[5] = call('RPUSH', keys.alerts, id)
+  record.alert, record.level, record.raised = id, level, record.raised + 1
+  tell(told, event, id, 'RAISED', level, nil, note)
+  return id
+end
+
+-- What happened days before it was recorded raises an alert only where that was asked for, and nobody is escalated to. nil: it does not.
+local function late_signal(event, record, keys, told)
+  if event.risk < 2 or event.at - event.occurred > WEEK or record.alert or last_resolved(keys, event.at) then return nil end
+  return raise(event, record, keys, told, event.risk, nil, false)
+end
+
 -- A sign of risk raises the user's alert, or adds to the unresolved one. Answers its id.
 local function signal(event, record, keys, told, level, note)
   local id = record.alert or last_resolved(keys, event.at)
@@ -144,17 +167,5 @@ local function signal(event, record, keys, told, level, note)
     if reopened then tell(told, event, id, 'REOPENED', alert.level) end
     return id
   end
-  local since = math.max(number_at(TOMBSTONES, event.mark) or 0, number_at(EXPIRIES, event.mark) or 0)
-  id = redis.sha1hex(event.user .. '\0' .. string.format('%d', since) .. '\0' .. string.format('%d', record.raised))
-  local alert = {
-    user = event.user, level = level, occurrences = 1, raised = event.at, seen = event.occurred, conversation = event.id, version = 1,
-    assignee = record.counselor,
-  }
-  wait(alert, event.at)
-  save_alert(id, alert)
-  call('HSET', alert_key(id), 'trigger', event.body)
-  record.kept[5] = call('RPUSH', keys.alerts, id)
-  record.alert, record.level, record.raised = id, level, record.raised + 1
-  tell(told, event, id, 'RAISED', level, nil, note)
-  return id
+  return raise(event, record, keys, told, level, note, true)
 end

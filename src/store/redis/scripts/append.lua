@@ -1,6 +1,6 @@
 -- append: applies events to the log and the state, in order.
 -- ARGV[1] JSON {epoch, events: [{id, user, kind, at, occurred (ms), origin, seq, mark,
---   recorded: risk (rank), fingerprint (hex), topics, localTime (naive, for the predecessor); erased: upTo (ms), where it was applied before}]}
+--   recorded: risk (rank), fingerprint (hex), topics, localTime (naive, for the predecessor), late (an alert is asked for all the same); erased: upTo (ms), where it was applied before}]}
 -- ARGV[2 i], ARGV[2 i + 1], of the i-th event: body (JSON for the log, and for the list of conversations), point (JSON for the list of emotions)
 -- Answers for each event one of
 --   {'stale'}  {'known', position}  {'gap', position}  {'damaged'}  {'dead', n, erasedAt}  {'conflict', n}  {'duplicate', n, alert}

@@ -68,7 +68,7 @@ end
 
 -- What a conversation says of the risk that somebody is at, by itself or as the last of several. Answers the alert.
 local function sign_of(event, record, keys, told, before)
-  if event.at - event.occurred > DAY then return '' end
+  if event.at - event.occurred > DAY then return event.late and late_signal(event, record, keys, told) or '' end
   if event.risk >= 2 then return signal(event, record, keys, told, event.risk) end
   local day = math.floor(event.at / DAY)
   local turns = before ~= 'NEEDS_ATTENTION' and attention(record) == 'NEEDS_ATTENTION'
