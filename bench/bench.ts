@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import * as z from 'zod'
@@ -12,6 +13,7 @@ import { healed } from '../test/torture/world.ts'
 import { type JobInput, Measured } from './job.ts'
 
 const CLIENTS = fileURLToPath(new URL('clients.ts', import.meta.url))
+const PLAIN = fileURLToPath(new URL('plain.ts', import.meta.url))
 const LISTENERS = fileURLToPath(new URL('listeners.ts', import.meta.url))
 const LOOP = new URL('loop.ts', import.meta.url).href
 
@@ -52,12 +54,39 @@ export async function withBench<T>(act: (bench: Bench) => Promise<T>): Promise<T
   }
 }
 
-async function runClients(job: JobInput): Promise<Measured> {
+export async function runClients(job: JobInput): Promise<Measured> {
   const child = spawnTied(process.execPath, [CLIENTS, JSON.stringify(job)], { stdio: ['ignore', 'pipe', 'inherit'] })
   if (!child.stdout) throw new Error('no standard output')
   const [said, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')])
   if (code !== 0) throw new Error(`the clients ended with ${code}`)
   return Measured.parse(JSON.parse(said))
+}
+
+/** A server of the same schema and services that shares nothing among subscribers; `stop` ends it. */
+export async function plainServer(redisUrl: string): Promise<{ url: string; pid: number; stop(): Promise<void> }> {
+  const dir = tempDir()
+  const { PATH = '', HOME = '' } = process.env
+  const env = { PATH, HOME, DATA_DIR: dir.path, MEMORY_STORAGE_BACKEND: 'redis', REDIS_URL: redisUrl, NODE_ENV: 'production' }
+  const child = spawnTied(process.execPath, [PLAIN], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+  if (!child.stdout || child.pid === undefined) throw new Error('no server')
+  const [line] = await once(createInterface({ input: child.stdout }), 'line')
+  return {
+    url: z.string().parse(line),
+    pid: child.pid,
+    async stop() {
+      child.kill('SIGKILL')
+      await once(child, 'exit')
+      dir.remove()
+    },
+  }
+}
+
+/** CPU time of a process, all of its threads, in ms; and the memory that it has, in MB. */
+export function usageOf(pid: number): { cpuMs: number; residentMb: number } {
+  // After the name, which may hold anything: fields 14 and 15, in ticks of 10 ms (proc_pid_stat(5)).
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? []
+  const resident = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+  return { cpuMs: (Number(fields[11]) + Number(fields[12])) * 10, residentMb: Number(resident) / 1024 }
 }
 
 /** So many subscribers, in a process of their own; `end` answers how long each event took to each of them, in ms. */

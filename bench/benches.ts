@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as z from 'zod'
 import { percentiles } from '../test/torture/latency.ts'
-import { type Bench, fill, listen, settled, withBench } from './bench.ts'
+import { type Bench, fill, listen, plainServer, runClients, settled, usageOf, withBench } from './bench.ts'
 import { crashNoticed, hangNoticed } from './detection.ts'
 import type { Measured } from './job.ts'
 
@@ -180,6 +180,55 @@ async function subscribers(): Promise<Figure[]> {
   ]
 }
 
+const ALERTS = 20
+
+/** What an alert costs a server of so many subscribers who ask for the same, beside one that works it out for each of them. */
+async function sharing(): Promise<Figure[]> {
+  return withBench(async ({ redis, server }) => {
+    const costOf = async ({ url, pid }: { url: string; pid: number }): Promise<number> => {
+      const listeners = await listen(url, LISTENERS)
+      const job = { url, send: 'risky', connections: 1, rate: 2, users: 1_000 } as const
+      await runClients({ ...job, seconds: 2 })
+      const before = usageOf(pid).cpuMs
+      await runClients({ ...job, seconds: ALERTS / 2, first: 100 })
+      await sleep(2_000)
+      const cost = (usageOf(pid).cpuMs - before) / ALERTS
+      await listeners.end()
+      return cost
+    }
+    const ours = await costOf({ url: server.url ?? '', pid: server.pid ?? 0 })
+    await server.stop()
+    const plain = await plainServer(redis.url)
+    const other = await costOf(plain)
+    await plain.stop()
+    return [
+      {
+        what: `CPU of an alert to ${LISTENERS} subscribers, as a part of what it costs where nothing is shared`,
+        value: (100 * ours) / other,
+        unit: '%',
+        target: 25,
+        more: `${ms(ours)} and ${ms(other)}`,
+      },
+    ]
+  })
+}
+
+const IDLE = 10_000
+
+/** Subscribers to whom nothing happens but heartbeats. */
+async function idle(): Promise<Figure[]> {
+  return withBench(async ({ server }) => {
+    const before = usageOf(server.pid ?? 0).residentMb
+    const listeners = await listen(server.url ?? '', IDLE)
+    await sleep(40_000)
+    const after = usageOf(server.pid ?? 0).residentMb
+    await listeners.end()
+    return [
+      { what: `memory with ${IDLE} idle subscribers`, value: after, unit: 'MB', target: 500, more: `${Math.round(before)} MB without` },
+    ]
+  })
+}
+
 const SEEDED_USERS = 20_000
 
 /** An instance finds Redis empty and brings everything back: users with 5 conversations of 300 characters. */
@@ -213,5 +262,7 @@ export const BENCHES: Record<string, () => Promise<Figure[]>> = {
   outage,
   detection,
   subscribers,
+  sharing,
+  idle,
   reseed,
 }

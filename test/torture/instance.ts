@@ -50,6 +50,10 @@ export class Instance {
     return this.#url
   }
 
+  get pid(): number | undefined {
+    return this.#child?.pid
+  }
+
   /** Starts it on its data directory, and resolves when it serves. */
   async start(): Promise<void> {
     const began = performance.now()
