@@ -140,13 +140,17 @@ export function coversAhead({ ahead, beyond }: Heard, origin: string, step: Step
   return !settled || !beyond.values().some((source) => source.origin === origin && source.seq === step.seq)
 }
 
-/** The same, with an alert event given that the log has settled. What is ahead of its origin's earlier events, the log has come past. */
+/**
+ * The same, with an alert event given that the log has settled. What is ahead of its origin's earlier events, the log has come past. Of that
+ * some may have come to nothing; it was given all the same, should another order of the log bring it about again.
+ */
 export function gaveSettled({ steps, ahead, beyond }: Heard, { origin, isWhole, ...step }: OneOf): Heard {
   const isPassed = (source: Source) => source.origin === origin && source.seq < step.seq
-  const last = ahead.get(origin)
+  const [last, after] = [ahead.get(origin), stepTo(steps, origin, step, { isWhole, since: 0 })]
+  const isOver = last && isPassed({ ...last, origin })
   return {
-    steps: stepTo(steps, origin, step, { isWhole, since: 0 }),
-    ahead: last && isPassed({ ...last, origin }) ? new Map([...ahead].filter(([each]) => each !== origin)) : ahead,
+    steps: isOver ? withBefore(after, origin, [last.seq, ...seqsBefore(last)]) : after,
+    ahead: isOver ? new Map([...ahead].filter(([each]) => each !== origin)) : ahead,
     beyond: beyond.values().some(isPassed) ? new Map([...beyond].filter(([, source]) => !isPassed(source))) : beyond,
   }
 }
@@ -173,11 +177,21 @@ function stepTo(steps: Steps, origin: string, step: Step, { isWhole, since }: { 
   return after
 }
 
+/** The same, with these events of an origin, which come before its last, given as well. */
+function withBefore(steps: Steps, origin: string, seqs: readonly number[]): Steps {
+  const last = steps.get(origin)
+  return last ? new Map(steps).set(origin, { ...last, recent: recentOf(last.seq, [...seqsBefore(last), ...seqs]) }) : steps
+}
+
+function recentOf(last: number, seqs: readonly number[]): string {
+  const before = [...new Set(seqs)].filter((seq) => seq < last).sort((a, b) => b - a)
+  return shortened(before.map((seq, i) => behind(before[i - 1] ?? last, seq)).join('.'))
+}
+
 function progressTo(last: Progress, { seq, ordinal }: Step): Progress {
   if (seq === last.seq) return { ...last, ordinal }
   if (seq > last.seq) return { ...last, seq, ordinal, recent: shortened(behind(seq, last.seq) + (last.recent && `.${last.recent}`)) }
-  const before = [...seqsBefore(last), seq].sort((a, b) => b - a)
-  return { ...last, recent: shortened(before.map((each, i) => behind(before[i - 1] ?? last.seq, each)).join('.')) }
+  return { ...last, recent: recentOf(last.seq, [...seqsBefore(last), seq]) }
 }
 
 /** The events before it that something was given of, newest first. */

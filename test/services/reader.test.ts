@@ -172,6 +172,16 @@ test('what an instance tells ahead that the log has come past is told when the l
   expect(idsOf(reader(it.given).take(told(15, 'three', 5, 'a')))).toEqual([])
 })
 
+test('what was told ahead, and came to nothing when it was settled, is not told again where another order brings it about', () => {
+  const it = reader()
+  it.take(told(11, 'one', 3, 'x'))
+  for (const seq of [4, 5]) it.take(told(10 + seq, null, seq, `${seq}`))
+  it.take(told(14, 'one', 6, 'y'))
+  expect(it.given.ahead.size).toBe(0)
+  const later = reader(it.given)
+  expect(idsOf([4, 5].flatMap((seq) => later.take(told(8 + seq, 'two', seq, `${seq}`))))).toEqual([])
+})
+
 test('what was told ahead in one order of the log and in another is told no third time when that is settled', () => {
   const it = reader()
   it.listen(0)
