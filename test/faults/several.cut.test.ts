@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { HOUR, NOW } from '../helpers/events.ts'
 import { inCharge, inFallback, newDataFile, until } from '../helpers/joined.ts'
 import { freePort } from '../helpers/redis.ts'
-import { behindTheirBacks, chatsOf, expectAllEqual, healed, ownRedis, proxyTo, site, totalOf } from './several.ts'
+import { behindTheirBacks, chatsOf, expectAllEqual, healed, heldReplica, ownRedis, proxyTo, site, totalOf } from './several.ts'
 
 async function two() {
   const server = await ownRedis()
@@ -129,6 +129,33 @@ test('an instance whose place was trimmed off while it was cut off, and that has
   proxyB.heal()
   await healed(server, [a, b])
   expect(await chatsOf(a.store, 'ann')).toEqual(['a1', 'a2', 'b1', 'b2'])
+  await expectAllEqual(server, [a, b])
+})
+
+test('an instance that is taking everybody over anew leaves it to another to put back whom Redis has lost', async () => {
+  const server = await ownRedis()
+  const held = heldReplica()
+  const a = await site({ url: server.url })
+  const b = await site({ url: server.url, path: held.path, seams: { replica: held.replica } })
+  await a.record('ann', ['a1'])
+  await healed(server, [a, b])
+  await b.store.pin('sqlite')
+  await a.record('ann', ['a2', 'a3'])
+  // Leaving on request waits until SQLite has all of the log.
+  await a.store.pin('sqlite')
+  await a.store.pin('auto')
+  await behindTheirBacks(server, (redis) => redis.xtrim('xinyi:log', 'MAXLEN', 0))
+  const takingOver = held.before('noteRevs')
+  await b.store.pin('auto')
+  await takingOver
+  await b.record('ann', ['b1'])
+  const own = ['tally', 'seen', 'ids', 'alerts'].map((name) => `xinyi:user:ann:${name}`)
+  const old = ['profile', 'conversations', 'emotions', 'topics'].map((name) => `user:ann:${name}`)
+  await behindTheirBacks(server, (redis) => redis.del(...own, ...old))
+  held.goOn()
+  expect(await chatsOf(b.store, 'ann')).toContain('b1')
+  await healed(server, [a, b])
+  expect(await chatsOf(a.store, 'ann')).toEqual(['a1', 'a2', 'a3', 'b1'])
   await expectAllEqual(server, [a, b])
 })
 

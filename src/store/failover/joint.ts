@@ -31,6 +31,8 @@ export interface Joint {
   isInterrupted: boolean
   /** Since when Redis lacks events that come before what is here, by performance.now(). */
   stuckSince: number | null
+  /** Since when Redis lacks users of whom not everything may be here, by performance.now(). */
+  readonly incompleteSince: Map<string, number>
   /** No more events of these origins are taken: whoever writes under one begins another. */
   closeOrigins(origins: ReadonlySet<string>): void
   readonly seams?: Seams | undefined

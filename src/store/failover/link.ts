@@ -8,8 +8,9 @@ import type { RedisStore } from '../redis/store.ts'
 import type { Pin, Reconciliation } from '../store.ts'
 import { catchUp } from './catch-up.ts'
 import { Changes } from './changes.ts'
-import { Interrupted, Refused, wordOf } from './faults.ts'
+import { Interrupted, Outdated, Refused, wordOf } from './faults.ts'
 import type { Joint } from './joint.ts'
+import { mendable } from './mendable.ts'
 import type { Places } from './places.ts'
 import { pushAll } from './push.ts'
 import { Tail } from './tail.ts'
@@ -235,6 +236,7 @@ export class Link {
       await catchUp(primary, replica)
       // What is applied ahead has other indexes now.
       this.places.leave((await replica.facts()).n)
+      if ((await mendable(this.#joint, users)).length < users.length) throw new Outdated('users are lost that others may put back')
       for (const copy of await replica.wholeCopies(users)) await primary.restore(copy, { force: true })
       report.repaired += users.length
     }

@@ -86,6 +86,7 @@ class FailoverStore implements Store {
       answered: { epoch: '', n: 0 },
       isInterrupted: false,
       stuckSince: null,
+      incompleteSince: new Map(),
       local,
       exclusively: (work) => this.#writes.exclusively(work),
       closeOrigins: (origins) => this.#writes.closeOrigins(origins),
@@ -131,6 +132,7 @@ class FailoverStore implements Store {
       const lost = await this.#lostIn(state, requests, reading.answers)
       if (lost.length === 0) return reading
       await state.tidy.mend(lost)
+      if (state.tidy.leaves(lost)) return null
       return this.#readThere(state, requests, now, true)
     } catch (error) {
       const cause = error instanceof XinyiError ? error.cause : undefined

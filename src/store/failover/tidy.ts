@@ -5,6 +5,7 @@ import type { RemoteReplica } from '../sqlite/replica/remote.ts'
 import type { Reconciliation } from '../store.ts'
 import { judge } from './compare.ts'
 import type { Joint } from './joint.ts'
+import { mendable } from './mendable.ts'
 import type { Tail } from './tail.ts'
 
 const USERS_PER_STEP = 50
@@ -21,6 +22,8 @@ export class Tidy {
   readonly #report: Reconciliation
   /** Users whose keys nobody here can put back. */
   readonly #unmendable = new Set<string>()
+  /** Users whom others may put back. */
+  readonly #left = new Set<string>()
   /** Where the comparison has come to, by user ids. */
   #compared = ''
   /** The same, of the marks of the erased and expired, which have no order. */
@@ -36,6 +39,7 @@ export class Tidy {
   /** Takes over everybody who is due. Answers whether the replica is whole now. */
   async pull(): Promise<boolean> {
     const { replica } = this.#joint.local
+    await this.#putBackWanted()
     await this.#primary.forget()
     const { epoch } = this.#primary
     const { partial, ...facts } = await replica.facts()
@@ -50,16 +54,31 @@ export class Tidy {
       await this.mend(page.damaged)
       const { copies, damaged, ...from } = page.damaged.length > 0 ? await this.#primary.copies({ users }) : page
       // Keys that nobody can put back stay as they are, until Redis hears of the user again.
-      for (const user of damaged) this.#unmendable.add(user)
+      for (const user of damaged) if (!this.#left.has(user)) this.#unmendable.add(user)
       if (!(await this.#take({ copies, ...from }))) return false
     }
+    if (this.#left.size > 0) return false
     if (partial) await replica.letGo()
     return this.#tail.reached((await this.#primary.status()).n, PATIENCE_MS)
   }
 
   async #dirtyUsers(): Promise<string[]> {
-    const users = await this.#joint.local.replica.dirtyUsers(USERS_PER_STEP + this.#unmendable.size)
-    return users.filter((user) => !this.#unmendable.has(user)).slice(0, USERS_PER_STEP)
+    const users = await this.#joint.local.replica.dirtyUsers(USERS_PER_STEP + this.#unmendable.size + this.#left.size)
+    return users.filter((user) => !this.#unmendable.has(user) && !this.#left.has(user)).slice(0, USERS_PER_STEP)
+  }
+
+  /** Puts back whom others could not; and has them put back whom this one could not. */
+  async #putBackWanted(): Promise<void> {
+    const left = [...this.#left]
+    this.#left.clear()
+    const wanted = (await this.#primary.want(left, [])).filter((user) => !left.includes(user))
+    if (wanted.length === 0) return
+    const { damaged } = await this.#primary.copies({ users: wanted })
+    await this.mend(await this.#joint.local.replica.known(damaged))
+    await this.#primary.want(
+      [],
+      wanted.filter((user) => !damaged.includes(user)),
+    )
   }
 
   /** Puts users into the replica, and into Redis those whom it turns out to have lost. Answers whether that could be done. */
@@ -71,8 +90,16 @@ export class Tidy {
     return true
   }
 
+  /** Whether somebody of these is left to others, for now. */
+  leaves(users: readonly string[]): boolean {
+    return users.some((user) => this.#left.has(user))
+  }
+
   /** Puts users back in Redis whose keys were lost there. Answers those whom it does not take. */
-  async mend(users: readonly string[]): Promise<readonly string[]> {
+  async mend(lost: readonly string[]): Promise<readonly string[]> {
+    if (lost.length === 0) return []
+    const users = await mendable(this.#joint, lost)
+    for (const user of lost) if (!users.includes(user)) this.#left.add(user)
     if (users.length === 0) return []
     const { local, logger } = this.#joint
     // Redis takes back only what is as new as its index of users says.

@@ -158,3 +158,10 @@ export async function readRevs(run: (argument: object) => Promise<unknown>, of: 
   for (let i = 0; i < found.length; i += 2) revs.push([found[i] ?? '', found[i + 1] ?? ''])
   return { n, revs, last: last || null }
 }
+
+/** Who want.lua says is wanted. */
+export function decodeWanted(reply: unknown): string[] {
+  const [state, users] = z.array(z.unknown()).parse(reply)
+  fenced(state)
+  return z.array(z.string()).parse(users)
+}

@@ -28,6 +28,7 @@ const PARTS = {
   seedhead: ['keys', 'lease', 'seedhead'],
   finish: ['keys', 'lease', 'finish'],
   trim: ['keys', 'trim'],
+  want: ['keys', 'heal', 'want'],
   forget: ['keys', 'heal', 'lists', 'users', 'removal', 'forget'],
   sweep: ['keys', 'heal', 'lists', 'users', 'alerts', 'index', 'sweep'],
   reindex: ['keys', 'heal', 'lists', 'users', 'alerts', 'index', 'reindex'],

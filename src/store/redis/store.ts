@@ -21,7 +21,7 @@ import type {
 } from '../store.ts'
 import { MAX_CANDIDATES } from '../store.ts'
 import { answersWithin, type RedisTarget } from './connect.ts'
-import { type Asked, type Copied, type Revs, readCopies, readRevs } from './copies.ts'
+import { type Asked, type Copied, decodeWanted, type Revs, readCopies, readRevs } from './copies.ts'
 import { encodeEvent, encodeRequest, Marks } from './encode.ts'
 import { DamagedUsers, Fault, fenced, unavailable, withoutText, wordOf } from './faults.ts'
 import { Growth } from './growth.ts'
@@ -131,9 +131,11 @@ export class RedisStore implements Store {
     return second
   }
 
-  forget(): Promise<boolean> {
-    return forget((argument) => this.#run('forget', argument))
-  }
+  readonly forget = (): Promise<boolean> => forget((argument) => this.#run('forget', argument))
+
+  /** Has others put users back whose keys are lost, or no more. Answers some of all who are wanted so. */
+  readonly want = async (users: readonly string[], found: readonly string[]): Promise<string[]> =>
+    decodeWanted(await this.#run('want', { users, found }))
 
   async policy(): Promise<Limits | null> {
     const [state, text] = z.array(z.string()).parse(await this.#run('policy', {}))
@@ -240,9 +242,7 @@ export class RedisStore implements Store {
   }
 
   /** Whether Redis answers a new connection within so much time. */
-  ping(patienceMs: number): Promise<boolean> {
-    return answersWithin(this.#target, patienceMs)
-  }
+  readonly ping = (patienceMs: number): Promise<boolean> => answersWithin(this.#target, patienceMs)
 
   /** Everything that is kept of some users, at one moment: these, or the next ones after an id, by the bytes of their ids. */
   copies(of: Asked): Promise<Copied> {

@@ -50,6 +50,7 @@ local function drop_user(user, keys)
     end
   end
   unindex(user)
+  call('SREM', WANTED, user)
   return #alerts, removed
 end
 
