@@ -159,8 +159,10 @@ export function gaveSettled({ steps, ahead, beyond }: Heard, { origin, isWhole, 
 export function gaveAhead(heard: Heard, id: string, { origin, isWhole, ...step }: OneOf, isNew: boolean): Heard {
   if (isPast(heard.steps, origin, step) || (!isNew && covers(heard.ahead, origin, step))) return heard
   const beyond = new Map(heard.beyond).set(id, { origin, seq: step.seq })
-  const [oldest] = beyond.keys()
-  if (beyond.size > MAX_BEYOND && oldest !== undefined) beyond.delete(oldest)
+  const [oldest] = beyond.values()
+  // Of one event all are named, or none.
+  if (beyond.size > MAX_BEYOND && oldest)
+    for (const [each, source] of beyond) if (source.origin === oldest.origin && source.seq === oldest.seq) beyond.delete(each)
   return { ...heard, ahead: stepTo(heard.ahead, origin, step, { isWhole, since: step.seq }), beyond }
 }
 

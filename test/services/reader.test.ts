@@ -238,6 +238,14 @@ test('a cursor names the origins that went on last, and not more than so many', 
   expect(covers(steps, 'first', { seq: MAX_STEPS + 1, ordinal: 1 })).toBe(false)
 })
 
+test('of what an event brought about a cursor names all, or nothing', () => {
+  const it = reader()
+  it.take(told(11, null, 1, 'a', 'b'))
+  for (let seq = 2; seq <= MAX_BEYOND; seq += 1) it.take(told(10 + seq, null, seq, `${seq}`))
+  expect(idsOf(reader(it.given).take(told(11, 'one', 1, 'a', 'b')))).toEqual([])
+  expect(idsOf(reader(it.given).take(told(12, 'one', 2, 'other')))).toEqual(['other'])
+})
+
 test('a cursor never names more than so many, and then the newest', () => {
   const it = reader()
   let last: ReturnType<Reader['take']> = []
