@@ -10,6 +10,12 @@ const RETRY_MS = 20
 /** How long alerts are waited for that the log tells of and the store does not have. */
 const PATIENCE_MS = 1_000
 
+/** An alert event that is not told any more. */
+export interface Past extends OneOf {
+  id: string
+  settled: boolean
+}
+
 export interface AlertPage {
   epoch: string
   entries: readonly ToldEntry[]
@@ -54,15 +60,15 @@ export class AlertPages {
   }
 
   /** The alert events after a place, up to an index of the same epoch, and what brought them about; the newest of them, if there are very many. */
-  async between({ epoch, n: after }: Place, end: number): Promise<[id: string, OneOf][]> {
-    const found: [string, OneOf][] = []
+  async between({ epoch, n: after }: Place, end: number): Promise<Past[]> {
+    const found: Past[] = []
     for (let at = Math.max(after, end - REMEMBERED); at < end; ) {
       const page = await this.#store.told({ epoch, n: at }, PAGE)
       const entries = page.epoch === epoch ? page.entries : []
-      for (const { n, from, alertEvents } of entries)
+      for (const { n, settled, from, alertEvents } of entries)
         for (const [ordinal, { id }] of alertEvents.entries())
           if (from && n <= end)
-            found.push([id, { origin: shortId(from.origin), seq: from.seq, ordinal, isWhole: ordinal === alertEvents.length - 1 }])
+            found.push({ id, settled, origin: shortId(from.origin), seq: from.seq, ordinal, isWhole: ordinal === alertEvents.length - 1 })
       at = entries.at(-1)?.n ?? end
     }
     return found

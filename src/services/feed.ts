@@ -3,14 +3,16 @@ import { Repeater } from '@repeaterjs/repeater'
 import type { Logger } from 'pino'
 import { cursorExpired, XinyiError } from '../errors.ts'
 import type { Place, Store, StoreStatus, ToldEntry } from '../store/store.ts'
-import { type AlertPage, AlertPages } from './alert-pages.ts'
-import { decodeCursor, encodeCursor, type Given, gaveAhead, gaveSettled, type Heard, type OneOf, shortId } from './cursor.ts'
+import { type AlertPage, AlertPages, type Past } from './alert-pages.ts'
+import { decodeCursor, encodeCursor, type Given, gaveAhead, gaveSettled, type Heard, shortId } from './cursor.ts'
 import { Audience, Inbox, MAX_WAITING } from './inbox.ts'
 import { LogPlaces } from './log-places.ts'
 import { type AlertMessage, type AlertSubscription, type Known, REMEMBERED, Reader, type Standing, type Told, toldOf } from './reader.ts'
 import { Recent } from './recent.ts'
 
 const RETRY_MS = 500
+/** So many entries before the place where the feed begins are known to be of the past, should the log go back. */
+const RECENT = 1_000
 /** How often a reader that is ahead of the tail looks whether it has come. */
 const LAG_MS = 10
 /** How long a subscription waits for Redis where its cursor can't be placed without. */
@@ -187,10 +189,11 @@ export class AlertFeed {
 
   async #goToEnd(): Promise<void> {
     const { epoch, n, settled } = await this.#places.present()
-    // What is not settled yet will come again, and is of the past all the same.
-    const ahead = await this.#pages.between({ epoch, n: settled.n }, n)
-    for (const [id] of ahead) this.#told.set(id, { toldAt: this.#tellings, settled: null })
-    this.#heard = heardAhead(this.#heard, ahead)
+    // What is not settled yet will come again, and so may what is, should the log go back; it is of the past all the same.
+    const past = await this.#pages.between({ epoch, n: settled.n }, n)
+    const before = await this.#pages.between({ epoch, n: Math.max(0, settled.n - RECENT) }, settled.n).catch(noPast)
+    for (const { id } of past) this.#told.set(id, { toldAt: this.#tellings, settled: null })
+    this.#heard = heardOf(this.#heard, [...before, ...past])
     this.#at = { epoch, n, settledEpoch: settled.epoch }
     this.#settledAt = settled
   }
@@ -201,14 +204,13 @@ export class AlertFeed {
     const [told, settledAt, heard] = [this.#at, this.#settledAt, this.#heard]
     const present = await this.#places.present()
     const { epoch, n, settled } = present
-    const from = epoch === told.epoch ? Math.max(settled.n, told.n) : settled.n
-    const ahead = await this.#pages.between({ epoch, n: from }, n)
+    const past = await this.#pages.between({ epoch, n: epoch === told.epoch ? told.n : settled.n }, n)
     // More may have been told than is here now that Redis is away.
     const isBehind = settled.epoch === settledAt.epoch && settled.n < settledAt.n
     return {
       present,
       at: { epoch, n },
-      given: { upTo: isBehind ? settledAt : settled, ...heardAhead(heard, ahead), due: [] },
+      given: { upTo: isBehind ? settledAt : settled, ...heardOf(heard, past), due: [] },
     }
   }
 
@@ -238,9 +240,14 @@ export class AlertFeed {
   }
 }
 
-/** With what is ahead of the log, and is of the past all the same. */
-const heardAhead = (heard: Heard, ahead: readonly [id: string, OneOf][]): Heard =>
-  ahead.reduce((so, [id, one]) => gaveAhead(so, shortId(id), one, true), heard)
+/** With what is of the past. */
+const heardOf = (heard: Heard, past: readonly Past[]): Heard =>
+  past.reduce((so, { id, settled, ...one }) => (settled ? gaveSettled(so, one) : gaveAhead(so, shortId(id), one, true)), heard)
+
+function noPast(error: unknown): Past[] {
+  if (error instanceof XinyiError && error.code === 'CURSOR_EXPIRED') return []
+  throw error
+}
 
 const NONE: AlertPage['alerts'] = new Map()
 const noop = (): void => {}

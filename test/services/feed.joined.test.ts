@@ -256,6 +256,27 @@ test('when Redis comes back from an earlier time, nothing is told twice, neither
     }
 })
 
+test('a server that has just begun tells nothing of before when Redis goes back', async () => {
+  const server = await startRedis({ persistence: 'rdb', keepDir: true })
+  onTestFinished(server.remove)
+  const it = await start(server.url)
+  await it.risky('a')
+  await server.stop()
+  await server.restart()
+  await until(it.store, inAgreement)
+  await it.risky('b')
+  const begun = new AlertFeed({ store: it.store, logger: pino({ level: 'silent' }), clock: () => NOW })
+  await begun.start()
+  onTestFinished(() => begun.close())
+  const messages = await begun.subscribe({ minLevel: 'MEDIUM' })
+  const next = messages.next()
+  await server.kill()
+  await server.restart()
+  await until(it.store, inAgreement)
+  await it.risky('c')
+  expect(await usersOf(it.store, [(await next).value])).toEqual(['c'])
+})
+
 test('readers who come and go, while two instances leave Redis and come back, are given everything once', { timeout: 60_000 }, async () => {
   const url = await redis()
   const instances = [await start(url), await start(url)]
