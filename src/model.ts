@@ -145,7 +145,12 @@ export interface Counselor {
 }
 
 /** Whoever makes a request. */
-export type Caller = Counselor
+export interface Caller {
+  sub: string
+  name: string
+  /** One as a rule; whoever comes through the socket in DATA_DIR has several. The first is how they are shown. */
+  roles: readonly [Role, ...Role[]]
+}
 
 export interface Overview {
   users: number

@@ -13,7 +13,7 @@ export function callerOf(req: IncomingMessage, params: Readonly<Record<string, u
   // A connection over the socket in DATA_DIR has no address.
   if (remoteAddress !== undefined && !LOOPBACK.test(remoteAddress)) return null
   const sub = decoded(params['x-actor'] ?? req.headers['x-actor'])
-  return sub === null ? null : { sub, name: sub, role: 'SUPERVISOR' }
+  return sub === null ? null : { sub, name: sub, roles: ['SUPERVISOR'] }
 }
 
 function decoded(given: unknown): string | null {

@@ -103,7 +103,7 @@ export async function serveStore(store: Store, replaced: Partial<Store> = {}): P
   const run: Served['run'] = async (document, variables) => {
     const body = JSON.stringify({ query: document.toString(), variables })
     const headers = { 'content-type': 'application/json', accept: 'application/graphql-response+json' }
-    const caller: Caller | null = as.sub === null ? null : { sub: as.sub, name: as.sub, role: 'SUPERVISOR' }
+    const caller: Caller | null = as.sub === null ? null : { sub: as.sub, name: as.sub, roles: ['SUPERVISOR'] }
     const response = await yoga.fetch('http://localhost/graphql', { method: 'POST', headers, body }, { caller })
     return response.json()
   }

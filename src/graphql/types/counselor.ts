@@ -34,7 +34,7 @@ builder.queryFields((t) => ({
     type: Counselor,
     nullable: true,
     description: 'Who asks; null where they did not say.',
-    resolve: (_, __, { caller }): model.Counselor | null => caller,
+    resolve: (_, __, { caller }): model.Counselor | null => caller && { sub: caller.sub, name: caller.name, role: caller.roles[0] },
   }),
   counselors: t.connection(
     {
