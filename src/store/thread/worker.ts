@@ -1,0 +1,44 @@
+import { parentPort } from 'node:worker_threads'
+import { z } from 'zod'
+import { StartError, XinyiError } from '../../errors.ts'
+
+const Request = z.object({ id: z.number(), method: z.string(), args: z.array(z.unknown()) })
+/** What went wrong, as it can cross to the other thread; never anybody's words. */
+export type Failure =
+  | { kind: 'start' | 'store'; message: string; code: string }
+  | { kind: 'xinyi'; code: string; message: string; hint: string }
+export type Reply = { id: number; value: unknown } | { id: number; failure: Failure }
+
+function failureOf(error: unknown): Failure {
+  if (error instanceof StartError) return { kind: 'start', message: error.message, code: '' }
+  if (error instanceof XinyiError && error.code !== 'STORE_UNAVAILABLE')
+    return { kind: 'xinyi', code: error.code, message: error.message, hint: error.hint }
+  const cause = error instanceof XinyiError ? error.cause : error
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : cause instanceof Error ? cause.name : ''
+  return { kind: 'store', message: '', code }
+}
+
+/** Lets what `open` opens live in this thread: what is asked of its methods is done one after the other, in the order in which it comes. */
+export function serveThread(open: () => object): void {
+  const port = parentPort
+  let served: object | undefined
+  try {
+    served = open()
+    port?.postMessage({ id: 0, value: null } satisfies Reply)
+  } catch (error) {
+    port?.postMessage({ id: 0, failure: failureOf(error) } satisfies Reply)
+    port?.close()
+  }
+
+  port?.on('message', (message: unknown) => {
+    const { id, method, args } = Request.parse(message)
+    try {
+      const work: unknown = served && Reflect.get(served, method)
+      if (typeof work !== 'function') throw new Error(`no method ${method}`)
+      port.postMessage({ id, value: Reflect.apply(work, served, args) } satisfies Reply)
+    } catch (error) {
+      port.postMessage({ id, failure: failureOf(error) } satisfies Reply)
+    }
+    if (method === 'close') port.close()
+  })
+}
