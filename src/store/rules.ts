@@ -1,6 +1,7 @@
 import { createHmac, hash, type KeyObject } from 'node:crypto'
+import { storeUnavailable } from '../errors.ts'
 import { DAY_MS, type Limits, type RiskLevel, riskRank } from '../model.ts'
-import type { Key, Page, Slice } from './store.ts'
+import type { Key, Page, ReadRequest, Slice, View } from './store.ts'
 
 /** How long the log reaches back, by acceptedAt. */
 export const LOG_RETENTION_MS = 30 * DAY_MS
@@ -81,4 +82,10 @@ export function sliceOf<T>(values: readonly T[], keyOf: (value: T) => Key, page:
     total: all.length,
     resume: null,
   }
+}
+
+/** A view of lists and counts is not to be had yet. */
+export function onlySingle(requests: readonly ReadRequest[], view: View | undefined): void {
+  if (view && requests.some((request) => !('userId' in request || 'alertId' in request)))
+    throw storeUnavailable(new Error('Lists and counts have no views yet.'))
 }

@@ -35,8 +35,11 @@ export interface Store {
   readonly pendingWrites: number
   /** Applies the events in this order, and answers for each. Events of one origin must come in the order of their seq. */
   append(events: readonly Event[]): Promise<Appended>
-  /** Answers every request, in the order asked, from one moment of the state. `now` decides what is expired. */
-  read<const R extends readonly ReadRequest[]>(requests: R, now: number): Promise<Reading<R>>
+  /**
+   * Answers every request, in the order asked, from one moment of the state. `now` decides what is expired. With a view the answers are what
+   * they would be if nobody existed but those in it.
+   */
+  read<const R extends readonly ReadRequest[]>(requests: R, now: number, view?: View): Promise<Reading<R>>
   /** The retention limits in force; null before the first policy event. */
   policy(): Promise<Limits | null>
   /**
@@ -74,6 +77,15 @@ export interface Reading<R extends readonly ReadRequest[]> {
   answers: Answers<R>
   /** The store that answered. */
   served: StorageBackend
+}
+
+/**
+ * Those whom a counselor may see, and nobody else: whom they are assigned to; who has an unresolved alert that they are to look after; and
+ * whom nobody is assigned to, with an unresolved alert that nobody else has acknowledged.
+ */
+export interface View {
+  /** The counselor's sub. */
+  counselor: string
 }
 
 /** Where someone is in the log: behind entry n. Indexes mean the same entries only within an epoch. */

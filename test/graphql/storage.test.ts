@@ -70,8 +70,8 @@ test('while it is pinned to SQLite, writes are in the journal and every answer s
 test('an answer of which any part is from SQLite says SQLITE', async () => {
   const { store } = await joined()
   const { run } = await serveStore(store, {
-    async read(requests, now) {
-      const { answers, served } = await store.read(requests, now)
+    async read(requests, now, view) {
+      const { answers, served } = await store.read(requests, now, view)
       return { answers, served: requests.some(({ kind }) => kind === 'conversations') ? 'SQLITE' : served }
     },
   })

@@ -44,8 +44,8 @@ async function lagging(store: Store) {
 /** The feed of a store that answers reads of alerts only now and then; `without`: how often it does not at first. */
 async function forgetful(store: Store, without: number) {
   let reads = 0
-  const read: Store['read'] = async (requests, now) => {
-    const { answers, served } = await store.read(requests, now)
+  const read: Store['read'] = async (requests, now, view) => {
+    const { answers, served } = await store.read(requests, now, view)
     if (requests.some(({ kind }) => kind === 'alert')) reads += 1
     return { answers: reads > without ? answers : (answers.map(() => null) as unknown as typeof answers), served }
   }

@@ -10,6 +10,7 @@ import { removal } from './contract/removal.ts'
 import { retention } from './contract/retention.ts'
 import { triage } from './contract/triage.ts'
 import { userLists } from './contract/users.ts'
+import { views } from './contract/views.ts'
 
 /** What every store promises (src/store/store.ts, docs/architecture.md). A new store runs it whole. */
 export function describeStore({ name, open, trims = true }: StoreKind): void {
@@ -21,6 +22,7 @@ export function describeStore({ name, open, trims = true }: StoreKind): void {
     describe('what becomes of alerts', () => triage(open))
     describe('lists', () => lists(open))
     describe('users', () => userLists(open))
+    describe('views', () => views(open))
     describe('the log', () => log(open, { trims }))
     describe('restarts and status', () => life(open))
     describe('hostile input', () => hostile(open))

@@ -1,8 +1,10 @@
 import { attentionOf, DAY_MS, type RiskLevel, riskRank, type TopicCount, type User } from '../../src/model.ts'
 import { alertOrder, compareKeys, riskOrder, sliceOf } from '../../src/store/rules.ts'
-import type { Key, Page, ReadKind, Reads, Slice, UserFilter } from '../../src/store/store.ts'
+import type { Key, Page, ReadKind, Reads, Slice, UserFilter, View } from '../../src/store/store.ts'
 import { AlertBook } from './model.alerts.ts'
 import type { Model, Person } from './model.ts'
+
+type World = Pick<Model, 'people' | 'lists'>
 
 const atLeast = (level: RiskLevel, least: RiskLevel = 'UNKNOWN'): boolean => riskRank(level) >= riskRank(least)
 const byTime = (item: { occurredAt: number; id: string }): Key => [item.occurredAt, item.id]
@@ -41,25 +43,25 @@ const matches = (
   (unassigned === undefined || (user.counselor === null) === unassigned) &&
   (hasOpenAlert === undefined || (AlertBook.unresolved(person) !== undefined) === hasOpenAlert)
 
-const usersOf = ({ people }: Model, test: (user: User, person: Person) => boolean = () => true): User[] =>
+const usersOf = ({ people }: World, test: (user: User, person: Person) => boolean = () => true): User[] =>
   [...people].flatMap(([userId, person]) => {
     const user = userOf(userId, person)
     return test(user, person) ? [user] : []
   })
 
-const alertsOf = ({ people }: Model) => [...people.values()].flatMap(({ alerts }) => alerts)
+const alertsOf = ({ people }: World) => [...people.values()].flatMap(({ alerts }) => alerts)
 
-function topicsOf({ people }: Model): TopicCount[] {
+function topicsOf({ people }: World): TopicCount[] {
   const names = [...people.values()].flatMap(({ topics }) => [...topics.keys()])
   return [...new Set(names)].map((name) => ({ name, userCount: names.filter((each) => each === name).length }))
 }
 
-function listsOf(model: Model, userId: string, now: number) {
+function listsOf(model: World, userId: string, now: number) {
   const person = model.people.get(userId)
   return person ? model.lists(person, now) : { conversations: [], emotions: [] }
 }
 
-const ANSWERS: { [K in ReadKind]: (model: Model, ask: Reads[K]['ask'], now: number) => Reads[K]['answer'] } = {
+const ANSWERS: { [K in ReadKind]: (model: World, ask: Reads[K]['ask'], now: number) => Reads[K]['answer'] } = {
   user: (model, { userId }) => usersOf(model, (user) => user.userId === userId)[0] ?? null,
   users: (model, { order, filter, page }) => {
     const found = usersOf(model, (user, person) => matches(filter, user, person))
@@ -141,5 +143,22 @@ const ANSWERS: { [K in ReadKind]: (model: Model, ask: Reads[K]['ask'], now: numb
   },
 }
 
-export const answer = <K extends ReadKind>(model: Model, request: { kind: K } & Reads[K]['ask'], now: number): Reads[K]['answer'] =>
-  ANSWERS[request.kind](model, request, now)
+/** Whom a counselor may see: the one rule of views. */
+const isSeen = ({ counselor }: View, person: Person): boolean => {
+  const alert = AlertBook.unresolved(person)?.alert
+  const isWaiting = alert !== undefined && (alert.status === 'OPEN' || alert.acknowledged?.by === counselor)
+  return person.counselor === counselor || alert?.assignee === counselor || (person.counselor === null && isWaiting)
+}
+
+/** What would be there if nobody existed but those in the view. */
+const within = (model: Model, view: View): World => ({
+  people: new Map([...model.people].filter(([, person]) => isSeen(view, person))),
+  lists: (person, now) => model.lists(person, now),
+})
+
+export const answer = <K extends ReadKind>(
+  model: Model,
+  request: { kind: K } & Reads[K]['ask'],
+  now: number,
+  view?: View,
+): Reads[K]['answer'] => ANSWERS[request.kind](view ? within(model, view) : model, request, now)

@@ -25,6 +25,7 @@ import type {
   Removed,
   Store,
   ToldEntry,
+  View,
 } from '../../src/store/store.ts'
 import { AlertBook, type Held, sha1 } from './model.alerts.ts'
 import { answer } from './model.reads.ts'
@@ -91,8 +92,8 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'log'> 
     return { epoch: 'model' }
   }
 
-  async read<const R extends readonly ReadRequest[]>(requests: R, now: number): Promise<Reading<R>> {
-    return { answers: requests.map((request) => answer(this, request, now)) as Answers<R>, served: 'SQLITE' }
+  async read<const R extends readonly ReadRequest[]>(requests: R, now: number, view?: View): Promise<Reading<R>> {
+    return { answers: requests.map((request) => answer(this, request, now, view)) as Answers<R>, served: 'SQLITE' }
   }
 
   /** The users whose own expiry is due. */

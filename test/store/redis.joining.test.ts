@@ -133,7 +133,7 @@ describe('a fence', () => {
     const store = await databases.open()
     const origin = new Origin('a')
     await store.append([origin.recorded(), origin.recorded()])
-    const ask = (seq: number) => store.read([{ kind: 'overview' }], NOW, [{ origin: 'a', seq }])
+    const ask = (seq: number) => store.read([{ kind: 'overview' }], NOW, undefined, [{ origin: 'a', seq }])
     expect(await ask(2)).toMatchObject({ served: 'REDIS', answers: [{ users: 1 }] })
     await expect(ask(3)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', cause: { code: 'BEHIND' } })
   })

@@ -19,6 +19,7 @@ import type {
   StoreStatus,
   SweepReport,
   ToldEntry,
+  View,
 } from '../store.ts'
 import { isTimeout, Refused, wordOf } from './faults.ts'
 import type { Joint } from './joint.ts'
@@ -110,35 +111,35 @@ class FailoverStore implements Store {
     return this.#writes.append(events, this.#link)
   }
 
-  async read<const R extends readonly ReadRequest[]>(requests: R, now: number): Promise<Reading<R>> {
+  async read<const R extends readonly ReadRequest[]>(requests: R, now: number, view?: View): Promise<Reading<R>> {
     const { state } = this.#link
-    const there = state.mode === 'PRIMARY' ? await this.#readThere(state, requests, now) : null
+    const there = state.mode === 'PRIMARY' ? await this.#readThere(state, requests, { now, view }) : null
     if (there) return there
     if (this.#link.state.mode !== 'PRIMARY') await this.#local.whole()
     // The answers are those of the requests, one by one; the type system can't follow a map over a tuple.
-    return { answers: (await this.#local.replica.read(requests, now)) as Answers<R>, served: 'SQLITE' }
+    return { answers: (await this.#local.replica.read(requests, now, view)) as Answers<R>, served: 'SQLITE' }
   }
 
   /** What Redis answers; null when the replica has to. */
   async #readThere<const R extends readonly ReadRequest[]>(
     state: Primary,
     requests: R,
-    now: number,
+    of: { now: number; view: View | undefined },
     isSecond = false,
   ): Promise<Reading<R> | null> {
     try {
-      const reading = await state.primary.read(requests, now, this.#writes.fence)
+      const reading = await state.primary.read(requests, of.now, of.view, this.#writes.fence)
       if (isSecond) return reading
-      const lost = await this.#lostIn(state, requests, reading.answers)
+      const lost = await this.#lostIn(state, requests, reading.answers, of.view)
       if (lost.length === 0) return reading
       await state.tidy.mend(lost)
       if (state.tidy.leaves(lost)) return null
-      return this.#readThere(state, requests, now, true)
+      return this.#readThere(state, requests, of, true)
     } catch (error) {
       const cause = error instanceof XinyiError ? error.cause : undefined
       if (cause instanceof DamagedUsers && !isSecond) {
         await state.tidy.mend(cause.users).catch(() => {})
-        return this.#readThere(state, requests, now, true)
+        return this.#readThere(state, requests, of, true)
       }
       const isWell = cause instanceof DamagedUsers || (isTimeout(error) && (await state.primary.ping(PING_PATIENCE_MS)))
       // A question that was too long for Redis is no reason to leave it, if it can be answered here as well.
@@ -147,14 +148,14 @@ class FailoverStore implements Store {
     }
   }
 
-  /** Users that Redis does not know although they are known here. */
-  async #lostIn(state: Primary, requests: readonly ReadRequest[], answers: readonly unknown[]): Promise<string[]> {
+  /** Users that Redis does not know although they are known here, and in the view. */
+  async #lostIn(state: Primary, requests: readonly ReadRequest[], answers: readonly unknown[], view: View | undefined): Promise<string[]> {
     const missing = requests.flatMap((request, i) => (request.kind === 'user' && answers[i] === null ? [request.userId] : []))
     if (missing.length === 0) return []
     // What was acknowledged here is known here.
     await state.tail.reached(this.#link.answeredIn(state), PING_PATIENCE_MS)
     const { replica } = this.#local
-    const [here, dirty] = await Promise.all([replica.known(missing), replica.dirtyAmong(missing)])
+    const [here, dirty] = await Promise.all([replica.known(missing, view), replica.dirtyAmong(missing)])
     return here.filter((user) => !dirty.includes(user))
   }
 

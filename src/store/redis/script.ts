@@ -7,7 +7,7 @@ const PARTS = {
   open: ['keys', 'open'],
   upgrade: ['keys', 'upgrade'],
   append: ['keys', 'heal', 'lists', 'users', 'alerts', 'recorded', 'actions', 'removal', 'removed', 'append'],
-  read: ['keys', 'lists', 'users', 'pages', 'read'],
+  read: ['keys', 'lists', 'users', 'view', 'pages', 'read'],
   log: ['keys', 'log'],
   chains: ['keys', 'chains'],
   head: ['keys', 'head'],

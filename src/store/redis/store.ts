@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { badInput } from '../../errors.ts'
 import type { Limits } from '../../model.ts'
 import type { Counts, Fork, Head, Identity, UserCopy } from '../copy.ts'
+import { onlySingle } from '../rules.ts'
 import type {
   Answers,
   Appended,
@@ -18,6 +19,7 @@ import type {
   StoreStatus,
   SweepReport,
   ToldEntry,
+  View,
 } from '../store.ts'
 import { MAX_CANDIDATES } from '../store.ts'
 import { answersWithin, type RedisTarget } from './connect.ts'
@@ -87,9 +89,10 @@ export class RedisStore implements Store {
     return { outcomes: events.map((event, i) => decodeOutcome(event.kind, replies[i])), durability: 'JOURNAL' }
   }
 
-  async read<const R extends readonly ReadRequest[]>(requests: R, now: number, fence: Fence = []): Promise<Reading<R>> {
+  async read<const R extends readonly ReadRequest[]>(requests: R, now: number, view?: View, fence: Fence = []): Promise<Reading<R>> {
+    onlySingle(requests, view)
     const ask = (some: readonly ReadRequest[], checked: boolean) =>
-      this.#indexed((mended) => this.#ask(some, { now, fence, checked, mended }))
+      this.#indexed((mended) => this.#ask(some, { now, view, fence, checked, mended }))
     const answers = await ask(requests, false)
     const again = requests.filter((_, i) => answers[i] === undefined)
     const checked = again.length > 0 ? await ask(again, true) : []
@@ -100,10 +103,11 @@ export class RedisStore implements Store {
   /** Null where an index is lost. */
   async #ask(
     requests: readonly ReadRequest[],
-    { now, fence, checked, mended }: { now: number; fence: Fence; checked: boolean; mended: boolean },
+    { now, view, fence, checked, mended }: { now: number; view: View | undefined; fence: Fence; checked: boolean; mended: boolean },
   ): Promise<unknown[] | null> {
     const reply = await this.#run('read', {
       now,
+      view: view?.counselor,
       candidates: MAX_CANDIDATES,
       fence: fence.map(({ origin, seq }) => [origin, seq]),
       mended,

@@ -18,6 +18,7 @@ import type {
   StoreStatus,
   SweepReport,
   ToldEntry,
+  View,
 } from '../store.ts'
 import { applyAll } from './apply.ts'
 import { Growth } from './growth.ts'
@@ -81,9 +82,9 @@ class SqliteStore implements Store {
     })
   }
 
-  async read<const R extends readonly ReadRequest[]>(requests: R, now: number): Promise<Reading<R>> {
+  async read<const R extends readonly ReadRequest[]>(requests: R, now: number, view?: View): Promise<Reading<R>> {
     // The answers are those of the requests, one by one; the type system can't follow a map over a tuple.
-    return this.#use((sql) => ({ answers: sql.snapshot(() => answerAll(sql, requests, now)) as Answers<R>, served: this.backend }))
+    return this.#use((sql) => ({ answers: sql.snapshot(() => answerAll(sql, requests, now, view)) as Answers<R>, served: this.backend }))
   }
 
   async policy(): Promise<Limits | null> {

@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { DAY_MS, type EmotionPoint, USER_ORDERS } from '../../../src/model.ts'
 import { toldBy } from '../../../src/store/events.ts'
-import type { Answers, Event, Key, LogEntry, Outcome, Page, Place, ReadRequest, Slice, Store } from '../../../src/store/store.ts'
+import type { Answers, Event, Key, LogEntry, Outcome, Page, Place, ReadRequest, Slice, Store, View } from '../../../src/store/store.ts'
 import { NOW, Origin, type Said } from '../../helpers/events.ts'
 import type { StoreKind } from '../../helpers/stores.ts'
 
@@ -36,8 +36,8 @@ export class Subject {
     return (await this.store.append(events)).outcomes
   }
 
-  async read<const R extends readonly ReadRequest[]>(requests: R, now = NOW): Promise<Answers<R>> {
-    return (await this.store.read(requests, now)).answers
+  async read<const R extends readonly ReadRequest[]>(requests: R, now = NOW, view?: View): Promise<Answers<R>> {
+    return (await this.store.read(requests, now, view)).answers
   }
 
   /** Behind entry n of the log as it is now. */

@@ -1,7 +1,8 @@
--- read: answers a batch of reads at one moment. ARGV[1] JSON {epoch, now (ms), candidates, fence: [[origin, seq]], mended (indexes were just made good), requests: [{kind, …}]}, as
+-- read: answers a batch of reads at one moment. ARGV[1] JSON {epoch, now (ms), view (the sub of the counselor who may see the answers; absent: all is seen), candidates, fence: [[origin, seq]], mended (indexes were just made good), requests: [{kind, …}]}, as
 -- in store.ts, but risks as ranks. Answers {'stale'}, {'behind'} where a position is below the fence, {'damaged', user, …} where what is kept
 -- of a user does not fit together, {'unindexed'} where an index is lost, or {'ok', answer, …}; the shapes are read in reads.ts.
 local batch = cjson.decode(ARGV[1])
+view = batch.view
 
 -- Whether decode.ts will be able to read it.
 local function whole(list, value)
@@ -178,12 +179,23 @@ local READ = {
   overview = overview,
 }
 
+-- Whoever is not in the view is asked for as somebody who does not exist: in the same way, and with the same answer.
+local function veiled(request)
+  if not view then return request end
+  local user = request.userId or request.alertId and get(false, 'HGET', alert_key(request.alertId), 'user')
+  local record = user and see_user(user, keys_of(user))
+  if record and is_seen(user, record) then return request end
+  if request.userId then request.userId = '' end
+  if request.alertId then request.alertId = '' end
+  return request
+end
+
 if redis.call('HGET', META, 'epoch') ~= batch.epoch then return { 'stale' } end
 for _, position in ipairs(batch.fence) do
   if (number_at(POSITIONS, position[1]) or 0) < position[2] then return { 'behind' } end
 end
 local answers = { 'ok' }
-for i, request in ipairs(batch.requests) do answers[i + 1] = READ[request.kind](request) end
+for i, request in ipairs(batch.requests) do answers[i + 1] = READ[request.kind](veiled(request)) end
 if unindexed and not batch.mended then return { 'unindexed' } end
 if not next(damaged) then return answers end
 local users = { 'damaged' }

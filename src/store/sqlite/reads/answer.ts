@@ -1,10 +1,12 @@
-import type { ReadKind, ReadRequest, Reads } from '../../store.ts'
+import { onlySingle } from '../../rules.ts'
+import type { ReadKind, ReadRequest, Reads, View } from '../../store.ts'
 import type { Sql } from '../sql.ts'
 import { loadPolicies } from '../state.ts'
 import { alert, alertHistory, alerts, dueAlerts, overview, userAlerts } from './alerts.ts'
 import { conversation, conversations, emotion, emotions, type Moment } from './lists.ts'
 import { topic, topics, userTopics } from './topics.ts'
 import { topicUsers, user, users } from './users.ts'
+import { veiled } from './view.ts'
 
 type Readers = { [K in ReadKind]: (sql: Sql, ask: Reads[K]['ask'], moment: Moment) => Reads[K]['answer'] }
 
@@ -28,10 +30,11 @@ const READERS: Readers = {
 }
 
 /** Answers a batch of reads, in order. To be called in one read transaction. */
-export function answerAll(sql: Sql, requests: readonly ReadRequest[], now: number): Reads[ReadKind]['answer'][] {
-  const moment = { now, policies: loadPolicies(sql) }
+export function answerAll(sql: Sql, requests: readonly ReadRequest[], now: number, view?: View): Reads[ReadKind]['answer'][] {
+  onlySingle(requests, view)
+  const moment = { now, policies: loadPolicies(sql), view }
   return requests.map((request) => answer(sql, request, moment))
 }
 
 const answer = <K extends ReadKind>(sql: Sql, request: { kind: K } & Reads[K]['ask'], moment: Moment): Reads[K]['answer'] =>
-  READERS[request.kind](sql, request, moment)
+  READERS[request.kind](sql, moment.view ? veiled(sql, moment.view, request) : request, moment)

@@ -4,12 +4,13 @@ import { z } from 'zod'
 import { storeUnavailable } from '../../../errors.ts'
 import type { Counts, Fork, Head, UserCopy } from '../../copy.ts'
 import { LOG_RETENTION_MS, markOf, type Policy } from '../../rules.ts'
-import type { Event, LogEntry, Outcome, ReadRequest, Reads, Removed, SweepReport, ToldEntry } from '../../store.ts'
+import type { Event, LogEntry, Outcome, ReadRequest, Reads, Removed, SweepReport, ToldEntry, View } from '../../store.ts'
 import { loadPositions, positionOf } from '../apply.ts'
 import { nextUsers, readCopies } from '../copies.ts'
 import { addFork, readLog, readTold } from '../log.ts'
 import { openDatabase } from '../open.ts'
 import { answerAll } from '../reads/answer.ts'
+import { isSeen } from '../reads/view.ts'
 import { scrub } from '../scrub.ts'
 import type { Sql } from '../sql.ts'
 import { loadMeta, loadPolicies, type Meta, marksOf } from '../state.ts'
@@ -151,8 +152,10 @@ export class Replica {
   }
 
   /** Those of them who are here. */
-  known(users: readonly string[]): string[] {
-    return this.#among('users', users)
+  /** Those of them who are known, and in the view. */
+  known(users: readonly string[], view?: View): string[] {
+    const known = this.#among('users', users)
+    return view ? this.#use((sql) => known.filter((user) => isSeen(sql, view, user))) : known
   }
 
   dirtyAmong(users: readonly string[]): string[] {
@@ -209,8 +212,8 @@ export class Replica {
     this.#write((sql) => settle(sql, head))
   }
 
-  read(requests: readonly ReadRequest[], now: number): Reads[keyof Reads]['answer'][] {
-    return this.#use((sql) => sql.snapshot(() => answerAll(sql, requests, now)))
+  read(requests: readonly ReadRequest[], now: number, view?: View): Reads[keyof Reads]['answer'][] {
+    return this.#use((sql) => sql.snapshot(() => answerAll(sql, requests, now, view)))
   }
 
   counts(): Counts {
