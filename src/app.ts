@@ -66,7 +66,7 @@ export async function buildApp(config: Config, options: AppOptions): Promise<App
     })
   const services: Services = { store, recorder, history, feed, desk, staff, clock, config }
   const yoga = createGraphQL(services, { logger })
-  const http = new HttpService({ yoga, store, maxBodyBytes: config.maxBodyBytes, logger })
+  const http = new HttpService({ yoga, store, config, logger })
   let sweeps: NodeJS.Timeout | undefined
   let closing: Promise<void> | undefined
 
@@ -95,7 +95,7 @@ export async function buildApp(config: Config, options: AppOptions): Promise<App
     services,
     async listen() {
       await listenOnSocket(http.newServer(anyHost), join(config.dataDir, SOCKET_NAME))
-      const port = await listenOnPort(http.newServer(hostsAt(config.host)), config.host, config.port)
+      const port = await listenOnPort(http.newServer(hostsAt(config.host, config.publicUrl)), config.host, config.port)
       escalation.start()
       webhook?.start()
       sweep()

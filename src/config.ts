@@ -14,6 +14,9 @@ export interface Config {
   readonly host: string
   /** 0: any free one. */
   readonly port: number
+  /** The origin under which browsers know this server; '' where that is not told. */
+  readonly publicUrl: string
+  readonly allowedOrigins: readonly string[]
   readonly storageBackend: 'redis' | 'sqlite'
   /** redis://…, rediss://… or the path of a socket. May hold a password: never print it. */
   readonly redisUrl: string
@@ -75,6 +78,8 @@ export function loadConfig(env: Environment): Config {
   return Object.freeze({
     host: settings.HOST,
     port: settings.PORT,
+    publicUrl: settings.PUBLIC_URL,
+    allowedOrigins: Object.freeze(settings.ALLOWED_ORIGINS),
     storageBackend: settings.MEMORY_STORAGE_BACKEND,
     redisUrl,
     redisTarget: Object.freeze({

@@ -95,6 +95,20 @@ const sentinels = () =>
     )
     .describe('a list of host:port, separated by commas, such as sentinel-1:26379,sentinel-2:26379,sentinel-3:26379')
 
+const isOrigin = (text: string): boolean => /^https?:$/.test(URL.parse(text)?.protocol ?? '') && URL.parse(text)?.origin === text
+const origins = () =>
+  z
+    .string()
+    .transform((list) => (list === '' ? [] : list.split(',').map((each) => each.trim().replace(/\/$/, ''))))
+    .refine((list) => list.every(isOrigin))
+    .describe('a list of origins, separated by commas, such as https://dashboard.example,http://localhost:3000')
+const publicUrl = () =>
+  z
+    .string()
+    .transform((url) => url.replace(/\/$/, ''))
+    .refine((url) => url === '' || isOrigin(url))
+    .describe('http:// or https://, a host, and a port where it is another than usual; no path')
+
 const dataDir = () =>
   z
     .string()
@@ -109,6 +123,15 @@ export const Settings = z.object({
     .describe('the name or an address of this machine')
     .register(about, { default: '127.0.0.1', description: 'Address to listen on; `0.0.0.0` for all of the machine.' }),
   PORT: integer(0, 65_535).register(about, { default: '8001', description: 'Port to listen on; `0` takes a free one.' }),
+  PUBLIC_URL: publicUrl().register(about, {
+    default: '',
+    description:
+      'What browsers call this server, where a proxy leads here, such as `https://xinyi.example`. With https it tells them to come by TLS only.',
+  }),
+  ALLOWED_ORIGINS: origins().register(about, {
+    default: '',
+    description: 'Origins [whose pages may use the API](docs/security.md#pages-of-other-sites), separated by commas; its own always may.',
+  }),
   MEMORY_STORAGE_BACKEND: oneOf(['redis', 'sqlite']).register(about, {
     default: 'redis',
     description:

@@ -7,12 +7,14 @@ export const anyHost: HostCheck = () => true
 /**
  * Which hosts a server at this address answers to. At a loopback address only to names of this machine: a page of another site can
  * have its own name lead here (DNS rebinding), and would read everything. Beyond loopback the names that lead here are not known.
+ * But for the one that browsers are said to use, of a proxy that leads here.
  */
-export function hostsAt(address: string): HostCheck {
+export function hostsAt(address: string, publicUrl = ''): HostCheck {
   if (!isLoopback(address)) return anyHost
+  const publicName = URL.parse(publicUrl)?.hostname
   return (host) => {
-    const name = URL.parse(`http://${host}`)?.hostname.replace(/^\[(.*)\]$/, '$1')
-    return name !== undefined && (isLoopback(name) || name === address.toLowerCase())
+    const name = URL.parse(`http://${host}`)?.hostname
+    return name !== undefined && (isLoopback(name.replace(/^\[(.*)\]$/, '$1')) || name === address.toLowerCase() || name === publicName)
   }
 }
 

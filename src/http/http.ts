@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Logger } from 'pino'
+import type { Config } from '../config.ts'
 import type { GraphQLServer } from '../graphql/yoga.ts'
 import type { Store } from '../store/store.ts'
 import { serveGraphQL } from './graphql.ts'
+import { secureHeaders } from './headers.ts'
 import { live, ready } from './health.ts'
 import type { HostCheck } from './host.ts'
+import { ANOTHER_ORIGIN, Origins } from './origins.ts'
 import { GraphiQLPage } from './page.ts'
 import { type HttpError, sendError } from './respond.ts'
 import { refuse, WebSocketEndpoint } from './websocket.ts'
@@ -16,7 +19,7 @@ const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 60_000, keepAliveTime
 export interface HttpOptions {
   yoga: GraphQLServer
   store: Store
-  maxBodyBytes: number
+  config: Pick<Config, 'maxBodyBytes' | 'publicUrl' | 'allowedOrigins'>
   logger: Logger
 }
 
@@ -25,6 +28,8 @@ export class HttpService {
   readonly #options: HttpOptions
   readonly #page: GraphiQLPage
   readonly #webSockets: WebSocketEndpoint
+  readonly #origins: Origins
+  readonly #headers: Map<string, string>
   readonly #servers: Server[] = []
   readonly #streams = new Set<ServerResponse>()
   #closing = false
@@ -32,7 +37,10 @@ export class HttpService {
   constructor(options: HttpOptions) {
     this.#options = options
     this.#page = new GraphiQLPage(options.yoga)
-    this.#webSockets = new WebSocketEndpoint(options.yoga, options.maxBodyBytes, options.logger)
+    const { config, yoga, logger } = options
+    this.#webSockets = new WebSocketEndpoint(yoga, config.maxBodyBytes, logger)
+    this.#origins = new Origins(config.publicUrl === '' ? config.allowedOrigins : [...config.allowedOrigins, config.publicUrl])
+    this.#headers = new Map(secureHeaders({ behindTls: config.publicUrl.startsWith('https:') }))
   }
 
   /** One more server; the caller lets it listen. */
@@ -40,6 +48,7 @@ export class HttpService {
     const server = createServer({ ...TIMEOUTS, keepAlive: true }, (req, res) => this.#handle(req, res, server, isOurs))
     server.on('upgrade', (req, socket, head) => {
       if (!isOurs(req.headers.host)) refuse(socket, '421 Misdirected Request')
+      else if (!this.#origins.admits(req)) refuse(socket, '403 Forbidden')
       else if (pathOf(req) === '/graphql') this.#webSockets.upgrade(req, socket, head)
       else refuse(socket, '404 Not Found')
     })
@@ -63,16 +72,17 @@ export class HttpService {
     const requestId = randomUUID()
     const started = performance.now()
     res.setHeader('x-request-id', requestId)
-    res.setHeader('x-content-type-options', 'nosniff')
-    res.setHeader('cache-control', 'no-store')
+    res.setHeaders(this.#headers)
+    this.#origins.allowReading(req, res)
     res.once('close', () => {
       // The operation's name and the address would be the caller's own words.
       this.#options.logger.debug({ requestId, status: res.statusCode, durationMs: Math.round(performance.now() - started) }, 'request')
       if (this.#closing) setImmediate(() => server.closeIdleConnections())
     })
     try {
-      if (isOurs(req.headers.host)) await this.#route(req, res)
-      else sendError(res, ANOTHER_HOST)
+      if (!isOurs(req.headers.host)) sendError(res, ANOTHER_HOST)
+      else if (!this.#origins.admits(req)) sendError(res, ANOTHER_ORIGIN)
+      else if (!this.#origins.answerPreflight(req, res)) await this.#route(req, res)
     } catch (error) {
       // Most often the client went away in the middle; nobody is left to tell.
       if (res.destroyed) return
@@ -83,12 +93,12 @@ export class HttpService {
   }
 
   #route(req: IncomingMessage, res: ServerResponse): Promise<void> | void {
-    const { yoga, store, maxBodyBytes } = this.#options
+    const { yoga, store, config } = this.#options
     const isRead = req.method === 'GET' || req.method === 'HEAD'
     switch (pathOf(req)) {
       case '/graphql':
         if (isRead && req.headers.accept?.includes('text/html')) return this.#page.serve(req, res)
-        return serveGraphQL({ yoga, maxBodyBytes, streams: this.#streams }, req, res)
+        return serveGraphQL({ yoga, maxBodyBytes: config.maxBodyBytes, streams: this.#streams }, req, res)
       case '/health/live':
         return isRead ? live(res) : sendError(res, READ_ONLY)
       case '/health/ready':
@@ -120,7 +130,7 @@ const ANOTHER_HOST: HttpError = {
   status: 421,
   code: 'FORBIDDEN',
   message: 'This server listens on its own machine only, and does not answer to the name in the Host header.',
-  hint: 'Use http://localhost, or have it listen beyond this machine with HOST.',
+  hint: 'Use http://localhost, set PUBLIC_URL where a proxy leads here, or have it listen beyond this machine with HOST.',
 }
 
 const FAILED: HttpError = {

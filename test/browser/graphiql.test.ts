@@ -27,6 +27,10 @@ async function openPage(origin: string): Promise<{ page: Page; refused: string[]
     if (!socket.url().startsWith(origin.replace('http', 'ws'))) refused.push(socket.url())
   })
   page.on('pageerror', (error) => errors.push(error.message))
+  // What the content security policy refuses is told there, and what a request came to nothing for.
+  page.on('console', (said) => {
+    if (said.type() === 'error') errors.push(said.text())
+  })
   return { page, refused, errors }
 }
 
@@ -48,6 +52,15 @@ test.skipIf(!program)(
     await execute.click()
     await answer.getByText('李娜').waitFor()
     await page.screenshot({ path: join(SCREENSHOTS, 'query.png') })
+
+    // What completes is worked out in the editor's workers.
+    await page.locator('.graphiql-query-editor .view-line').last().click()
+    await page.keyboard.press('Control+End')
+    await page.keyboard.type('query Another { sto')
+    await page.keyboard.press('Control+Space')
+    await page.locator('.suggest-widget.visible').getByText('storage').first().waitFor()
+    await page.screenshot({ path: join(SCREENSHOTS, 'completion.png') })
+    await page.keyboard.press('Escape')
 
     await page.getByRole('tab', { name: /alerts/i }).click()
     await page.locator('.graphiql-query-editor').getByText('replayed').first().waitFor()

@@ -6,7 +6,14 @@ import { expect, test } from 'vitest'
 import { freshSettings, serving, xinyi } from './xinyi.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const DOCUMENTS = ['README.md', 'docs/architecture.md', 'docs/configuration.md', 'docs/import.md', 'docs/reliability.md']
+const DOCUMENTS = [
+  'README.md',
+  'docs/architecture.md',
+  'docs/configuration.md',
+  'docs/import.md',
+  'docs/reliability.md',
+  'docs/security.md',
+]
 const textOf = (file: string) => readFileSync(join(ROOT, file), 'utf8')
 const README = textOf('README.md')
 const blocks = (language: string): string[] =>

@@ -41,3 +41,18 @@ export const raise = (url: string, userId = 'ada', riskLevel = 'HIGH'): Promise<
 
 export const ALERTS =
   'subscription ($after: String) { riskAlerts(after: $after) { cursor replayed event { kind } alert { user { userId totalChats } } } }'
+
+/** The kinds of what is read from the store from now on, and of what is written to it, for whoever asks: what the service reads by itself is left out. */
+export function watchStore({ services: { store } }: App): string[] {
+  const seen: string[] = []
+  const [read, append] = [store.read.bind(store), store.append.bind(store)]
+  store.read = (requests, ...rest) => {
+    seen.push(...requests.map(({ kind }) => kind).filter((kind) => kind !== 'dueAlerts'))
+    return read(requests, ...rest)
+  }
+  store.append = (events, ...rest) => {
+    seen.push(...events.map(({ kind }) => kind))
+    return append(events, ...rest)
+  }
+  return seen
+}

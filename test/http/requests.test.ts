@@ -96,19 +96,6 @@ describe('GraphQL over HTTP', () => {
     expect((await post(url, QUERY, { 'content-type': 'application/json; charset=utf-8' })).status).toBe(200)
   })
 
-  test('tells no page of another site that it may read answers', async () => {
-    const { url } = await startApp()
-    const headers = { origin: 'http://elsewhere.example', 'access-control-request-method': 'POST' }
-    const answers = [
-      await post(url, QUERY, headers),
-      await fetch(`${url}?query={__typename}`, { headers }),
-      await fetch(url, { method: 'OPTIONS', headers }),
-      await fetch(url.replace('/graphql', '/health/live'), { headers }),
-    ]
-    expect(answers.map(({ status }) => status)).toEqual([200, 200, 405, 200])
-    for (const { headers } of answers) expect([...headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([])
-  })
-
   test('logs no word of a request, whether it works or fails', async () => {
     const { url, log } = await startApp({ LOG_LEVEL: 'trace' })
     const secret = 'something-private'
