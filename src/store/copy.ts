@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { AlertEvent, Conversation, EmotionPoint, RiskAlert, UserTopic } from '../model.ts'
-import type { Policy } from './rules.ts'
+import type { Policy, Sources } from './rules.ts'
 
 /** What one store gives to the other: a user, or the whole data set around the users, in terms of neither. */
 
@@ -27,6 +27,8 @@ export interface UserState {
   /** The newest UTC day, counted from 1970, on which the trend alone raised an alert. */
   trendDay: number | null
   counselor: string | null
+  /** What other systems had counted. */
+  sources: Sources
   /** Newest first, as physically kept. */
   conversations: readonly Omit<Conversation, 'userId'>[]
   /** Newest first, as physically kept. */

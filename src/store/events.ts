@@ -1,4 +1,4 @@
-import type { Limits, RiskLevel } from '../model.ts'
+import type { EmotionPoint, Limits, RiskLevel } from '../model.ts'
 import type { LogEntry, ToldEntry } from './store.ts'
 
 /** An immutable fact about one user; a `policy` is about the data set, its user is ''. */
@@ -32,6 +32,21 @@ export interface EventPayloads {
     fingerprint: string
     /** An alert is asked for, which is not escalated, although it happened days before it was recorded. */
     raisesLate?: true | undefined
+    /** The system that it was taken over from, which has counted it there. */
+    source?: string | undefined
+  }
+  /**
+   * What another system (`source`) had of the user until it was left, besides the conversations that were taken over one by one: its
+   * counters, which go before those of an earlier event of the same source; topics; and points of conversations that it kept no more.
+   */
+  adopted: {
+    source: string
+    totalChats: number
+    totalRiskAlerts: number
+    createdAt: number | null
+    lastActiveAt: number | null
+    topics: readonly string[]
+    points: readonly Omit<EmotionPoint, 'userId'>[]
   }
   cleared: Record<string, never>
   /** Somebody, or the passing of time, does something about an alert. */

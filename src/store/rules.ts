@@ -24,6 +24,44 @@ export const riskOrder = (risk: RiskLevel, lastActiveAt: number | null): number 
 /** Sort number of alerts: most severe first, then oldest. */
 export const alertOrder = (level: RiskLevel, raisedAt: number): number => (4 - riskRank(level)) * 1e13 + raisedAt
 
+/** What a source had counted of a user, conversations and risk alerts, and what was taken over from it one by one. */
+export type Tally = readonly [chats: number, riskAlerts: number, importedChats: number, importedRiskAlerts: number]
+export type Sources = Readonly<Record<string, Tally>>
+
+/** What a source stands for in the user's totals: what it had counted, or what came of it one by one where that is more. */
+export const standing = (
+  [chats, riskAlerts, importedChats, importedRiskAlerts]: Tally = [0, 0, 0, 0],
+): {
+  chats: number
+  riskAlerts: number
+} => ({ chats: Math.max(chats, importedChats), riskAlerts: Math.max(riskAlerts, importedRiskAlerts) })
+
+/** The totals of a user and what is known of their sources, once that of one has changed. */
+export function withTally<T extends { totalChats: number; totalRiskAlerts: number; sources: Sources }>(
+  user: T,
+  source: string,
+  tally: Tally,
+): T {
+  const [before, after] = [standing(user.sources[source]), standing(tally)]
+  return {
+    ...user,
+    totalChats: user.totalChats + after.chats - before.chats,
+    totalRiskAlerts: user.totalRiskAlerts + after.riskAlerts - before.riskAlerts,
+    sources: { ...user.sources, [source]: tally },
+  }
+}
+
+/** One conversation more was taken over from a source. */
+export const withImported = ([chats, riskAlerts, importedChats, importedRiskAlerts]: Tally = [0, 0, 0, 0], isRisky: boolean): Tally => [
+  chats,
+  riskAlerts,
+  importedChats + 1,
+  importedRiskAlerts + (isRisky ? 1 : 0),
+]
+
+/** Under what a topic is remembered that was taken over from a source, so that it is counted once. */
+export const adoptedTopic = (source: string, name: string): string => `${source} topic ${name}`
+
 /** A retention policy and the index and time of the event that set it. */
 export interface Policy {
   n: number

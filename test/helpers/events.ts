@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { DEFAULT_TRIAGE, type Limits, type RiskLevel } from '../../src/model.ts'
-import type { AlertAction, Event } from '../../src/store/store.ts'
+import type { AlertAction, Event, EventPayloads } from '../../src/store/store.ts'
 
 /** The present of most tests. */
 export const NOW = Date.UTC(2026, 10, 20, 12)
@@ -26,6 +26,7 @@ export interface Said {
   references?: number
   topics?: readonly string[]
   raisesLate?: true | undefined
+  source?: string | undefined
 }
 
 /** One process start: makes events and numbers them. */
@@ -48,8 +49,30 @@ export class Origin {
       user,
       acceptedAt,
       occurredAt,
-      payload: { ...content, fingerprint, ...(said.raisesLate && { raisesLate: true as const }) },
+      payload: {
+        ...content,
+        fingerprint,
+        ...(said.raisesLate && { raisesLate: true as const }),
+        ...(said.source && { source: said.source }),
+      },
     }
+  }
+
+  adopted(user: string, some: Partial<EventPayloads['adopted']> = {}, acceptedAt = NOW, id?: string): Event {
+    const payload = {
+      source: 'sqlite',
+      totalChats: 0,
+      totalRiskAlerts: 0,
+      createdAt: null,
+      lastActiveAt: null,
+      topics: [],
+      points: [],
+      ...some,
+    }
+    const times = [payload.createdAt, payload.lastActiveAt, ...payload.points.map(({ occurredAt }) => occurredAt)].filter(
+      (time) => time !== null,
+    )
+    return { ...this.#next(id), kind: 'adopted', user, acceptedAt, occurredAt: Math.min(acceptedAt, ...times), payload }
   }
 
   cleared(user: string, acceptedAt = NOW): Event {

@@ -1,5 +1,6 @@
 import { describe } from 'vitest'
 import type { StoreKind } from '../helpers/stores.ts'
+import { adopted } from './contract/adopted.ts'
 import { alerts } from './contract/alerts.ts'
 import { hostile } from './contract/hostile.ts'
 import { life } from './contract/life.ts'
@@ -20,6 +21,7 @@ export function describeStore({ name, open, trims = true }: StoreKind): void {
     describe('clearing, expiry and erasure', () => removal(open))
     describe('alerts', () => alerts(open))
     describe('what becomes of alerts', () => triage(open))
+    describe('what is taken over from another system', () => adopted(open))
     describe('lists', () => lists(open))
     describe('users', () => userLists(open))
     describe('views', () => views(open))

@@ -7,10 +7,11 @@ import {
   type EmotionPoint,
   isRisky,
   type Limits,
+  type RiskLevel,
   type UserTopic,
 } from '../../src/model.ts'
 import { toldBy } from '../../src/store/events.ts'
-import { compareBytes, compareKeys, type Keep, keepOf, type Policy } from '../../src/store/rules.ts'
+import { adoptedTopic, compareBytes, compareKeys, type Keep, keepOf, type Policy } from '../../src/store/rules.ts'
 import type {
   Answers,
   Appended,
@@ -40,6 +41,8 @@ export interface Person {
   strippedAt: number | null
   trendDay: number | null
   counselor: string | null
+  /** Of other systems: what they had counted, and what was taken over one by one. */
+  sources: Map<string, { totalChats: number; totalRiskAlerts: number; imported: { riskLevel: RiskLevel }[] }>
   /** Alerts ever. */
   raised: number
   /** Oldest first; so are emotions and last3. */
@@ -156,6 +159,7 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'log'> 
     const erasedAt = this.#tombstones.get(user)
     if (erasedAt !== undefined && Math.min(acceptedAt, event.occurredAt) <= erasedAt) return { type: 'dead', n, erasedAt }
     if (event.kind === 'recorded') return this.#record(event, n, told)
+    if (event.kind === 'adopted') return this.#adopt(event, n)
     if (!known) return { type: 'conflict', n }
     if (event.kind === 'acted' || event.kind === 'assigned') return this.#act(event, known, n, told)
     if (event.kind === 'cleared') {
@@ -191,10 +195,13 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'log'> 
     this.#touch(person, n, acceptedAt)
     person.createdAt = Math.min(person.createdAt, occurredAt)
     person.lastActiveAt = Math.max(person.lastActiveAt ?? 0, occurredAt)
-    person.totalChats += 1
-    if (isRisky(riskLevel)) person.totalRiskAlerts += 1
+    this.#count(person, payload.source, (source) => source?.imported.push({ riskLevel }))
+    if (payload.source === undefined) {
+      person.totalChats += 1
+      if (isRisky(riskLevel)) person.totalRiskAlerts += 1
+    }
 
-    const { fingerprint: _, raisesLate: __, emotionScore, ...said } = payload
+    const { fingerprint: _, raisesLate: __, source: ___, emotionScore, ...said } = payload
     const conversation = { id, userId: user, occurredAt, ...said, emotionScore: clean(emotionScore) }
     const point = { id, userId: user, occurredAt, score: clean(emotionScore), riskLevel }
     const limits = this.#limits
@@ -204,14 +211,69 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'log'> 
     person.emotions = insert(person.emotions, point, limits?.emotions, limits?.emotionsDays)
     const before = attentionIn(person)
     person.last3 = insert(person.last3, point, 3)
-    for (const name of payload.topics) {
-      const topic = person.topics.get(name) ?? { name, count: 0, firstSeenAt: occurredAt, lastSeenAt: occurredAt }
-      const [firstSeenAt, lastSeenAt] = [Math.min(topic.firstSeenAt, occurredAt), Math.max(topic.lastSeenAt, occurredAt)]
-      person.topics.set(name, { name, count: topic.count + 1, firstSeenAt, lastSeenAt })
-    }
+    for (const name of payload.topics) this.#addTopic(person, name, occurredAt)
     const alertId = this.#sign(person, event, before, told)
     person.seen.set(id, { acceptedAt, fingerprint: payload.fingerprint, alertId })
     return { type: 'applied', n, kept: person.conversations.includes(conversation), alertId, removed: null }
+  }
+
+  /** Counts a person's sources anew, once something of one has changed. */
+  #count(
+    person: Person,
+    name: string | undefined,
+    change: (source: Person['sources'] extends Map<string, infer S> ? S : never) => void,
+  ): void {
+    if (name === undefined) return
+    const sum = () =>
+      [...person.sources.values()]
+        .map(({ totalChats, totalRiskAlerts, imported }) => {
+          const risky = imported.filter(({ riskLevel }) => isRisky(riskLevel)).length
+          return [Math.max(totalChats, imported.length), Math.max(totalRiskAlerts, risky)] as const
+        })
+        .reduce(([chats, risks], [c, r]) => [chats + c, risks + r], [0, 0])
+    const [chats, risks] = sum()
+    const source = person.sources.get(name) ?? { totalChats: 0, totalRiskAlerts: 0, imported: [] }
+    person.sources.set(name, source)
+    change(source)
+    const [chatsNow, risksNow] = sum()
+    person.totalChats += chatsNow - chats
+    person.totalRiskAlerts += risksNow - risks
+  }
+
+  /** What another system had of somebody. */
+  #adopt(event: Extract<Event, { kind: 'adopted' }>, n: number): Judged {
+    const { id, user, acceptedAt, occurredAt, payload } = event
+    const { source, totalChats, totalRiskAlerts, lastActiveAt, createdAt } = payload
+    const person = this.people.get(user) ?? { ...newcomer(event, n), createdAt: createdAt ?? occurredAt }
+    const memory = this.#remembered(person, event)
+    if (memory) return { type: 'duplicate', n, alertId: memory.alertId }
+    this.people.set(user, person)
+    this.#meetPolicies(person, acceptedAt)
+    this.#touch(person, n, acceptedAt)
+    person.createdAt = Math.min(person.createdAt, createdAt ?? occurredAt)
+    if (lastActiveAt !== null) person.lastActiveAt = Math.max(person.lastActiveAt ?? 0, lastActiveAt)
+    this.#count(person, source, (known) => Object.assign(known, { totalChats, totalRiskAlerts }))
+    const isNew = (part: string): boolean => {
+      if (this.#remembered(person, { ...event, id: part })) return false
+      person.seen.set(part, { acceptedAt, fingerprint: '0', alertId: null })
+      return true
+    }
+    for (const name of payload.topics) if (isNew(adoptedTopic(source, name))) this.#addTopic(person, name, lastActiveAt ?? occurredAt)
+    const { emotions = 0, emotionsDays = 0 } = this.#limits ?? {}
+    for (const point of payload.points.filter((each) => isNew(each.id))) {
+      const added = { ...point, userId: user }
+      if (!emotionsDays || point.occurredAt >= acceptedAt - emotionsDays * DAY_MS)
+        person.emotions = inOrder([...person.emotions, added]).slice(emotions ? -emotions : 0)
+      person.last3 = inOrder([...person.last3, added]).slice(-3)
+    }
+    person.seen.set(id, { acceptedAt, fingerprint: '0', alertId: null })
+    return { type: 'applied', n, kept: true, alertId: null, removed: null }
+  }
+
+  #addTopic(person: Person, name: string, at: number): void {
+    const topic = person.topics.get(name) ?? { name, count: 0, firstSeenAt: at, lastSeenAt: at }
+    const [firstSeenAt, lastSeenAt] = [Math.min(topic.firstSeenAt, at), Math.max(topic.lastSeenAt, at)]
+    person.topics.set(name, { name, count: topic.count + 1, firstSeenAt, lastSeenAt })
   }
 
   /** What a conversation says of the risk that somebody is at, by itself or as the last of several. */
@@ -308,7 +370,7 @@ function asTold(event: Event, erasedAt: number | undefined): Event {
   return event.kind === 'recorded' ? { ...event, payload: { ...event.payload, emotionScore: clean(event.payload.emotionScore) } } : event
 }
 
-const newcomer = ({ acceptedAt, occurredAt }: Recorded, rev: number): Person => ({
+const newcomer = ({ acceptedAt, occurredAt }: Pick<Event, 'acceptedAt' | 'occurredAt'>, rev: number): Person => ({
   rev,
   createdAt: occurredAt,
   lastActiveAt: null,
@@ -318,6 +380,7 @@ const newcomer = ({ acceptedAt, occurredAt }: Recorded, rev: number): Person => 
   strippedAt: null,
   trendDay: null,
   counselor: null,
+  sources: new Map(),
   raised: 0,
   conversations: [],
   emotions: [],

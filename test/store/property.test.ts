@@ -37,7 +37,23 @@ const said = fc.constantFrom(
   { ...plain, riskLevel: 'IMMINENT', topics: ['t', '\u{10000}'] } as const,
   { ...plain, riskLevel: 'UNKNOWN', topics: [] } as const,
   { ...plain, riskLevel: 'HIGH', raisesLate: true } as const,
+  { ...plain, source: 'sqlite' } as const,
+  { ...plain, riskLevel: 'MEDIUM', source: 'redis' } as const,
 )
+const count = fc.constantFrom(0, 1, 2, 7)
+const past = fc.constantFrom(0, 1, HOUR, DAY_MS, 3 * DAY_MS, 10 * DAY_MS).map((age) => NOW - age)
+const had = fc.record({
+  source: fc.constantFrom('sqlite', 'sqlite', 'redis'),
+  totalChats: count,
+  totalRiskAlerts: count,
+  createdAt: fc.option(past),
+  lastActiveAt: fc.option(past),
+  topics: fc.uniqueArray(fc.constantFrom('t', '\uff61', '\u{10000}')),
+  points: fc.uniqueArray(
+    fc.record({ id, occurredAt: past, score: fc.constantFrom(null, -0.5), riskLevel: fc.constantFrom<RiskLevel>('LOW', 'HIGH') }),
+    { selector: (point) => point.id, maxLength: 4 },
+  ),
+})
 
 type Step = { clock: number; origin: 'A' | 'B'; numbering: 'next' | 'again' | 'ahead'; act: Act }
 type Act =
@@ -54,6 +70,7 @@ type Act =
       newest: boolean
     }
   | { kind: 'assigned'; user: string; counselor: string | null }
+  | { kind: 'adopted'; user: string; id: string; had: typeof had extends fc.Arbitrary<infer T> ? T : never }
   | { kind: 'policy'; limits: typeof limits extends fc.Arbitrary<infer T> ? T : never }
   | { kind: 'void' | 'sweep' | 'restart' }
 
@@ -85,6 +102,7 @@ const act: fc.Arbitrary<Act> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({ kind: fc.constant('assigned' as const), user, counselor: fc.constantFrom('li', 'wang', null) }),
   },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('adopted' as const), user, id: fc.constantFrom('x', '1', 'm', 'n'), had }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('policy' as const), limits }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('void' as const, 'sweep' as const, 'sweep' as const, 'restart' as const) }) },
 )
@@ -128,6 +146,8 @@ function made(act: Act, clock: number, origin: Origin, model: Model): Event | nu
       return action(act, clock, origin, model)
     case 'assigned':
       return origin.assigned(act.user, act.counselor, clock)
+    case 'adopted':
+      return origin.adopted(act.user, act.had, clock, act.id)
     case 'recorded':
       return origin.recorded({ user: act.user, id: act.id, acceptedAt: clock, occurredAt: clock - act.late, ...act.said })
     case 'policy':

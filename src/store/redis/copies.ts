@@ -22,6 +22,7 @@ const texts = z.array(z.string())
 const StateReply = z.tuple([z.string(), texts, texts, texts, texts, z.array(z.union([z.string(), texts]))])
 const UserReply = z.tuple([z.string(), z.string(), z.string(), z.union([z.enum(['none', 'damaged']), StateReply])])
 
+const count = z.number().int()
 const Record = recordSchema.extend({
   rev: z.number().int(),
   accepted: time,
@@ -32,6 +33,7 @@ const Record = recordSchema.extend({
   last: z.array(z.tuple([time, z.string(), rank.transform(riskRank)])).optional(),
   since: time.optional(),
   trend: z.number().int().optional(),
+  sources: z.record(z.string(), z.tuple([count, count, count, count])).optional(),
 })
 
 /** Whatever can't be read is missing. */
@@ -74,6 +76,7 @@ function decodeState(user: string, [text, conversations, emotions, tally, seen, 
     strippedAt: record.stripped ?? null,
     trendDay: record.trend ?? null,
     counselor: record.counselor ?? null,
+    sources: record.sources ?? {},
     conversations: all(conversations, (element) => decodeConversation(user, element)).map(without),
     emotions: all(emotions, (element) => decodePoint(user, element)).map(without),
     topics: pairs(tally)

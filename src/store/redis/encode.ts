@@ -1,7 +1,7 @@
 import { createSecretKey, type KeyObject } from 'node:crypto'
 import { naiveTime } from '../../local-time.ts'
 import { type Conversation, type EmotionPoint, type RiskLevel, riskRank } from '../../model.ts'
-import { markOf } from '../rules.ts'
+import { adoptedTopic, markOf } from '../rules.ts'
 import type { Event, ReadRequest } from '../store.ts'
 
 /** The predecessor knows three levels; its readers see IMMINENT as high and UNKNOWN as unknown. */
@@ -33,10 +33,10 @@ export class Marks {
  * place without decoding the rest (lists.lua). What only the log keeps has no naive time.
  */
 export function conversationElement(
-  conversation: Omit<Conversation, 'userId'> & { raisesLate?: true | undefined },
+  conversation: Omit<Conversation, 'userId'> & { raisesLate?: true | undefined; source?: string | undefined },
   localTime?: string,
 ): string {
-  const { id, occurredAt, query, response, riskLevel, emotionScore, references, topics, raisesLate } = conversation
+  const { id, occurredAt, query, response, riskLevel, emotionScore, references, topics, raisesLate, source } = conversation
   return JSON.stringify({
     at: occurredAt,
     rank: riskRank(riskLevel),
@@ -49,6 +49,7 @@ export function conversationElement(
     references_count: references,
     topics,
     late: raisesLate,
+    source,
   })
 }
 
@@ -77,13 +78,36 @@ export function encodeEvent(event: Event, marks: Marks, timeZone: string): { eve
     mark: marks.of(event.user),
   }
   if (event.kind === 'erased') return { event: { ...common, upTo: event.payload.upTo }, texts: [bodyOf(event), ''] }
+  if (event.kind === 'adopted') return { event: { ...common, ...adopted(event, timeZone) }, texts: [bodyOf(event), ''] }
   if (event.kind !== 'recorded') return { event: common, texts: [bodyOf(event), ''] }
   const localTime = naiveTime(event.occurredAt, timeZone)
-  const { riskLevel, emotionScore: score, fingerprint, topics, raisesLate } = event.payload
+  const { riskLevel, emotionScore: score, fingerprint, topics, raisesLate, source } = event.payload
   const { id, occurredAt } = event
   return {
-    event: { ...common, risk: riskRank(riskLevel), fingerprint, topics, localTime, late: raisesLate },
+    event: { ...common, risk: riskRank(riskLevel), fingerprint, topics, localTime, late: raisesLate, source },
     texts: [bodyOf(event, localTime), pointElement({ id, occurredAt, riskLevel, score }, localTime)],
+  }
+}
+
+/** What append.lua has to know of what another system had of a user. */
+function adopted({ occurredAt, payload }: Extract<Event, { kind: 'adopted' }>, timeZone: string): object {
+  const { source, totalChats, totalRiskAlerts, createdAt, lastActiveAt, topics, points } = payload
+  const created = createdAt ?? occurredAt
+  return {
+    source,
+    chats: totalChats,
+    risks: totalRiskAlerts,
+    created,
+    createdTime: naiveTime(created, timeZone),
+    active: lastActiveAt ?? undefined,
+    activeTime: lastActiveAt === null ? undefined : naiveTime(lastActiveAt, timeZone),
+    topics: topics.map((name) => ({ name, id: adoptedTopic(source, name) })),
+    points: points.map((point) => ({
+      id: point.id,
+      occurred: point.occurredAt,
+      risk: riskRank(point.riskLevel),
+      element: pointElement(point, naiveTime(point.occurredAt, timeZone)),
+    })),
   }
 }
 

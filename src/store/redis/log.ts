@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { cursorExpired } from '../../errors.ts'
+import { AdoptedSchema } from '../adopted.ts'
 import { toldBy } from '../events.ts'
 import type { Event, LogEntry, Outcome, Place, ToldEntry } from '../store.ts'
 import { AlertActionSchema, AssignmentSchema, TriageSchema } from '../triage.ts'
@@ -36,7 +37,7 @@ export function decodeOutcome(kind: Event['kind'], reply: unknown): Outcome {
 function applied(kind: Event['kind'], rest: readonly unknown[]): Outcome {
   const common = { type: 'applied', n: n.parse(rest[0]), kept: false, alertId: null, removed: null } satisfies Outcome
   if (kind === 'policy') return common
-  if (kind === 'recorded' || kind === 'acted' || kind === 'assigned')
+  if (kind === 'recorded' || kind === 'acted' || kind === 'assigned' || kind === 'adopted')
     return { ...common, kept: rest[1] === 1, alertId: text.parse(rest[2]) || null }
   const [, conversations, emotions, topics, alerts, redisKeys] = z.tuple([n, n, n, n, n, n]).parse(rest)
   return { ...common, removed: { conversations, emotions, topics, alerts, redisKeys, sqliteRows: 0 } }
@@ -49,7 +50,7 @@ const entrySchema = z.object({
   chain: text.default(''),
   id: text,
   user: text,
-  kind: z.enum(['recorded', 'cleared', 'acted', 'assigned', 'erased', 'expired', 'policy', 'void']),
+  kind: z.enum(['recorded', 'cleared', 'acted', 'assigned', 'adopted', 'erased', 'expired', 'policy', 'void']),
   at: z.coerce.number(),
   occurred: z.coerce.number(),
   fingerprint: text,
@@ -59,7 +60,7 @@ const entrySchema = z.object({
 })
 type Entry = z.infer<typeof entrySchema>
 
-const lateSchema = z.object({ late: z.literal(true).optional() })
+const besidesSchema = z.object({ late: z.literal(true).optional(), source: text.optional() })
 const erasedSchema = z.object({ reason: text, upTo: n.optional() })
 export const limitsSchema = z.object({
   conversations: n,
@@ -80,8 +81,8 @@ function eventOf(entry: Entry): Event | null {
       const conversation = decodeConversation(user, body)
       if (!conversation) return null
       const { query, response, riskLevel, emotionScore, references, topics } = conversation
-      const raisesLate = parse(lateSchema, body)?.late
-      return { ...common, kind, payload: { query, response, riskLevel, emotionScore, references, topics, fingerprint, raisesLate } }
+      const { late: raisesLate, source } = parse(besidesSchema, body) ?? {}
+      return { ...common, kind, payload: { query, response, riskLevel, emotionScore, references, topics, fingerprint, raisesLate, source } }
     }
     case 'policy': {
       const limits = parse(limitsSchema, body)
@@ -97,6 +98,10 @@ function eventOf(entry: Entry): Event | null {
     }
     case 'assigned': {
       const payload = parse(AssignmentSchema, body)
+      return payload && { ...common, kind, payload }
+    }
+    case 'adopted': {
+      const payload = parse(AdoptedSchema, body)
       return payload && { ...common, kind, payload }
     }
     case 'void':

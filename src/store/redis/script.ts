@@ -6,7 +6,7 @@ import type { Redis } from 'ioredis'
 const PARTS = {
   open: ['keys', 'open'],
   upgrade: ['keys', 'upgrade'],
-  append: ['keys', 'heal', 'lists', 'users', 'alerts', 'recorded', 'actions', 'removal', 'removed', 'append'],
+  append: ['keys', 'heal', 'lists', 'users', 'alerts', 'recorded', 'adopted', 'actions', 'removal', 'removed', 'append'],
   read: ['keys', 'lists', 'users', 'view', 'pages', 'read'],
   log: ['keys', 'log'],
   chains: ['keys', 'chains'],

@@ -155,6 +155,6 @@ function knownBefore(step: Step, event: EventOf<'acted' | 'assigned'>, user: Use
 export const isCarriedOut = (event: Event, told: readonly AlertEvent[]): boolean =>
   event.kind === 'acted'
     ? event.payload.action === 'NOTE' || event.payload.action === 'EXPIRE' || told.some(({ kind }) => kind !== 'NOTED')
-    : event.kind === 'assigned'
+    : event.kind === 'assigned' || event.kind === 'adopted'
 
 const applied = (n: number, alertId: string | null, kept: boolean): Judged => ({ type: 'applied', n, kept, alertId, removed: null })

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { chainOf, markOf } from '../rules.ts'
 import type { Event, Outcome } from '../store.ts'
 import { acted, assigned } from './actions.ts'
+import { adopted } from './adopted.ts'
 import { writeEntry } from './log.ts'
 import { recorded } from './recorded.ts'
 import { asApplied, cleared, erased, expired } from './removal.ts'
@@ -64,6 +65,8 @@ export function judge(step: Step, event: Event): Judged {
       return acted(step, event)
     case 'assigned':
       return assigned(step, event)
+    case 'adopted':
+      return adopted(step, event)
   }
 }
 

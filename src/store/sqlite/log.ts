@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { cursorExpired } from '../../errors.ts'
 import { RISK_LEVELS } from '../../model.ts'
+import { AdoptedSchema } from '../adopted.ts'
 import type { Fork } from '../copy.ts'
 import { toldBy } from '../events.ts'
 import type { Event, LogEntry, Place, ToldEntry } from '../store.ts'
@@ -50,6 +51,7 @@ export const EventRow: z.ZodType<Event> = z.discriminatedUnion('kind', [
         topics: z.array(z.string()),
         fingerprint: z.string(),
         raisesLate: z.literal(true).optional(),
+        source: z.string().optional(),
       }),
     ),
   }),
@@ -58,6 +60,7 @@ export const EventRow: z.ZodType<Event> = z.discriminatedUnion('kind', [
   z.object({ ...fields, kind: z.literal('expired'), payload: json(Nothing) }),
   z.object({ ...fields, kind: z.literal('acted'), payload: json(AlertActionSchema) }),
   z.object({ ...fields, kind: z.literal('assigned'), payload: json(AssignmentSchema) }),
+  z.object({ ...fields, kind: z.literal('adopted'), payload: json(AdoptedSchema) }),
   z.object({ ...fields, kind: z.literal('policy'), payload: json(z.object({ limits: Limits })) }),
 ])
 export const EVENT = 'origin, seq, kind, accepted_at AS acceptedAt, occurred_at AS occurredAt, id, user_id AS user, payload'

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { type Attention, attentionOf, DAY_MS, isRisky, riskRank } from '../../model.ts'
-import { compareKeys, keepOf } from '../rules.ts'
-import type { Key } from '../store.ts'
+import { type Attention, attentionOf, DAY_MS, type EmotionPoint, isRisky, riskRank } from '../../model.ts'
+import { compareKeys, keepOf, withImported, withTally } from '../rules.ts'
+import type { Event, Key } from '../store.ts'
 import { TREND } from '../triage.ts'
 import { eventsToldOf, lateSignal, signal } from './alerts.ts'
 import { cut, hasUnmet, keepsWithin, LISTS } from './lists.ts'
@@ -28,21 +28,25 @@ export function recorded(step: Step, event: EventOf<'recorded'>): Judged {
   if (known?.source === sourceOf(event)) return recordedBefore(step, event, known.alertId)
   if (known) return known.fingerprint === payload.fingerprint ? { type: 'duplicate', n, alertId: known.alertId } : { type: 'conflict', n }
   if (found) meetPolicies(step, found, acceptedAt)
-  const user = touched(found ?? newUser(userId, n, occurredAt, acceptedAt), n, acceptedAt)
+  const user = counted(touched(found ?? newUser(userId, n, occurredAt, acceptedAt), n, acceptedAt), event)
   user.oldestAt = Math.min(user.oldestAt, acceptedAt, occurredAt)
   user.createdAt = Math.min(user.createdAt, occurredAt)
   user.lastActiveAt = Math.max(user.lastActiveAt ?? occurredAt, occurredAt)
-  user.totalChats += 1
   const before = attentionIn(user.lastPoints)
   user.lastPoints = withPoint(user.lastPoints, [occurredAt, event.id, riskRank(payload.riskLevel)])
   // Other rows refer to the user's; it is completed below.
   if (!found) saveUser(sql, user)
-  if (isRisky(payload.riskLevel)) user.totalRiskAlerts += 1
   const alertId = acceptedAt - occurredAt <= ALERT_MS ? signOf(step, user, event, before) : lateSignal(step, user, event)
   saveUser(sql, user)
   const kept = enlist(step, event, user)
   if (!isNew || alertId !== null) remember(sql, event, payload.fingerprint, alertId)
   return { type: 'applied', n, kept, alertId, removed: null }
+}
+
+/** One conversation more; of those of another system, as far as it had not counted them itself. */
+function counted(user: UserRecord, { payload: { riskLevel, source } }: EventOf<'recorded'>): UserRecord {
+  if (source !== undefined) return withTally(user, source, withImported(user.sources[source], isRisky(riskLevel)))
+  return { ...user, totalChats: user.totalChats + 1, totalRiskAlerts: user.totalRiskAlerts + (isRisky(riskLevel) ? 1 : 0) }
 }
 
 /** Puts a conversation into the lists, with its point and topics. Answers whether it is kept. */
@@ -78,7 +82,7 @@ function signOf(step: Step, user: UserRecord, event: EventOf<'recorded'>, before
 const attentionIn = (points: UserRecord['lastPoints']): Attention => attentionOf(points.map(([, , rank]) => levelOf(rank)))
 
 /** Names an event for ever: the same one may come again, when a store was filled with what was made of it, or went back. */
-export const sourceOf = ({ seq, origin }: Remembered): string => `${seq} ${origin}`
+export const sourceOf = ({ seq, origin }: Pick<Event, 'seq' | 'origin'>): string => `${seq} ${origin}`
 
 /** The very event whose effects are here already. It changes nothing, but the log needs it: others may not have it yet. */
 function recordedBefore(step: Step, event: EventOf<'recorded'>, alertId: string | null): Judged {
@@ -122,21 +126,27 @@ function addConversation({ sql }: Step, event: EventOf<'recorded'>, cap: number,
   return keepsWithin(sql, 'conversations', event.user, cap, [event.occurredAt, event.id])
 }
 
-function addEmotion({ sql, n }: Step, event: EventOf<'recorded'>, cap: number, days: number): void {
+function addEmotion(step: Step, event: EventOf<'recorded'>, cap: number, days: number): void {
   if (isTooOld(event, days)) return
-  sql.run(
-    'INSERT INTO emotions (user_id, occurred_at, id, n, score, risk) VALUES (?, ?, ?, ?, ?, ?)',
-    event.user,
-    event.occurredAt,
-    event.id,
-    n,
-    scoreOf(event),
-    riskRank(event.payload.riskLevel),
-  )
-  keepsWithin(sql, 'emotions', event.user, cap, [event.occurredAt, event.id])
+  const { id, occurredAt } = event
+  addPoint(step, { userId: event.user, id, occurredAt, score: scoreOf(event), riskLevel: event.payload.riskLevel }, cap)
 }
 
-type Remembered = EventOf<'recorded' | 'cleared' | 'acted' | 'assigned'>
+export function addPoint({ sql, n }: Step, { userId, id, occurredAt, score, riskLevel }: EmotionPoint, cap: number): void {
+  sql.run(
+    'INSERT INTO emotions (user_id, occurred_at, id, n, score, risk) VALUES (?, ?, ?, ?, ?, ?)',
+    userId,
+    occurredAt,
+    id,
+    n,
+    score,
+    riskRank(riskLevel),
+  )
+  keepsWithin(sql, 'emotions', userId, cap, [occurredAt, id])
+}
+
+/** What an id is remembered by, of an event or of a part of one. */
+type Remembered = Pick<Event, 'user' | 'id' | 'acceptedAt' | 'origin' | 'seq'>
 
 /** An id of unknown age counts as known: nothing may be recorded twice. */
 const SeenRow = z.object({

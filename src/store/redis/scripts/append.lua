@@ -1,15 +1,17 @@
 -- append: applies events to the log and the state, in order.
 -- ARGV[1] JSON {epoch, events: [{id, user, kind, at, occurred (ms), origin, seq, mark,
---   recorded: risk (rank), fingerprint (hex), topics, localTime (naive, for the predecessor), late (an alert is asked for all the same); erased: upTo (ms), where it was applied before}]}
+--   recorded: risk (rank), fingerprint (hex), topics, localTime (naive, for the predecessor), late (an alert is asked for all the same); source (of those taken over from another system);
+--   adopted: source, chats, risks, created, createdTime (naive), active, activeTime, topics: [{name, id}], points: [{id, occurred, risk (rank), element (JSON for the list of emotions)}];
+--   erased: upTo (ms), where it was applied before}]}
 -- ARGV[2 i], ARGV[2 i + 1], of the i-th event: body (JSON for the log, and for the list of conversations), point (JSON for the list of emotions)
 -- Answers for each event one of
 --   {'stale'}  {'known', position}  {'gap', position}  {'damaged'}  {'dead', n, erasedAt}  {'conflict', n}  {'duplicate', n, alert}
 --   {'erased', n}  {'applied', n, kept or carried out, alert}  {'applied', n, conversations, emotions, topics, alerts, keys}  {'applied', n}
 local batch = cjson.decode(ARGV[1])
 
-local APPLY = { recorded = recorded, cleared = cleared, expired = expired, erased = erased, acted = acted, assigned = assigned }
+local APPLY = { recorded = recorded, adopted = adopted, cleared = cleared, expired = expired, erased = erased, acted = acted, assigned = assigned }
 -- Events that need what is kept of their user.
-local NEEDS_USER = { recorded = true, cleared = true, expired = true, acted = true, assigned = true }
+local NEEDS_USER = { recorded = true, adopted = true, cleared = true, expired = true, acted = true, assigned = true }
 -- Events that may change an alert.
 local CONCERNS_ALERT = { recorded = true, acted = true, assigned = true }
 

@@ -77,6 +77,32 @@ local function sign_of(event, record, keys, told, before)
   return signal(event, record, keys, told, 2, 'attention has turned to NEEDS_ATTENTION')
 end
 
+local function new_record(event, keys)
+  call('RPUSH', keys.entries, 'all')
+  return { chats = 0, risks = 0, raised = 0, created = math.huge, accepted = event.at, since = math.huge, kept = { 0, 0, 0, 0, 0 }, deadlines = { 0, 0 } }
+end
+
+-- Changes what is known of a source, and the totals, in which it stands for what it had counted, or for what came of it one by one where that is more.
+local function change_source(record, name, change)
+  record.sources = record.sources or {}
+  local source = record.sources[name] or { 0, 0, 0, 0 }
+  local chats, risks = math.max(source[1], source[3]), math.max(source[2], source[4])
+  change(source)
+  record.sources[name] = source
+  record.chats = record.chats + math.max(source[1], source[3]) - chats
+  record.risks = record.risks + math.max(source[2], source[4]) - risks
+end
+
+-- One conversation more; of those of another system, as far as it had not counted them itself.
+local function count_one(record, event)
+  local risks = event.risk >= 2 and 1 or 0
+  if event.source then
+    change_source(record, event.source, function(source) source[3], source[4] = source[3] + 1, source[4] + risks end)
+  else
+    record.chats, record.risks = record.chats + 1, record.risks + risks
+  end
+end
+
 local function recorded(event, n, keys, record, told)
   -- Mostly the id is new, and there is no alert that would go with it.
   local is_new = event.risk < 2 and call('HSETNX', keys.seen, event.id, memory_of(event, '')) == 1
@@ -90,22 +116,21 @@ local function recorded(event, n, keys, record, told)
   if record then
     meet_policies(keys, record, event.at)
   else
-    record = { chats = 0, risks = 0, raised = 0, created = math.huge, accepted = event.at, since = math.huge, kept = { 0, 0, 0, 0, 0 }, deadlines = { 0, 0 } }
-    call('RPUSH', keys.entries, 'all')
+    record = new_record(event, keys)
   end
   local is_newest = not record.active or event.occurred > record.active
   if event.occurred < record.created then
     record.created = event.occurred
     call('HSET', keys.profile, 'user_id', event.user, 'created_at', event.localTime)
   end
-  record.rev, record.accepted, record.chats = n, math.max(record.accepted, event.at), record.chats + 1
+  record.rev, record.accepted = n, math.max(record.accepted, event.at)
+  count_one(record, event)
   record.since = math.min(record.since or 0, event.at, event.occurred)
   local kept = add_item('conversations', keys, record, event, event.body, is_newest)
   add_item('emotions', keys, record, event, event.point, is_newest)
   local before = attention(record)
   add_point(record, event)
   add_topics(event, keys, record)
-  if event.risk >= 2 then record.risks = record.risks + 1 end
   local alert = sign_of(event, record, keys, told, before)
   if is_new then record.kept[4] = record.kept[4] + 1 end
   if not is_new or alert ~= '' then record.kept[4] = record.kept[4] + call('HSET', keys.seen, event.id, memory_of(event, alert)) end

@@ -3,7 +3,7 @@
 -- the unresolved alert; raised: alerts raised so far. kept: how many conversations, emotions, topics, ids and alerts the user's keys
 -- hold, so that missing ones are noticed; deadlines: when conversations and emotions expire by themselves, 0 for never. since: the least
 -- time of what was recorded, of acceptance or occurrence. counselor: who looks after them (sub). trend: the newest UTC day on which the
--- trend alone raised an alert.
+-- trend alone raised an alert. sources: what other systems had counted, {source: [chats, risk alerts, chats taken over one by one, risk alerts of these]}.
 
 local WEEK = 7 * DAY
 
@@ -61,6 +61,12 @@ local function is_point(point)
   return type(point) == 'table' and type(point[1]) == 'number' and type(point[2]) == 'string' and is_rank(point[3])
 end
 
+local function are_sources(sources)
+  if type(sources) ~= 'table' then return false end
+  for _, source in pairs(sources) do if not are_numbers(source, 4) then return false end end
+  return true
+end
+
 local function is_sound(record)
   for i = 1, #NUMBERS do if type(record[NUMBERS[i]]) ~= 'number' then return false end end
   if record.active ~= nil and type(record.active) ~= 'number' then return false end
@@ -68,6 +74,7 @@ local function is_sound(record)
   if record.since ~= nil and type(record.since) ~= 'number' then return false end
   if record.trend ~= nil and type(record.trend) ~= 'number' then return false end
   if record.counselor ~= nil and type(record.counselor) ~= 'string' then return false end
+  if record.sources ~= nil and not are_sources(record.sources) then return false end
   if record.alert == nil then
     if record.level ~= nil then return false end
   elseif type(record.alert) ~= 'string' or not is_rank(record.level) then
@@ -185,6 +192,7 @@ local function text_of(record)
   if record.counselor then text = text .. ',"counselor":' .. cjson.encode(record.counselor) end
   if record.trend then text = text .. ',"trend":' .. int(record.trend) end
   if record.since then text = text .. ',"since":' .. int(record.since) end
+  if record.sources then text = text .. ',"sources":' .. cjson.encode(record.sources) end
   if not record.last then return text .. '}' end
   local points = {}
   for i, point in ipairs(record.last) do points[i] = string.format('[%d,%s,%d]', point[1], cjson.encode(point[2]), point[3]) end
@@ -204,7 +212,7 @@ local function save_user(user, keys, record, was)
   later('HSET', USERS, user, records[user])
   if not was.created then later('ZADD', BY_NAME, '0', user) end
   if now.created ~= was.created then later('ZADD', BY_CREATED, int(now.created), user) end
-  if now.active ~= was.active then later('ZADD', BY_ACTIVE, int(now.active or 0), user) end
+  if not was.created or now.active ~= was.active then later('ZADD', BY_ACTIVE, int(now.active or 0), user) end
   if now.active ~= was.active or now.risk ~= was.risk then later('ZADD', BY_RISK, int(now.risk * 1e13 + (now.active or 0)), user) end
   if now.attention ~= was.attention then
     for _, level in ipairs({ 'WATCH', 'NEEDS_ATTENTION' }) do call(level == now.attention and 'SADD' or 'SREM', attention_key(level), user) end
