@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs'
-import { mkdir, stat } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { join } from 'node:path'
 import type { Logger } from 'pino'
+import { Authenticator } from './auth/authenticator.ts'
+import { openKeys } from './auth/keys.ts'
+import { Tokens } from './auth/tokens.ts'
 import { type Config, DATABASE_NAME, SOCKET_NAME, WEBHOOK_NAME } from './config.ts'
-import { StartError } from './errors.ts'
+import { makeDataDir } from './data-dir.ts'
 import type { Services } from './graphql/context.ts'
 import { globalId } from './graphql/ids.ts'
 import { createGraphQL, type GraphQLServer } from './graphql/yoga.ts'
@@ -66,7 +68,7 @@ export async function buildApp(config: Config, options: AppOptions): Promise<App
     })
   const services: Services = { store, recorder, history, feed, desk, staff, clock, config }
   const yoga = createGraphQL(services, { logger })
-  const http = new HttpService({ yoga, store, config, logger })
+  let http: HttpService | undefined
   let sweeps: NodeJS.Timeout | undefined
   let closing: Promise<void> | undefined
 
@@ -81,7 +83,7 @@ export async function buildApp(config: Config, options: AppOptions): Promise<App
 
   const close = async (): Promise<void> => {
     clearInterval(sweeps)
-    await http.close(AbortSignal.timeout(config.shutdownTimeoutMs))
+    await http?.close(AbortSignal.timeout(config.shutdownTimeoutMs))
     await webhook?.close()
     await feed.close()
     await escalation.close()
@@ -94,8 +96,13 @@ export async function buildApp(config: Config, options: AppOptions): Promise<App
     yoga,
     services,
     async listen() {
-      await listenOnSocket(http.newServer(anyHost), join(config.dataDir, SOCKET_NAME))
-      const port = await listenOnPort(http.newServer(hostsAt(config.host, config.publicUrl)), config.host, config.port)
+      const { required, ...rules } = config.auth
+      const tokens = new Tokens(await openKeys(config), rules, clock)
+      const authenticator = new Authenticator({ required, tokens })
+      http = new HttpService({ yoga, store, authenticator, config, logger })
+      await listenOnSocket(http.newServer({ isOurs: anyHost, isSocket: true }), join(config.dataDir, SOCKET_NAME))
+      const isOurs = hostsAt(config.host, config.publicUrl)
+      const port = await listenOnPort(http.newServer({ isOurs, isSocket: false }), config.host, config.port)
       escalation.start()
       webhook?.start()
       sweep()
@@ -134,30 +141,6 @@ function openStore(
   // Whoever only looks makes no file.
   if (readOnly && !existsSync(path)) return openRedisStore({ ...redisTarget, localTimeZone })
   return openFailoverStore({ target: redisTarget, path, localTimeZone, logger, clock })
-}
-
-async function makeDataDir(dataDir: string): Promise<void> {
-  try {
-    // What is in it is for this account only.
-    await makeDir(resolve(dataDir))
-  } catch (error) {
-    throw new StartError(`The directory ${dataDir} can't be made. Choose one that this account can write to with DATA_DIR.`, {
-      cause: error,
-    })
-  }
-}
-
-/** As mkdir -p does; Node's own recursive mkdir never returns where nothing can be made, as below /proc. */
-async function makeDir(path: string): Promise<void> {
-  try {
-    await mkdir(path, { mode: 0o700 })
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined
-    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return
-    if (code !== 'ENOENT' || existsSync(dirname(path)) || dirname(path) === path) throw error
-    await makeDir(dirname(path))
-    await mkdir(path, { mode: 0o700 })
-  }
 }
 
 /** What to call a host from this machine. */

@@ -1,14 +1,28 @@
 import { readFileSync } from 'node:fs'
+import { pathToFileURL } from 'node:url'
 import { distance } from 'fastest-levenshtein'
 import * as z from 'zod'
 import { StartError } from './errors.ts'
+import { isLoopback } from './loopback.ts'
 import type { Limits } from './model.ts'
-import { DATABASE_NAME, SETTINGS, Settings, SOCKET_NAME, WEBHOOK_NAME } from './settings.ts'
+import { DATABASE_NAME, SECRET_NAME, SETTINGS, Settings, SOCKET_NAME, WEBHOOK_NAME } from './settings.ts'
 import { readStaff, type StaffMember } from './staff.ts'
 import type { RedisTarget } from './store/redis/connect.ts'
 import { DEFAULT_VOCABULARY, type TopicRule } from './vocabulary.ts'
 
-export { DATABASE_NAME, SOCKET_NAME, type TopicRule, WEBHOOK_NAME }
+export { DATABASE_NAME, SECRET_NAME, SOCKET_NAME, type TopicRule, WEBHOOK_NAME }
+
+/** How it is known who asks. */
+export interface AuthConfig {
+  /** False: whoever asks from this machine is believed. */
+  readonly required: boolean
+  /** Key of HS256; null: none is configured. Never print it. */
+  readonly secret: Uint8Array | null
+  /** Where the public keys of an identity provider are: http(s): or file:. May hold a password: never print it. */
+  readonly jwks: URL | null
+  readonly issuer: string | null
+  readonly audience: string | null
+}
 
 export interface Config {
   readonly host: string
@@ -17,6 +31,7 @@ export interface Config {
   /** The origin under which browsers know this server; '' where that is not told. */
   readonly publicUrl: string
   readonly allowedOrigins: readonly string[]
+  readonly auth: AuthConfig
   readonly storageBackend: 'redis' | 'sqlite'
   /** redis://…, rediss://… or the path of a socket. May hold a password: never print it. */
   readonly redisUrl: string
@@ -69,6 +84,15 @@ export function loadConfig(env: Environment): Config {
   if (parsed.data?.ALERT_WEBHOOK_URL && !parsed.data.ALERT_WEBHOOK_SECRET)
     mistakes.push('ALERT_WEBHOOK_SECRET has to be set where ALERT_WEBHOOK_URL is: whoever is told has to know that it was this service.')
 
+  if (parsed.data?.AUTH === 'off' && !isLoopback(parsed.data.HOST))
+    mistakes.push(
+      `AUTH is off and HOST is ${JSON.stringify(parsed.data.HOST)}: anybody on the network could read everything. Leave AUTH on, or HOST at 127.0.0.1.`,
+    )
+  if (parsed.data?.AUTH === 'off' && parsed.data.PUBLIC_URL)
+    mistakes.push('AUTH is off and PUBLIC_URL is set: whoever comes by that proxy could read everything. Leave AUTH on, or PUBLIC_URL out.')
+  if (parsed.data?.AUTH_JWKS_URL && parsed.data.AUTH_JWKS_FILE)
+    mistakes.push('AUTH_JWKS_URL and AUTH_JWKS_FILE are both set; the key set is to be found in one place: leave one of them out.')
+
   if (!parsed.success || mistakes.length > 0)
     throw new StartError(
       ['The configuration has to be put right first:', ...[...mistakes, ...warningsOf(env)].map((line) => `  - ${line}`)].join('\n'),
@@ -80,6 +104,7 @@ export function loadConfig(env: Environment): Config {
     port: settings.PORT,
     publicUrl: settings.PUBLIC_URL,
     allowedOrigins: Object.freeze(settings.ALLOWED_ORIGINS),
+    auth: authOf(settings),
     storageBackend: settings.MEMORY_STORAGE_BACKEND,
     redisUrl,
     redisTarget: Object.freeze({
@@ -124,6 +149,19 @@ export function loadConfig(env: Environment): Config {
     warnings: Object.freeze(warningsOf(env)),
   })
 }
+
+const authOf = (settings: z.output<typeof Settings>): AuthConfig =>
+  Object.freeze({
+    required: settings.AUTH === 'on',
+    secret: settings.AUTH_JWT_SECRET ? new TextEncoder().encode(settings.AUTH_JWT_SECRET) : null,
+    jwks: settings.AUTH_JWKS_URL
+      ? new URL(settings.AUTH_JWKS_URL)
+      : settings.AUTH_JWKS_FILE
+        ? pathToFileURL(settings.AUTH_JWKS_FILE)
+        : null,
+    issuer: settings.AUTH_ISSUER || null,
+    audience: settings.AUTH_AUDIENCE || null,
+  })
 
 const webhookOf = ({ ALERT_WEBHOOK_URL: url, ALERT_WEBHOOK_SECRET: secret }: z.output<typeof Settings>): Config['webhook'] =>
   url && secret ? Object.freeze({ url, secret }) : null

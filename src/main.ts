@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Argument, Command, CommanderError } from 'commander'
+import type { TokenOptions } from './commands/token.ts'
 import { loadConfig } from './config.ts'
 import { StartError, XinyiError } from './errors.ts'
 import type { Pin } from './store/store.ts'
@@ -50,6 +51,14 @@ function program(done: (exitCode: number) => void): Command {
     .description('say how the stores are doing, where they are, and what they hold')
     .option('--json', 'print it as JSON')
     .action(async (options: { json?: true }) => (await import('./commands/status.ts')).status(configAndWarnings(), options))
+  xinyi
+    .command('token')
+    .description('print a token that the server takes: Authorization: Bearer <token>')
+    .requiredOption('--role <role>', 'what it is for: SERVICE, COUNSELOR, SUPERVISOR or ADMIN')
+    .requiredOption('--name <name>', 'how whoever has it is called')
+    .option('--sub <sub>', 'how they are known for ever (default: the name)')
+    .option('--days <days>', 'for how long (default: 30)')
+    .action(async (options: TokenOptions) => (await import('./commands/token.ts')).token(configAndWarnings(), options))
   const storage = xinyi.command('storage').description('move a running server between its stores')
   storage
     .command('pin')

@@ -150,6 +150,10 @@ export interface Caller {
   name: string
   /** One as a rule; whoever comes through the socket in DATA_DIR has several. The first is how they are shown. */
   roles: readonly [Role, ...Role[]]
+  /** When the token or the session that they came with ends; absent: never. */
+  expiresAt?: number
+  /** Stands for that token or session, and can't be made into it; absent where they came with neither. */
+  key?: string
 }
 
 export interface Overview {

@@ -17,6 +17,8 @@ export const SOCKET_NAME = 'xinyi.sock'
 export const DATABASE_NAME = 'xinyi.db'
 /** What the webhook has been told. */
 export const WEBHOOK_NAME = 'webhook.json'
+/** The secret that this server signs tokens with where none is configured. */
+export const SECRET_NAME = 'token.key'
 
 const host = () =>
   z
@@ -79,6 +81,18 @@ const webhookSecret = () =>
     .transform((text) => (text === '' ? null : Buffer.from(text.slice('whsec_'.length), 'base64')))
     .describe('whsec_ and 24 to 64 bytes in base64, such as `echo whsec_$(openssl rand -base64 32)` prints')
 
+const SHORTEST_SECRET_BYTES = 32
+const tokenSecret = () =>
+  z
+    .string()
+    .refine((secret) => secret === '' || Buffer.byteLength(secret) >= SHORTEST_SECRET_BYTES)
+    .describe(`a text of ${SHORTEST_SECRET_BYTES} bytes or more, such as \`openssl rand -base64 32\` prints`)
+const jwksUrl = () =>
+  z
+    .string()
+    .refine((url) => url === '' || (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)))
+    .describe('an https:// URL')
+
 const SENTINEL = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s/@?#:[\]]+)):(\d{1,5})$/
 const sentinels = () =>
   z
@@ -132,6 +146,25 @@ export const Settings = z.object({
     default: '',
     description: 'Origins [whose pages may use the API](docs/security.md#pages-of-other-sites), separated by commas; its own always may.',
   }),
+  AUTH: oneOf(['on', 'off']).register(about, {
+    default: 'on',
+    description:
+      '`on`: whoever asks has to [show a token](docs/security.md). `off`: whoever asks from this machine may do everything; only with a HOST of this machine alone.',
+  }),
+  AUTH_JWT_SECRET: tokenSecret().register(about, {
+    default: '',
+    description:
+      'Secret of tokens that are signed with HS256, 32 bytes or more. Where neither it nor a key set is given, the server makes one of its own in DATA_DIR.',
+    secret: true,
+  }),
+  AUTH_JWKS_URL: jwksUrl().register(about, {
+    default: '',
+    description: 'Where the public keys are (a JSON Web Key Set) of tokens that an identity provider signs with RS, PS, ES or EdDSA.',
+    secret: true,
+  }),
+  AUTH_JWKS_FILE: z.string().register(about, { default: '', description: 'The same key set as a file, instead of the URL.' }),
+  AUTH_ISSUER: z.string().register(about, { default: '', description: 'The `iss` that tokens must have; when empty, any or none.' }),
+  AUTH_AUDIENCE: z.string().register(about, { default: '', description: 'The `aud` that tokens must have; when empty, any or none.' }),
   MEMORY_STORAGE_BACKEND: oneOf(['redis', 'sqlite']).register(about, {
     default: 'redis',
     description:

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import * as z from 'zod'
 import type { AppOptions } from '../app.ts'
+import { systemUser } from '../auth/authenticator.ts'
 import { type Config, SOCKET_NAME } from '../config.ts'
 import { StartError, storeUnavailable } from '../errors.ts'
 import type { TypedDocumentString } from '../gql/graphql.ts'
@@ -90,7 +91,8 @@ async function inProcess(config: Config, options: Omit<AppOptions, 'logger'>): P
   const { buildApp } = await import('../app.ts')
   const app = await buildApp(config, { logger: createLogger(config.logLevel === 'info' ? 'warn' : config.logLevel), ...options })
   return {
-    send: async (body) => (await app.yoga.fetch('http://localhost/graphql', { method: 'POST', headers: HEADERS, body })).text(),
+    send: async (body) =>
+      (await app.yoga.fetch('http://localhost/graphql', { method: 'POST', headers: HEADERS, body }, { caller: systemUser() })).text(),
     close: () => app.close(),
   }
 }

@@ -1,8 +1,9 @@
 import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Authenticator } from '../auth/authenticator.ts'
 import type { GraphQLServer } from '../graphql/yoga.ts'
+import type { Caller } from '../model.ts'
 import { readBody, refuseBody } from './body.ts'
-import { callerOf } from './caller.ts'
 import { type HttpError, sendError } from './respond.ts'
 import { paramsOf, serveEvents, wantsEvents } from './sse.ts'
 
@@ -11,6 +12,7 @@ const STALLED_MS = 60_000
 
 export interface GraphQLEndpoint {
   yoga: GraphQLServer
+  authenticator: Authenticator
   maxBodyBytes: number
   /** Answers that go on until somebody ends them. */
   streams: Set<ServerResponse>
@@ -18,23 +20,26 @@ export interface GraphQLEndpoint {
 
 /** GraphQL over HTTP: queries by GET, everything by POST of JSON (never of a form, which pages of other sites can send); subscriptions as server-sent events. */
 export async function serveGraphQL(
-  { yoga, maxBodyBytes, streams }: GraphQLEndpoint,
-  req: IncomingMessage,
-  res: ServerResponse,
+  { yoga, authenticator, maxBodyBytes, streams }: GraphQLEndpoint,
+  { req, res, caller }: { req: IncomingMessage; res: ServerResponse; caller: Caller },
 ): Promise<void> {
-  const caller = callerOf(req)
+  const answer = async (response: Response) => {
+    const stop = authenticator.onEnd(caller, () => res.destroy())
+    res.once('close', stop)
+    await send(response, res, streams)
+  }
   const servesEvents = async (body: string | null): Promise<boolean> => {
     const params = wantsEvents(req) ? paramsOf(req, body) : null
-    return params !== null && (await serveEvents({ yoga, streams }, { params, req, res }))
+    return params !== null && (await serveEvents({ yoga, authenticator, streams }, { params, req, res, caller }))
   }
   if (req.method === 'GET' && (await servesEvents(null))) return
-  if (req.method === 'GET') return send(await yoga.fetch(urlOf(req), initOf(req), { caller }), res, streams)
+  if (req.method === 'GET') return answer(await yoga.fetch(urlOf(req), initOf(req), { caller }))
   if (req.method !== 'POST') return sendError(res, METHOD)
   if (!/^application\/json *(;|$)/i.test(req.headers['content-type'] ?? '')) return sendError(res, MEDIA_TYPE)
   const body = await readBody(req, maxBodyBytes)
   if (typeof body !== 'string') return refuseBody(req, res, body)
   if (await servesEvents(body)) return
-  return send(await yoga.fetch(urlOf(req), { ...initOf(req), body }, { caller }), res, streams)
+  return answer(await yoga.fetch(urlOf(req), { ...initOf(req), body }, { caller }))
 }
 
 const urlOf = ({ url = '/' }: IncomingMessage): string => new URL(url, 'http://localhost').href

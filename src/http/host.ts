@@ -1,3 +1,5 @@
+import { isLoopback } from '../loopback.ts'
+
 /** Whether a request that names this host is meant for us. */
 export type HostCheck = (host: string | undefined) => boolean
 
@@ -17,5 +19,3 @@ export function hostsAt(address: string, publicUrl = ''): HostCheck {
     return name !== undefined && (isLoopback(name.replace(/^\[(.*)\]$/, '$1')) || name === address.toLowerCase() || name === publicName)
   }
 }
-
-const isLoopback = (name: string): boolean => /^(localhost|127(\.\d+){3}|::1)$/i.test(name)

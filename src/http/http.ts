@@ -1,16 +1,21 @@
 import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Logger } from 'pino'
+import type { Authenticator } from '../auth/authenticator.ts'
 import type { Config } from '../config.ts'
+import { XinyiError } from '../errors.ts'
 import type { GraphQLServer } from '../graphql/yoga.ts'
+import type { Caller } from '../model.ts'
 import type { Store } from '../store/store.ts'
+import { refuseBody } from './body.ts'
+import { credentialsOf } from './credentials.ts'
 import { serveGraphQL } from './graphql.ts'
 import { secureHeaders } from './headers.ts'
 import { live, ready } from './health.ts'
 import type { HostCheck } from './host.ts'
 import { ANOTHER_ORIGIN, Origins } from './origins.ts'
 import { GraphiQLPage } from './page.ts'
-import { type HttpError, sendError } from './respond.ts'
+import { type HttpError, httpErrorOf, sendError } from './respond.ts'
 import { refuse, WebSocketEndpoint } from './websocket.ts'
 
 /** For headers, for a whole request, and between two: slow clients must not pile up. */
@@ -19,8 +24,15 @@ const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 60_000, keepAliveTime
 export interface HttpOptions {
   yoga: GraphQLServer
   store: Store
+  authenticator: Authenticator
   config: Pick<Config, 'maxBodyBytes' | 'publicUrl' | 'allowedOrigins'>
   logger: Logger
+}
+
+/** One way in: which names it answers to, and whether it is the socket in DATA_DIR. */
+export interface Door {
+  readonly isOurs: HostCheck
+  readonly isSocket: boolean
 }
 
 /** Everything that is served over HTTP, on as many servers as one likes. */
@@ -37,19 +49,19 @@ export class HttpService {
   constructor(options: HttpOptions) {
     this.#options = options
     this.#page = new GraphiQLPage(options.yoga)
-    const { config, yoga, logger } = options
-    this.#webSockets = new WebSocketEndpoint(yoga, config.maxBodyBytes, logger)
+    const { config, yoga, authenticator, logger } = options
+    this.#webSockets = new WebSocketEndpoint({ yoga, authenticator, maxBodyBytes: config.maxBodyBytes, logger })
     this.#origins = new Origins(config.publicUrl === '' ? config.allowedOrigins : [...config.allowedOrigins, config.publicUrl])
     this.#headers = new Map(secureHeaders({ behindTls: config.publicUrl.startsWith('https:') }))
   }
 
   /** One more server; the caller lets it listen. */
-  newServer(isOurs: HostCheck): Server {
-    const server = createServer({ ...TIMEOUTS, keepAlive: true }, (req, res) => this.#handle(req, res, server, isOurs))
+  newServer(door: Door): Server {
+    const server = createServer({ ...TIMEOUTS, keepAlive: true }, (req, res) => this.#handle(req, res, server, door))
     server.on('upgrade', (req, socket, head) => {
-      if (!isOurs(req.headers.host)) refuse(socket, '421 Misdirected Request')
+      if (!door.isOurs(req.headers.host)) refuse(socket, '421 Misdirected Request')
       else if (!this.#origins.admits(req)) refuse(socket, '403 Forbidden')
-      else if (pathOf(req) === '/graphql') this.#webSockets.upgrade(req, socket, head)
+      else if (pathOf(req) === '/graphql') this.#webSockets.upgrade(req, socket, head, door.isSocket)
       else refuse(socket, '404 Not Found')
     })
     this.#servers.push(server)
@@ -68,7 +80,7 @@ export class HttpService {
     await Promise.all([this.#webSockets.close(), ...closed])
   }
 
-  async #handle(req: IncomingMessage, res: ServerResponse, server: Server, isOurs: HostCheck): Promise<void> {
+  async #handle(req: IncomingMessage, res: ServerResponse, server: Server, { isOurs, isSocket }: Door): Promise<void> {
     const requestId = randomUUID()
     const started = performance.now()
     res.setHeader('x-request-id', requestId)
@@ -82,7 +94,7 @@ export class HttpService {
     try {
       if (!isOurs(req.headers.host)) sendError(res, ANOTHER_HOST)
       else if (!this.#origins.admits(req)) sendError(res, ANOTHER_ORIGIN)
-      else if (!this.#origins.answerPreflight(req, res)) await this.#route(req, res)
+      else if (!this.#origins.answerPreflight(req, res)) await this.#route(req, res, isSocket)
     } catch (error) {
       // Most often the client went away in the middle; nobody is left to tell.
       if (res.destroyed) return
@@ -92,22 +104,34 @@ export class HttpService {
     }
   }
 
-  #route(req: IncomingMessage, res: ServerResponse): Promise<void> | void {
-    const { yoga, store, config } = this.#options
+  /** What is open to everybody, first; all else is for those who are known. */
+  async #route(req: IncomingMessage, res: ServerResponse, isSocket: boolean): Promise<void> {
+    const { yoga, store, authenticator, config } = this.#options
+    const path = pathOf(req)
     const isRead = req.method === 'GET' || req.method === 'HEAD'
-    switch (pathOf(req)) {
-      case '/graphql':
-        if (isRead && req.headers.accept?.includes('text/html')) return this.#page.serve(req, res)
-        return serveGraphQL({ yoga, maxBodyBytes: config.maxBodyBytes, streams: this.#streams }, req, res)
-      case '/health/live':
-        return isRead ? live(res) : sendError(res, READ_ONLY)
-      case '/health/ready':
-        return isRead ? ready(store, res) : sendError(res, READ_ONLY)
-      default:
-        return sendError(res, NOT_FOUND)
+    if (path === '/health/live') return isRead ? live(res) : sendError(res, READ_ONLY)
+    if (path === '/health/ready') return isRead ? ready(store, res) : sendError(res, READ_ONLY)
+    if (path === '/graphql' && isRead && req.headers.accept?.includes('text/html')) return this.#page.serve(req, res)
+
+    const caller = await this.#callerOf(req, isSocket)
+    if (!('sub' in caller)) return hasBody(req) ? refuseBody(req, res, caller) : sendError(res, caller)
+    if (path === '/graphql')
+      return serveGraphQL({ yoga, authenticator, maxBodyBytes: config.maxBodyBytes, streams: this.#streams }, { req, res, caller })
+    return sendError(res, NOT_FOUND)
+  }
+
+  /** Who asks, or why they are refused. */
+  async #callerOf(req: IncomingMessage, isSocket: boolean): Promise<Caller | HttpError> {
+    try {
+      return await this.#options.authenticator.authenticate(credentialsOf(req, isSocket))
+    } catch (error) {
+      if (error instanceof XinyiError) return httpErrorOf(error)
+      throw error
     }
   }
 }
+
+const hasBody = ({ headers }: IncomingMessage): boolean => 'content-length' in headers || 'transfer-encoding' in headers
 
 const pathOf = (req: IncomingMessage): string | undefined => URL.parse(req.url ?? '', 'http://localhost')?.pathname
 

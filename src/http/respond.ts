@@ -1,5 +1,5 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
-import type { ErrorCode } from '../errors.ts'
+import type { ErrorCode, XinyiError } from '../errors.ts'
 
 export interface HttpError {
   status: number
@@ -7,6 +7,14 @@ export interface HttpError {
   message: string
   hint: string
   headers?: OutgoingHttpHeaders
+}
+
+const STATUSES: Partial<Record<ErrorCode, number>> = { UNAUTHENTICATED: 401, FORBIDDEN: 403, RATE_LIMITED: 429, STORE_UNAVAILABLE: 503 }
+
+/** How a request as a whole is refused for this reason. */
+export function httpErrorOf({ code, message, hint }: XinyiError): HttpError {
+  const headers = code === 'UNAUTHENTICATED' ? { 'www-authenticate': 'Bearer' } : {}
+  return { status: STATUSES[code] ?? 400, code, message, hint, headers }
 }
 
 /** An error of HTTP in the shape of a GraphQL error, so that clients need to know one shape only. */

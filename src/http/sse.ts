@@ -1,10 +1,11 @@
 import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type DocumentNode, type ExecutionResult, getOperationAST, OperationTypeNode } from 'graphql'
+import { type DocumentNode, type ExecutionResult, GraphQLError, getOperationAST, OperationTypeNode } from 'graphql'
 import { isAsyncIterable } from 'graphql-yoga'
 import * as z from 'zod'
+import type { Authenticator } from '../auth/authenticator.ts'
 import type { GraphQLServer } from '../graphql/yoga.ts'
-import { callerOf } from './caller.ts'
+import type { Caller } from '../model.ts'
 
 /** Something is sent at least so often, so that neither end takes the other for gone. */
 const SILENCE_MS = 12_000
@@ -38,8 +39,8 @@ export const wantsEvents = (req: IncomingMessage): boolean => req.headers.accept
  * but the present one: whoever sends it back as `Last-Event-ID`, as browsers do, goes on behind it. False where it is no valid subscription.
  */
 export async function serveEvents(
-  { yoga, streams }: { yoga: GraphQLServer; streams: Set<ServerResponse> },
-  { params, req, res }: { params: Params; req: IncomingMessage; res: ServerResponse },
+  { yoga, authenticator, streams }: { yoga: GraphQLServer; authenticator: Authenticator; streams: Set<ServerResponse> },
+  { params, req, res, caller }: { params: Params; req: IncomingMessage; res: ServerResponse; caller: Caller },
 ): Promise<boolean> {
   let id = ''
   const line = {
@@ -50,7 +51,7 @@ export async function serveEvents(
     idle: (cursor: string) => void res.write(`id: ${cursor}\n\n`),
     tooSlow: () => {},
   }
-  const { schema, parse, validate, contextFactory, subscribe } = yoga.getEnveloped({ params, caller: callerOf(req), line })
+  const { schema, parse, validate, contextFactory, subscribe } = yoga.getEnveloped({ params, caller, line })
   const document = subscriptionIn(params, parse)
   if (!document || validate(schema, document).length > 0) return false
   const { operationName, variables: variableValues } = params
@@ -73,6 +74,11 @@ export async function serveEvents(
       const iterator = result[Symbol.asyncIterator]()
       // Ends it at once; leaving the loop over it would wait for the next event first.
       res.once('close', () => void iterator.return?.())
+      const stop = authenticator.onEnd(caller, () => {
+        sendNext({ errors: [ENDED] }).catch(() => {})
+        void iterator.return?.()
+      })
+      res.once('close', stop)
       for (let next = await iterator.next(); !next.done && !res.destroyed; next = await iterator.next()) await sendNext(next.value)
     } else await sendNext(result as ExecutionResult)
     if (!res.destroyed) res.end('event: complete\ndata: \n\n')
@@ -91,5 +97,9 @@ function subscriptionIn({ query, operationName }: Params, parse: (text: string) 
     return null
   }
 }
+
+const ENDED = new GraphQLError('The token or session has ended.', {
+  extensions: { code: 'UNAUTHENTICATED', hint: 'Subscribe again behind the last cursor, with a new token.' },
+})
 
 const textOf = (header: string | string[] | undefined): string | null => (typeof header === 'string' && header !== '' ? header : null)

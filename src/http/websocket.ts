@@ -4,14 +4,19 @@ import { type ExecutionArgs, GraphQLError } from 'graphql'
 import { type ConnectionInitMessage, handleProtocols, makeServer, type ServerOptions, type SubscribeMessage } from 'graphql-ws'
 import type { Logger } from 'pino'
 import { type WebSocket, WebSocketServer } from 'ws'
+import type { Authenticator } from '../auth/authenticator.ts'
+import { XinyiError } from '../errors.ts'
 import type { Line } from '../graphql/context.ts'
 import type { GraphQLServer } from '../graphql/yoga.ts'
 import type { Caller } from '../model.ts'
-import { callerOf } from './caller.ts'
+import { credentialsOf } from './credentials.ts'
 
 interface Extra {
   req: IncomingMessage
   socket: WebSocket
+  isSocket: boolean
+  /** Null until they have said who they are. */
+  caller: Caller | null
 }
 
 const INIT_TIMEOUT_MS = 5_000
@@ -23,8 +28,19 @@ const CLOSING_MS = 1_000
 const SLOW_CLOSING_MS = 10_000
 const GOING_AWAY = 1001
 const UNSUPPORTED_DATA = 1003
+const TRY_AGAIN_LATER = 1013
+const UNAUTHORIZED = 4401
+const FORBIDDEN = 4403
 const INTERNAL_ERROR = 4500
 const TOO_SLOW = 4429
+
+export interface WebSocketOptions {
+  yoga: GraphQLServer
+  authenticator: Authenticator
+  /** Of one message. */
+  maxBodyBytes: number
+  logger: Logger
+}
 
 /**
  * GraphQL over WebSocket, with the core of graphql-ws. Its ready-made adapter for ws prints errors to the console, whole, so that
@@ -34,11 +50,11 @@ export class WebSocketEndpoint {
   readonly #sockets: WebSocketServer
   readonly #logger: Logger
 
-  constructor(yoga: GraphQLServer, maxBytes: number, logger: Logger) {
+  constructor({ yoga, authenticator, maxBodyBytes, logger }: WebSocketOptions) {
     this.#logger = logger
-    this.#sockets = new WebSocketServer({ noServer: true, maxPayload: maxBytes, handleProtocols })
-    const server = makeServer(operations(yoga))
-    this.#sockets.on('connection', (socket: WebSocket, req: IncomingMessage) => {
+    this.#sockets = new WebSocketServer({ noServer: true, maxPayload: maxBodyBytes, handleProtocols })
+    const server = makeServer({ ...operations(yoga), ...admission(authenticator) })
+    this.#sockets.on('connection', (socket: WebSocket, req: IncomingMessage, isSocket: boolean) => {
       const stopPinging = keepAlive(socket)
       const closed = server.opened(
         {
@@ -51,7 +67,7 @@ export class WebSocketEndpoint {
               else receive(String(data)).catch((error) => this.#fail(socket, error))
             }),
         },
-        { req, socket },
+        { req, socket, isSocket, caller: null },
       )
       // An error (a message that is too long or malformed) closes the socket by itself.
       socket.on('error', () => {})
@@ -62,9 +78,9 @@ export class WebSocketEndpoint {
     })
   }
 
-  /** Takes a connection over from HTTP. */
-  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void {
-    this.#sockets.handleUpgrade(req, socket, head, (webSocket) => this.#sockets.emit('connection', webSocket, req))
+  /** Takes a connection over from HTTP. `isSocket`: it came in over the socket in DATA_DIR. */
+  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer, isSocket: boolean): void {
+    this.#sockets.handleUpgrade(req, socket, head, (webSocket) => this.#sockets.emit('connection', webSocket, req, isSocket))
   }
 
   /** Tells every client that the server goes away, so that it connects again, elsewhere or later; cuts off who does not let go. */
@@ -115,6 +131,29 @@ const lineOf = (socket: WebSocket, id: string): Line => ({
   },
 })
 
+/** Lets those in who are known, for as long as what they came with holds. */
+const admission = (authenticator: Authenticator): Pick<ServerOptions<ConnectionInitMessage['payload'], Extra>, 'onConnect'> => ({
+  onConnect: async ({ connectionParams, extra }) => {
+    const { req, socket, isSocket } = extra
+    try {
+      const caller = await authenticator.authenticate(credentialsOf(req, isSocket, connectionParams))
+      extra.caller = caller
+      const stop = authenticator.onEnd(caller, () => {
+        // Whatever is sent until the connection is closed is nobody's.
+        extra.caller = null
+        socket.close(UNAUTHORIZED, 'The token or session has ended')
+        setTimeout(() => socket.terminate(), CLOSING_MS).unref()
+      })
+      socket.once('close', stop)
+      return true
+    } catch (error) {
+      if (!(error instanceof XinyiError)) throw error
+      socket.close(error.code === 'UNAUTHENTICATED' ? FORBIDDEN : TRY_AGAIN_LATER, error.message)
+      return false
+    }
+  },
+})
+
 /** Runs each operation through yoga's plugins, with a context of its own. */
 function operations(yoga: GraphQLServer): ServerOptions<ConnectionInitMessage['payload'], Extra> {
   type Engine = Pick<ReturnType<GraphQLServer['getEnveloped']>, 'execute' | 'subscribe'>
@@ -123,7 +162,7 @@ function operations(yoga: GraphQLServer): ServerOptions<ConnectionInitMessage['p
 
   const prepare = async (
     params: SubscribeMessage['payload'],
-    { caller, line }: { caller: Caller | null; line: Line },
+    { caller, line }: { caller: Caller; line: Line },
   ): Promise<ExecutionArgs | readonly GraphQLError[]> => {
     const { schema, parse, validate, contextFactory, execute, subscribe } = yoga.getEnveloped({ params, caller, line })
     const document = parse(params.query)
@@ -139,10 +178,11 @@ function operations(yoga: GraphQLServer): ServerOptions<ConnectionInitMessage['p
     connectionInitWaitTimeout: INIT_TIMEOUT_MS,
     execute: (args) => engineOf(args).execute(args),
     subscribe: (args) => engineOf(args).subscribe(args),
-    onSubscribe: async ({ subscriptions, connectionParams, extra: { req, socket } }, id, params) => {
+    onSubscribe: async ({ subscriptions, extra: { socket, caller } }, id, params) => {
+      if (!caller) return [nobody]
       if (Object.keys(subscriptions).length > MAX_OPERATIONS) return [tooMany]
       try {
-        return await prepare(params, { caller: callerOf(req, connectionParams), line: lineOf(socket, id) })
+        return await prepare(params, { caller, line: lineOf(socket, id) })
       } catch (error) {
         if (error instanceof GraphQLError) return [error]
         throw error
@@ -150,6 +190,10 @@ function operations(yoga: GraphQLServer): ServerOptions<ConnectionInitMessage['p
     },
   }
 }
+
+const nobody = new GraphQLError('The token or session has ended.', {
+  extensions: { code: 'UNAUTHENTICATED', hint: 'Connect again, with a new token.' },
+})
 
 const tooMany = new GraphQLError(`More than ${MAX_OPERATIONS} operations run on this connection.`, {
   extensions: { code: 'RATE_LIMITED', hint: 'Complete some of them, or open another connection.' },

@@ -26,6 +26,10 @@ export class Recent<K, V> {
     this.#entries.delete(key)
   }
 
+  clear(): void {
+    this.#entries.clear()
+  }
+
   keys(): K[] {
     return [...this.#entries.keys()]
   }

@@ -21,7 +21,7 @@ export type Settings = Record<string, string>
 export function freshSettings(settings: Settings = {}): Settings & { DATA_DIR: string } {
   const dir = tempDir()
   onTestFinished(dir.remove)
-  return { DATA_DIR: dir.path, PORT: '0', LOG_LEVEL: 'warn', MEMORY_STORAGE_BACKEND: 'sqlite', ...settings }
+  return { DATA_DIR: dir.path, PORT: '0', LOG_LEVEL: 'warn', MEMORY_STORAGE_BACKEND: 'sqlite', AUTH: 'off', ...settings }
 }
 
 export function spawnXinyi(

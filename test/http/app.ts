@@ -1,7 +1,7 @@
 import { pino } from 'pino'
 import { onTestFinished } from 'vitest'
 import { type App, buildApp } from '../../src/app.ts'
-import { loadConfig } from '../../src/config.ts'
+import { type Config, loadConfig } from '../../src/config.ts'
 import { tempDir } from '../helpers/temp.ts'
 
 export interface RunningApp {
@@ -9,22 +9,24 @@ export interface RunningApp {
   /** Of GraphQL. */
   url: string
   dataDir: string
+  config: Config
   /** Everything that was logged, as text. */
   log: string[]
 }
 
-/** The whole service on SQLite and a free port, ended with the present test. */
+/** The whole service on SQLite and a free port, ended with the present test. Whoever asks is believed, unless `env` has it otherwise. */
 export async function startApp(env: Record<string, string> = {}): Promise<RunningApp> {
   const dir = tempDir()
   const log: string[] = []
   const logger = pino({ level: 'trace' }, { write: (line) => void log.push(line) })
-  const app = await buildApp(loadConfig({ PORT: '0', DATA_DIR: dir.path, MEMORY_STORAGE_BACKEND: 'sqlite', ...env }), { logger })
+  const config = loadConfig({ PORT: '0', DATA_DIR: dir.path, MEMORY_STORAGE_BACKEND: 'sqlite', AUTH: 'off', ...env })
+  const app = await buildApp(config, { logger })
   onTestFinished(async () => {
     await app.close()
     dir.remove()
   })
   const { url } = await app.listen()
-  return { app, url, dataDir: dir.path, log }
+  return { app, url, dataDir: dir.path, config, log }
 }
 
 export const post = (url: string, body: BodyInit, headers: Record<string, string> = {}): Promise<Response> =>

@@ -10,7 +10,7 @@ let app: App | undefined
 let url = ''
 
 beforeAll(async () => {
-  app = await buildApp(loadConfig({ PORT: '0', DATA_DIR: dir.path }), { logger: pino({ level: 'silent' }) })
+  app = await buildApp(loadConfig({ PORT: '0', DATA_DIR: dir.path, AUTH: 'off' }), { logger: pino({ level: 'silent' }) })
   url = (await app.listen()).url
 })
 

@@ -4,6 +4,7 @@ import { text } from 'node:stream/consumers'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { startApp, watchStore } from './app.ts'
+import { bearer } from './tokens.ts'
 
 const DASHBOARD = 'https://dashboard.example'
 const BODY = JSON.stringify({ query: '{ __typename }' })
@@ -82,15 +83,16 @@ describe('behind a proxy that ends TLS', () => {
   const PUBLIC_URL = 'https://xinyi.example'
 
   test('the name that browsers use is its own, whatever Host the proxy sends', async () => {
-    const { url } = await startApp({ PUBLIC_URL })
-    expect((await send(url, 'POST', { host: 'xinyi.example', origin: PUBLIC_URL }, BODY)).status).toBe(200)
-    expect((await send(url, 'POST', { origin: PUBLIC_URL }, BODY)).status).toBe(200)
+    const { url, config } = await startApp({ PUBLIC_URL, AUTH: 'on' })
+    const token = await bearer(config, { role: 'COUNSELOR', name: 'li' })
+    expect((await send(url, 'POST', { host: 'xinyi.example', origin: PUBLIC_URL, ...token }, BODY)).status).toBe(200)
+    expect((await send(url, 'POST', { origin: PUBLIC_URL, ...token }, BODY)).status).toBe(200)
     expect((await send(url, 'POST', { host: 'other.example' }, BODY)).status).toBe(421)
   })
 
   test('browsers are told to come by TLS alone, and without one they are not', async () => {
     const sent = async (env: Record<string, string>) => {
-      const { url } = await startApp(env)
+      const { url } = await startApp({ AUTH: 'on', ...env })
       return (await send(url, 'POST', {}, BODY)).headers['strict-transport-security']
     }
     expect(await sent({ PUBLIC_URL })).toBe('max-age=31536000')

@@ -66,7 +66,7 @@ describe('a server on loopback', () => {
   })
 
   test('beyond loopback it can not know its names, and answers to all', async () => {
-    const { url } = await startApp({ HOST: '0.0.0.0' })
+    const { url } = await startApp({ HOST: '0.0.0.0', AUTH: 'on' })
     expect(await asking(url.replace('/graphql', '/health/live'), 'xinyi.example')).toBe(200)
   })
 })

@@ -19,7 +19,7 @@ function dataDir(): string {
 /** `xinyi serve` as a process of its own. */
 function serve(env: Record<string, string>): ChildProcess {
   const child = spawn(process.execPath, ['src/xinyi.js', 'serve'], {
-    env: { ...process.env, PORT: '0', NODE_ENV: 'production', ...env },
+    env: { ...process.env, PORT: '0', NODE_ENV: 'production', AUTH: 'off', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   onTestFinished(async () => {

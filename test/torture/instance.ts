@@ -63,6 +63,7 @@ export class Instance {
     const settings = {
       DATA_DIR: this.dataDir,
       PORT: '0',
+      AUTH: 'off',
       MEMORY_STORAGE_BACKEND: 'redis',
       REDIS_URL: redisUrl,
       NODE_ENV: 'production',
