@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { distance } from 'fastest-levenshtein'
 import * as z from 'zod'
+import { checkKeyFile } from './auth/key-file.ts'
 import { StartError } from './errors.ts'
 import { isLoopback } from './loopback.ts'
 import type { Limits } from './model.ts'
@@ -79,6 +80,12 @@ export function loadConfig(env: Environment): Config {
     if (given.STAFF_FILE) staff = readStaff(given.STAFF_FILE, parsed.data?.LOCAL_TIME_ZONE ?? 'UTC')
   } catch (error) {
     mistakes.push(`STAFF_FILE: ${error instanceof Error ? error.message : error}`)
+  }
+
+  try {
+    if (given.AUTH_JWKS_FILE) checkKeyFile(given.AUTH_JWKS_FILE)
+  } catch (error) {
+    mistakes.push(`AUTH_JWKS_FILE: ${error instanceof Error ? error.message : error}`)
   }
 
   if (parsed.data?.ALERT_WEBHOOK_URL && !parsed.data.ALERT_WEBHOOK_SECRET)
