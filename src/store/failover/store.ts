@@ -3,7 +3,6 @@ import { StartError, XinyiError } from '../../errors.ts'
 import type { Limits, StorageBackend } from '../../model.ts'
 import type { RedisTarget } from '../redis/connect.ts'
 import { DamagedUsers } from '../redis/faults.ts'
-import type { RedisStore } from '../redis/store.ts'
 import { openReplica, type RemoteReplica } from '../sqlite/replica/remote.ts'
 import type {
   Answers,
@@ -64,7 +63,7 @@ export async function openFailoverStore({ path, ...options }: FailoverOptions): 
 type Indexed = Pick<LogEntry, 'n' | 'settled'>
 
 interface ReadEntries<Entry extends Indexed> {
-  there(primary: RedisStore, place: Place): Promise<LogPage<Entry>>
+  there(state: Primary, place: Place): Promise<LogPage<Entry>>
   here(replica: RemoteReplica, n: number): Promise<Entry[]>
 }
 
@@ -172,14 +171,17 @@ class FailoverStore implements Store {
 
   log(after: Place, limit: number): Promise<LogPage<LogEntry>> {
     return this.#entries(after, {
-      there: (primary, place) => primary.log(place, limit),
+      there: ({ primary }, place) => primary.log(place, limit),
       here: (replica, n) => replica.log(n, limit),
     })
   }
 
   told(after: Place, limit: number): Promise<LogPage<ToldEntry>> {
     return this.#entries(after, {
-      there: (primary, place) => primary.told(place, limit),
+      there: async ({ primary, tail }, place) => {
+        const entries = place.epoch === primary.epoch ? tail.told(place.n, limit) : []
+        return entries.length > 0 ? { epoch: primary.epoch, entries } : primary.told(place, limit)
+      },
       here: (replica, n) => replica.told(n, limit),
     })
   }
@@ -202,7 +204,7 @@ class FailoverStore implements Store {
   async #page<Entry extends Indexed>(state: State, { epoch, n }: Place, read: ReadEntries<Entry>): Promise<LogPage<Entry>> {
     if (state.mode === 'PRIMARY') {
       try {
-        return await read.there(state.primary, { epoch, n })
+        return await read.there(state, { epoch, n })
       } catch (error) {
         // Redis may have lost the beginning of its log (trimmed, or filled anew), and the replica not.
         if (!(error instanceof XinyiError && error.code === 'CURSOR_EXPIRED')) throw error

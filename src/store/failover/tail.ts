@@ -1,7 +1,8 @@
 import { setTimeout } from 'node:timers/promises'
+import { toldBy } from '../events.ts'
 import type { RedisStore } from '../redis/store.ts'
 import type { RemoteReplica } from '../sqlite/replica/remote.ts'
-import type { LogEntry } from '../store.ts'
+import type { LogEntry, ToldEntry } from '../store.ts'
 import { Changes } from './changes.ts'
 import { Interrupted, Outdated } from './faults.ts'
 
@@ -10,8 +11,11 @@ const PAGE = 200
 const STEP = 100
 const RETRY_MS = 500
 const GATHER_MS = 15
+/** Entries that are handed in and wait to be taken over; beyond that they are read in their turn. */
+const MAX_HANDED_IN = 2_000
+const REMEMBERED_TOLD = 2_000
 
-/** Follows the log of Redis, and keeps the replica up with it. */
+/** Follows the log of Redis, and keeps the replica up with it. What this instance had ordered itself is handed in, and need not be read. */
 export class Tail {
   readonly #primary: RedisStore
   readonly #replica: RemoteReplica
@@ -21,6 +25,11 @@ export class Tail {
   #known: number
   /** Index of the newest entry that the replica has. */
   #taken: number
+  /** By index, ascending: what is handed in, beyond `taken`. */
+  readonly #handedIn = new Map<number, LogEntry>()
+  /** By index: what the newest entries tell of alerts. */
+  readonly #told = new Map<number, ToldEntry>()
+  #growing: Promise<void> | undefined
   readonly #erased: () => void
   readonly #trouble: (error: unknown) => void
   readonly #done: Promise<void>
@@ -74,33 +83,87 @@ export class Tail {
     this.#changes.announce()
   }
 
+  /** Entries that have just been ordered at this instance's request; null where only the log knows what became of one. */
+  handIn(entries: readonly (LogEntry | null)[]): void {
+    for (const entry of entries) {
+      if (!entry) continue
+      if (entry.n > this.#taken && this.#handedIn.size < MAX_HANDED_IN) this.#handedIn.set(entry.n, entry)
+      this.#remember(entry)
+      this.#hasUpTo(entry.n)
+    }
+  }
+
+  /** What the next entries after index n tell of alerts, at most so many, as far as that is at hand. */
+  told(n: number, limit: number): ToldEntry[] {
+    const found: ToldEntry[] = []
+    for (let next = this.#told.get(n + 1); next && found.length < limit; next = this.#told.get(next.n + 1)) found.push(next)
+    return found
+  }
+
   async #follow(): Promise<void> {
     const { signal } = this.#stopped
-    let next = this.#read(this.#taken, false)
+    let page: Promise<readonly LogEntry[]> | undefined
     while (!signal.aborted) {
-      const entries = await next
+      if (!page) await this.#news()
+      const ours = page ? [] : this.#nextHandedIn()
+      const entries = ours.length > 0 || signal.aborted ? ours : await (page ?? this.#read(this.#taken))
       // The next entries come while these are taken over.
-      next = this.#read(entries.at(-1)?.n ?? this.#taken, entries.length === PAGE)
-      next.catch(() => {})
+      page = ours.length === 0 && entries.length === PAGE ? this.#read(this.#taken + PAGE) : undefined
+      page?.catch(() => {})
       for (let i = 0; i < entries.length && !signal.aborted; i += STEP) await this.#take(entries.slice(i, i + STEP))
     }
   }
 
-  /** Entries after index n: at once if there are more, else when there are some. */
-  async #read(n: number, areMore: boolean): Promise<readonly LogEntry[]> {
+  /** Waits until there is something to be taken over. */
+  async #news(): Promise<void> {
     const { signal } = this.#stopped
-    const place = { epoch: this.#primary.epoch, n }
-    if (!areMore) {
-      await this.#primary.logGrown(place, signal)
-      if (signal.aborted) return []
-      this.#hasUpTo(n + 1)
-      // Nobody waits for the replica, and a hundred entries cost little more than one.
-      await setTimeout(GATHER_MS, undefined, { signal }).catch(() => {})
+    while (this.#known <= this.#taken && !signal.aborted) await Promise.race([this.#changes.next(signal), this.#grown()])
+    // Nobody waits for the replica, and a hundred entries cost little more than one.
+    if (this.#known - this.#taken < STEP) await setTimeout(GATHER_MS, undefined, { signal }).catch(() => {})
+  }
+
+  /** Redis has more than is known. */
+  #grown(): Promise<void> {
+    const n = this.#known
+    this.#growing ??= this.#primary
+      .logGrown({ epoch: this.#primary.epoch, n }, this.#stopped.signal)
+      .then(() => {
+        if (!this.#stopped.signal.aborted) this.#hasUpTo(n + 1)
+      })
+      .finally(() => {
+        this.#growing = undefined
+      })
+    return this.#growing
+  }
+
+  /** What follows at once on what is taken, of what is handed in. */
+  #nextHandedIn(): LogEntry[] {
+    const found: LogEntry[] = []
+    for (let n = this.#taken + 1; found.length < PAGE; n += 1) {
+      const entry = this.#handedIn.get(n)
+      if (!entry) break
+      found.push(entry)
     }
-    const { epoch, entries } = await this.#primary.log(place, PAGE)
+    return found
+  }
+
+  /** Entries after index n, as far as they are not handed in. */
+  async #read(n: number): Promise<readonly LogEntry[]> {
+    const place = { epoch: this.#primary.epoch, n }
+    const [first = Number.POSITIVE_INFINITY] = this.#handedIn.keys()
+    const { epoch, entries } = await this.#primary.log(place, Math.min(PAGE, Math.max(1, first - n - 1)))
     if (epoch !== place.epoch) throw new Outdated('the log of Redis has forked')
+    for (const entry of entries) this.#remember(entry)
     this.#hasUpTo(entries.at(-1)?.n ?? n)
     return entries
+  }
+
+  #remember(entry: LogEntry): void {
+    this.#told.set(entry.n, toldBy(entry))
+    for (const n of this.#told.keys()) {
+      if (this.#told.size <= REMEMBERED_TOLD) break
+      this.#told.delete(n)
+    }
   }
 
   #hasUpTo(n: number): void {
@@ -113,6 +176,7 @@ export class Tail {
       try {
         const taken = await this.#replica.applyEntries(entries)
         this.#taken = entries[taken - 1]?.n ?? this.#taken
+        for (const { n } of entries) this.#handedIn.delete(n)
         this.#changes.announce()
         if (taken < entries.length) throw new Interrupted()
         if (entries.some(({ event }) => event?.kind === 'erased' || event?.kind === 'expired')) this.#erased()

@@ -101,7 +101,8 @@ export class Writes {
   async #send(state: Primary, events: readonly Event[], link: Link, isSecond = false): Promise<Outcome[]> {
     if (link.state !== state) return []
     try {
-      const { outcomes } = await state.primary.append(events)
+      const { outcomes, entries } = await state.primary.append(events)
+      state.tail.handIn(entries)
       const at = outcomes.findIndex((outcome) => !('n' in outcome))
       const refused = outcomes[at]
       if (!refused) return outcomes

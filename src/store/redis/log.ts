@@ -10,36 +10,54 @@ import { fenced } from './faults.ts'
 const n = z.number()
 const text = z.string()
 
+const placed = z.tuple([z.enum(['applied', 'duplicate', 'conflict', 'dead', 'erased']), n, text, text]).rest(z.union([n, text]))
+const unplaced = z.tuple([z.enum(['stale', 'damaged', 'known', 'gap']), n.optional()])
+
+/** What became of an event; and its entry in the log, null where it has none, or only the log has all of it. */
+export interface Taken {
+  outcome: Outcome
+  entry: LogEntry | null
+}
+
 /** What append.lua answers for an event. */
-export function decodeOutcome(kind: Event['kind'], reply: unknown): Outcome {
-  const [type, ...rest] = z.tuple([z.string()]).rest(z.unknown()).parse(reply)
-  switch (type) {
-    case 'stale':
-    case 'damaged':
-      return { type }
-    case 'known':
-    case 'gap':
-      return { type, position: n.parse(rest[0]) }
-    case 'dead':
-      return { type, n: n.parse(rest[0]), erasedAt: n.parse(rest[1]) }
-    case 'conflict':
-    case 'erased':
-      return { type, n: n.parse(rest[0]) }
-    case 'duplicate':
-      return { type, n: n.parse(rest[0]), alertId: text.parse(rest[1]) || null }
-    case 'applied':
-      return applied(kind, rest)
-    default:
-      throw new Error(`append.lua answered ${type}`)
+export function decodeTaken(event: Event, reply: unknown): Taken {
+  const found = placed.safeParse(reply).data
+  if (!found) {
+    const [type, position = 0] = unplaced.parse(reply)
+    return { outcome: type === 'known' || type === 'gap' ? { type, position } : { type }, entry: null }
+  }
+  const [type, index, chain, alerts, ...rest] = found
+  const outcome = outcomeOf(event.kind, type, index, rest)
+  // Up to when an erasure was applied, its entry alone says.
+  if (event.kind === 'erased' && type === 'applied') return { outcome, entry: null }
+  const { origin, seq } = event
+  const alertEvents = alerts === '[]' ? [] : decodeAlertEvents(alerts)
+  return {
+    outcome,
+    entry: { n: index, origin, seq, chain, settled: true, event: type === 'applied' ? event : null, outcome: type, alertEvents },
   }
 }
 
-function applied(kind: Event['kind'], rest: readonly unknown[]): Outcome {
-  const common = { type: 'applied', n: n.parse(rest[0]), kept: false, alertId: null, removed: null } satisfies Outcome
+function outcomeOf(kind: Event['kind'], type: LogEntry['outcome'], index: number, rest: readonly unknown[]): Outcome {
+  switch (type) {
+    case 'dead':
+      return { type, n: index, erasedAt: n.parse(rest[0]) }
+    case 'conflict':
+    case 'erased':
+      return { type, n: index }
+    case 'duplicate':
+      return { type, n: index, alertId: text.parse(rest[0]) || null }
+    case 'applied':
+      return applied(kind, index, rest)
+  }
+}
+
+function applied(kind: Event['kind'], index: number, rest: readonly unknown[]): Outcome {
+  const common = { type: 'applied', n: index, kept: false, alertId: null, removed: null } satisfies Outcome
   if (kind === 'policy') return common
   if (kind === 'recorded' || kind === 'acted' || kind === 'assigned' || kind === 'adopted')
-    return { ...common, kept: rest[1] === 1, alertId: text.parse(rest[2]) || null }
-  const [, conversations, emotions, topics, alerts, redisKeys] = z.tuple([n, n, n, n, n, n]).parse(rest)
+    return { ...common, kept: rest[0] === 1, alertId: text.parse(rest[1]) || null }
+  const [conversations, emotions, topics, alerts, redisKeys] = z.tuple([n, n, n, n, n]).parse(rest)
   return { ...common, removed: { conversations, emotions, topics, alerts, redisKeys, sqliteRows: 0 } }
 }
 

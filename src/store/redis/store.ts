@@ -28,7 +28,7 @@ import { encodeEvent, encodeRequest, Marks } from './encode.ts'
 import { DamagedUsers, Fault, fenced, unavailable, withoutText, wordOf } from './faults.ts'
 import { Growth } from './growth.ts'
 import { decodeCounts, decodeHead, decodePolicy, decodePositions, decodeRaised, type Lost, raising, scanMarks } from './head.ts'
-import { decodeOutcome, readEntries, readTold } from './log.ts'
+import { decodeTaken, readEntries, readTold } from './log.ts'
 import { putTexts } from './put.ts'
 import { DECODERS } from './reads.ts'
 import { runScript, type ScriptName } from './script.ts'
@@ -79,14 +79,16 @@ export class RedisStore implements Store {
     return this.#identity.epoch
   }
 
-  async append(events: readonly Event[]): Promise<Appended> {
-    if (events.length === 0) return { outcomes: [], durability: 'JOURNAL' }
+  /** Answers the entries of the log, too; null where an event has none, or only the log has all of it. */
+  async append(events: readonly Event[]): Promise<Appended & { entries: (LogEntry | null)[] }> {
+    if (events.length === 0) return { outcomes: [], entries: [], durability: 'JOURNAL' }
     const encoded = events.map((event) => encodeEvent(event, this.#marks, this.#timeZone))
     const texts = encoded.flatMap((each) => each.texts)
     const replies = z.array(z.unknown()).parse(await this.#run('append', { events: encoded.map(({ event }) => event) }, texts))
     if (events.some(({ kind }) => kind === 'erased' || kind === 'expired')) await this.forget()
     // Redis alone may lose what it has not written to its disk yet.
-    return { outcomes: events.map((event, i) => decodeOutcome(event.kind, replies[i])), durability: 'JOURNAL' }
+    const taken = events.map((event, i) => decodeTaken(event, replies[i]))
+    return { outcomes: taken.map(({ outcome }) => outcome), entries: taken.map(({ entry }) => entry), durability: 'JOURNAL' }
   }
 
   async read<const R extends readonly ReadRequest[]>(requests: R, now: number, view?: View, fence: Fence = []): Promise<Reading<R>> {

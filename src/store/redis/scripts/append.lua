@@ -5,8 +5,10 @@
 --   erased: upTo (ms), where it was applied before}]}
 -- ARGV[2 i], ARGV[2 i + 1], of the i-th event: body (JSON for the log, and for the list of conversations), point (JSON for the list of emotions)
 -- Answers for each event one of
---   {'stale'}  {'known', position}  {'gap', position}  {'damaged'}  {'dead', n, erasedAt}  {'conflict', n}  {'duplicate', n, alert}
---   {'erased', n}  {'applied', n, kept or carried out, alert}  {'applied', n, conversations, emotions, topics, alerts, keys}  {'applied', n}
+--   {'stale'}  {'known', position}  {'gap', position}  {'damaged'}
+-- or its outcome, index, chain and alert events (JSON) in the log, and what else there is to say:
+--   {'dead', …, erasedAt}  {'conflict', …}  {'duplicate', …, alert}  {'erased', …}
+--   {'applied', …, kept or carried out, alert}  {'applied', …, conversations, emotions, topics, alerts, keys}  {'applied', …}
 local batch = cjson.decode(ARGV[1])
 
 local APPLY = { recorded = recorded, adopted = adopted, cleared = cleared, expired = expired, erased = erased, acted = acted, assigned = assigned }
@@ -96,14 +98,13 @@ local function append(event)
   taking = event
   local told = {}
   local outcome = applied(event, keys, record, tombstone, told)
-  local void = outcome[1] ~= 'applied'
+  local void, alerts = outcome[1] ~= 'applied', '[' .. table.concat(told, ',') .. ']'
   -- A void's user and payload are nobody's business any more; its place in the order is.
   call('XADD', LOG, int(n) .. '-0', 'origin', event.origin, 'seq', int(event.seq), 'chain', chain, 'id', void and '' or event.id, 'user', void and '' or event.user,
     'kind', event.kind, 'at', int(event.at), 'occurred', int(event.occurred), 'fingerprint', void and '' or event.fingerprint or '',
-    'body', void and '' or event.body, 'outcome', outcome[1], 'alerts', '[' .. table.concat(told, ',') .. ']')
+    'body', void and '' or event.body, 'outcome', outcome[1], 'alerts', alerts)
   taking = nil
-  table.insert(outcome, 2, n)
-  return outcome
+  return { outcome[1], n, chain, alerts, unpack(outcome, 2) }
 end
 
 local outcomes = {}
