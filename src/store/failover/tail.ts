@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import { toldBy } from '../events.ts'
 import type { RedisStore } from '../redis/store.ts'
 import type { RemoteReplica } from '../sqlite/replica/remote.ts'
-import type { LogEntry, ToldEntry } from '../store.ts'
+import type { Event, LogEntry, ToldEntry } from '../store.ts'
 import { Changes } from './changes.ts'
 import { Interrupted, Outdated } from './faults.ts'
 
@@ -86,7 +86,11 @@ export class Tail {
   /** Entries that have just been ordered at this instance's request; null where only the log knows what became of one. */
   handIn(entries: readonly (LogEntry | null)[]): void {
     for (const entry of entries) {
-      if (!entry) continue
+      if (!entry) {
+        // It may be an erasure: nothing of before it is told any more.
+        this.#told.clear()
+        continue
+      }
       if (entry.n > this.#taken && this.#handedIn.size < MAX_HANDED_IN) this.#handedIn.set(entry.n, entry)
       this.#remember(entry)
       this.#hasUpTo(entry.n)
@@ -159,6 +163,7 @@ export class Tail {
   }
 
   #remember(entry: LogEntry): void {
+    if (entry.event && isRemoval(entry.event)) this.#told.clear()
     this.#told.set(entry.n, toldBy(entry))
     for (const n of this.#told.keys()) {
       if (this.#told.size <= REMEMBERED_TOLD) break
@@ -179,7 +184,7 @@ export class Tail {
         for (const { n } of entries) this.#handedIn.delete(n)
         this.#changes.announce()
         if (taken < entries.length) throw new Interrupted()
-        if (entries.some(({ event }) => event?.kind === 'erased' || event?.kind === 'expired')) this.#erased()
+        if (entries.some(({ event }) => event && isRemoval(event))) this.#erased()
         return
       } catch (error) {
         if (error instanceof Outdated) throw error
@@ -190,3 +195,5 @@ export class Tail {
     }
   }
 }
+
+const isRemoval = ({ kind }: Event): boolean => kind === 'erased' || kind === 'expired'

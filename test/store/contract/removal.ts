@@ -104,7 +104,7 @@ export function removal(open: Open): void {
     const it = await given(open)
     await wei(it)
     const { removed: counts } = await it.apply(it.origin.erased('wei'))
-    if (it.store.backend === 'REDIS') expect(counts).toMatchObject({ redisKeys: expect.any(Number), sqliteRows: 0 })
+    if (it.store.backend === 'REDIS') expect(counts).toMatchObject({ redisKeys: expect.any(Number), sqliteRows: expect.any(Number) })
     else expect(counts).toMatchObject({ redisKeys: null, sqliteRows: expect.any(Number) })
     expect((counts?.redisKeys ?? 0) + (counts?.sqliteRows ?? 0)).toBeGreaterThanOrEqual(3)
   })
