@@ -7,7 +7,7 @@ const CHECKS: Record<string, readonly string[]> = {
   types: ['tsc'],
   'schema/schema.graphql (npm run schema)': ['node', 'scripts/schema.ts', '--check'],
   'src/gql (npm run codegen)': ['graphql-codegen', '--config', 'codegen.yml', '--check'],
-  'README, settings (npm run docs)': ['node', 'scripts/docs.ts', '--check'],
+  'README and docs (npm run docs)': ['node', 'scripts/docs.ts', '--check'],
 }
 
 async function passes(name: string, [program = '', ...args]: readonly string[]): Promise<boolean> {

@@ -307,7 +307,7 @@ export type RecordConversationMutationVariables = Exact<{
 }>;
 
 
-export type RecordConversationMutation = { recordConversation: { duplicate: boolean, durability: Durability, conversation: { id: string, occurredAt: string, topics: Array<{ name: string }> } | null, user: { id: string, userId: string, totalChats: number, currentRisk: RiskLevel, attention: Attention }, alert: { id: string, level: RiskLevel, status: AlertStatus, occurrences: number } | null } };
+export type RecordConversationMutation = { recordConversation: { duplicate: boolean, durability: Durability, conversation: { id: string, riskLevel: RiskLevel } | null, user: { id: string, userId: string }, alert: { id: string, level: RiskLevel, status: AlertStatus } | null } };
 
 export type ClearHistoryMutationVariables = Exact<{
   userId: string;
@@ -956,23 +956,16 @@ export const RecordConversationDocument = new TypedDocumentString(`
     durability
     conversation {
       id
-      occurredAt
-      topics {
-        name
-      }
+      riskLevel
     }
     user {
       id
       userId
-      totalChats
-      currentRisk
-      attention
     }
     alert {
       id
       level
       status
-      occurrences
     }
   }
 }

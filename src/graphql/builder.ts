@@ -1,28 +1,47 @@
 import SchemaBuilder from '@pothos/core'
 import RelayPlugin from '@pothos/plugin-relay'
+import ScopeAuthPlugin from '@pothos/plugin-scope-auth'
+import type { Role } from '../model.ts'
 import type { GraphQLContext } from './context.ts'
+import { refusal } from './rights.ts'
+import { CARE, FIGURES } from './roles.ts'
 
-/** What every type is built with: nothing is nullable unless it says so, and every list is a Relay connection of one shape. */
+/**
+ * What every type is built with: nothing is nullable unless it says so, every list is a Relay connection of one shape, and each type or
+ * field says who may read it (`authScopes`). rights.ts refuses an operation as a whole before it begins; the plugin asks again at each field.
+ */
 export const builder = new SchemaBuilder<{
   Context: GraphQLContext
   DefaultFieldNullability: false
   DefaultEdgesNullability: { list: false; items: false }
   DefaultNodeNullability: false
   Connection: { totalCount: number | null }
+  AuthScopes: Record<Role, boolean>
   Scalars: {
     DateTime: { Input: number; Output: number }
     ID: { Input: string; Output: string }
   }
 }>({
   defaultFieldNullability: false,
-  plugins: [RelayPlugin],
+  // The one that asks has to come first, so that it is asked first.
+  plugins: [ScopeAuthPlugin, RelayPlugin],
+  scopeAuth: {
+    authScopes: ({ caller }) => {
+      const has = (role: Role) => caller?.roles.includes(role) ?? false
+      return { SERVICE: has('SERVICE'), COUNSELOR: has('COUNSELOR'), SUPERVISOR: has('SUPERVISOR'), ADMIN: has('ADMIN') }
+    },
+    authorizeOnSubscribe: true,
+    unauthorizedError: (_parent, { caller }, { parentType, fieldName }) => refusal(caller, parentType, fieldName),
+  },
   relay: {
+    defaultConnectionTypeOptions: { authScopes: CARE },
+    defaultEdgeTypeOptions: { authScopes: CARE },
     nodeTypeOptions: { description: 'Anything that has a global id and can be asked for again by `node` or `nodes`.' },
-    idFieldOptions: { description: 'Global and opaque: hand it back as it is, take nothing out of it.' },
+    idFieldOptions: { description: 'Global and opaque: hand it back as it is, take nothing out of it.', authScopes: CARE },
     // Our own, in types/node.ts: a bad id must not spoil the others of `nodes`.
     nodeQueryOptions: false,
     nodesQueryOptions: false,
-    pageInfoTypeOptions: { description: 'Where a page lies in its list, and how to go on from it.' },
+    pageInfoTypeOptions: { description: 'Where a page lies in its list, and how to go on from it.', authScopes: FIGURES },
     hasNextPageFieldOptions: {
       description: 'Whether items follow this page. A filtered page may end early with true: go on from `endCursor`.',
     },

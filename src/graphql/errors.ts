@@ -70,6 +70,9 @@ const OUR_CODES: Record<ErrorCode, true> = {
   INTERNAL_SERVER_ERROR: true,
 }
 
+/** Of a request that is refused as a whole; a client that wants plain application/json gets 200, by the letter of GraphQL over HTTP. */
+const STATUSES: Partial<Record<ErrorCode, number>> = { UNAUTHENTICATED: 401, FORBIDDEN: 403 }
+
 const isShown = (error: unknown): error is GraphQLError =>
   error instanceof GraphQLError && !error.originalError && typeof error.extensions.code === 'string' && error.extensions.code in OUR_CODES
 
@@ -77,7 +80,12 @@ const rootOf = (error: unknown): unknown => (error instanceof GraphQLError && er
 
 /** What is known about an error; null for an unexpected one. */
 function describe(error: unknown, root: unknown): Shown | null {
-  if (root instanceof XinyiError) return root
+  if (root instanceof XinyiError) {
+    const { code, message, hint, field, present } = root
+    const status = STATUSES[code]
+    const isWhole = !(error instanceof GraphQLError && error.path)
+    return { code, message, hint, field, present, http: status && isWhole ? { spec: true, status } : undefined }
+  }
   // Outside of any field, only reading the request parses JSON; the message of this error quotes it.
   if (error instanceof SyntaxError) return { code: 'BAD_USER_INPUT', message: 'The request holds malformed JSON.', http: { status: 400 } }
   if (!(root instanceof GraphQLError)) return null

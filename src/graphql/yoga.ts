@@ -8,6 +8,7 @@ import { type ErrorFormatter, errorFormatter } from './errors.ts'
 import { GRAPHIQL } from './graphiql.ts'
 import { checkComplexity, LIMITS } from './limits.ts'
 import { parseError, validationError, variableErrors } from './request-errors.ts'
+import { refusalsOf } from './rights.ts'
 import { schema } from './schema.ts'
 import { SharedSubscriptions } from './shared.ts'
 
@@ -20,7 +21,7 @@ export function createGraphQL(services: Services, { logger }: { logger: Logger }
     schema,
     context: (info) => requestContext(services, info),
     graphqlEndpoint: '/graphql',
-    plugins: [presentation(services, format), limits(format)],
+    plugins: [presentation(services, format), rights(format), limits(format)],
     maskedErrors: { maskError: format },
     // Whatever yoga would log of an error can hold what somebody wrote; the formatter logs what may be known.
     logging: false,
@@ -39,8 +40,9 @@ export function createGraphQL(services: Services, { logger }: { logger: Logger }
 /** How answers look: errors with codes, and which store served. */
 function presentation({ store }: Services, format: ErrorFormatter): Plugin<GraphQLContext> {
   const present = (args: ExecutionArgs & { contextValue: GraphQLContext }, { errors, ...result }: ExecutionResult): ExecutionResult => {
-    // Without data nothing was executed: the variables may be why.
-    const variables = errors && result.data === undefined ? variableErrors(args) : []
+    // Without data nothing was executed: where it was not refused, the variables may be why.
+    const isUnexplained = result.data === undefined && errors?.some(({ extensions }) => !extensions.code)
+    const variables = isUnexplained ? variableErrors(args) : []
     const all = variables.length > 0 ? variables : errors?.map(format)
     return withStorage({ ...(all && { errors: all }), ...result }, args.contextValue.served())
   }
@@ -78,6 +80,18 @@ function presentation({ store }: Services, format: ErrorFormatter): Plugin<Graph
         },
       }
     },
+  }
+}
+
+/** Refuses what its caller may not have, before anything is read or done. */
+function rights(format: ErrorFormatter): Plugin<GraphQLContext> {
+  const check = (args: ExecutionArgs & { contextValue: GraphQLContext }, refuse: (result: ExecutionResult) => void) => {
+    const refusals = refusalsOf(args, args.contextValue.caller)
+    if (refusals.length > 0) refuse({ errors: refusals.map(format) })
+  }
+  return {
+    onExecute: ({ args, setResultAndStopExecution }) => check(args, setResultAndStopExecution),
+    onSubscribe: ({ args, setResultAndStopExecution }) => check(args, setResultAndStopExecution),
   }
 }
 

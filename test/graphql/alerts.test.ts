@@ -85,10 +85,10 @@ describe.each(stores)('news of alerts from $name', (kind) => {
   })
 
   test('can not be asked for with a cursor that is none', async () => {
-    const { yoga } = await serve(kind)
+    const { yoga, caller } = await serve(kind)
     const body = JSON.stringify({ query: 'subscription { riskAlerts(after: "nonsense") { cursor } }' })
     const headers = { 'content-type': 'application/json', accept: 'text/event-stream' }
-    const response = await yoga.fetch('http://localhost/graphql', { method: 'POST', headers, body })
+    const response = await yoga.fetch('http://localhost/graphql', { method: 'POST', headers, body }, { caller: caller() })
     expect(await response.text()).toMatch(/"code":"BAD_USER_INPUT".*"field":"after"/)
   })
 })

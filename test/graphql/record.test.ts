@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { ClearHistoryDocument, EraseUserDocument, RecordConversationDocument } from '../../src/gql/graphql.ts'
+import { ClearHistoryDocument, EraseUserDocument } from '../../src/gql/graphql.ts'
 import { DAY_MS } from '../../src/model.ts'
 import { HOUR, limits, NOW } from '../helpers/events.ts'
 import { stores } from '../helpers/stores.ts'
-import { serve } from './serve.ts'
+import { RECORD, serve } from './serve.ts'
 
 const said = { userId: 'ada', query: '最近总是失眠', response: '什么时候开始的？' }
 const RECORD_MANY =
@@ -13,14 +13,14 @@ const ago = (ms: number): string => new Date(NOW - ms).toISOString()
 describe.each(stores)('recording in $name', (kind) => {
   test('answers with the conversation, the person and the alert as they are after it', async () => {
     const { ask } = await serve(kind)
-    const first = await ask(RecordConversationDocument, { input: said })
+    const first = await ask(RECORD, { input: said })
     expect(first.recordConversation).toMatchObject({
       duplicate: false,
       conversation: { occurredAt: '2026-11-20T12:00:00.000Z', topics: [{ name: '失眠' }] },
       user: { userId: 'ada', totalChats: 1, currentRisk: 'LOW', attention: 'NONE' },
       alert: null,
     })
-    const second = await ask(RecordConversationDocument, { input: { ...said, riskLevel: 'HIGH', topics: ['family', ' family '] } })
+    const second = await ask(RECORD, { input: { ...said, riskLevel: 'HIGH', topics: ['family', ' family '] } })
     expect(second.recordConversation).toMatchObject({
       conversation: { topics: [{ name: 'family' }] },
       user: { totalChats: 2, currentRisk: 'HIGH' },
@@ -41,10 +41,10 @@ describe.each(stores)('recording in $name', (kind) => {
   test('a retry is told what the first answer said; other content under its key is a conflict', async () => {
     const { ask, run } = await serve(kind)
     const input = { ...said, riskLevel: 'HIGH' as const, idempotencyKey: 'k' }
-    const first = await ask(RecordConversationDocument, { input })
-    const again = await ask(RecordConversationDocument, { input })
+    const first = await ask(RECORD, { input })
+    const again = await ask(RECORD, { input })
     expect(again.recordConversation).toEqual({ ...first.recordConversation, duplicate: true })
-    const { data, errors } = await run(RecordConversationDocument, { input: { ...input, response: 'other' } })
+    const { data, errors } = await run(RECORD, { input: { ...input, response: 'other' } })
     expect(data).toBeNull()
     expect(errors).toMatchObject([{ path: ['recordConversation'], extensions: { code: 'CONFLICT', hint: expect.any(String) } }])
   })
@@ -52,16 +52,16 @@ describe.each(stores)('recording in $name', (kind) => {
   test('the conversation is null only when it is not kept', async () => {
     const { ask, services, now } = await serve(kind)
     await services.history.applyPolicy(limits({ conversations: 5, conversationsDays: 30 }))
-    const old = await ask(RecordConversationDocument, { input: { ...said, riskLevel: 'HIGH', occurredAt: ago(31 * DAY_MS) } })
+    const old = await ask(RECORD, { input: { ...said, riskLevel: 'HIGH', occurredAt: ago(31 * DAY_MS) } })
     expect(old.recordConversation).toMatchObject({ conversation: null, duplicate: false, user: { totalChats: 1 }, alert: null })
 
     const input = { ...said, idempotencyKey: 'k' }
-    await ask(RecordConversationDocument, { input })
-    const kept = await ask(RecordConversationDocument, { input })
+    await ask(RECORD, { input })
+    const kept = await ask(RECORD, { input })
     expect(kept.recordConversation).toMatchObject({ duplicate: true, conversation: { id: expect.any(String) } })
     now.time += HOUR
     await ask(ClearHistoryDocument, { userId: 'ada' })
-    const gone = await ask(RecordConversationDocument, { input })
+    const gone = await ask(RECORD, { input })
     expect(gone.recordConversation).toMatchObject({ duplicate: true, conversation: null, user: { totalChats: 2 } })
   })
 
@@ -116,7 +116,7 @@ describe.each(stores)('recording in $name', (kind) => {
 
   test('clearing keeps the person, erasing keeps nothing', async () => {
     const { ask, run } = await serve(kind)
-    await ask(RecordConversationDocument, { input: { ...said, riskLevel: 'HIGH' } })
+    await ask(RECORD, { input: { ...said, riskLevel: 'HIGH' } })
     const cleared = await ask(ClearHistoryDocument, { userId: 'ada' })
     expect(cleared.clearHistory).toMatchObject({ removedConversations: 1, user: { userId: 'ada', totalChats: 1 } })
     const { user } = await ask(

@@ -40,8 +40,9 @@ export interface Served {
   /** Everything that was logged, as text. */
   log: string[]
   now: { time: number }
-  /** Who asks, by their sub; null for nobody in particular. */
-  as: { sub: string | null }
+  /** Who asks, by their sub; null for a stranger. A supervisor and admin, unless the test says otherwise. */
+  as: { sub: string | null; roles: Caller['roles'] }
+  caller(): Caller | null
   run<T = Loose, V = Record<string, unknown>>(document: string | TypedDocumentString<T, V>, variables?: V): Promise<Answer<T>>
   /** The data, or the errors thrown. */
   ask<T = Loose, V = Record<string, unknown>>(document: string | TypedDocumentString<T, V>, variables?: V): Promise<T>
@@ -51,6 +52,11 @@ export interface Served {
     variables?: V,
   ): Promise<AsyncIterableIterator<Answer<T>>>
 }
+
+/** A recording, with more in the answer than the assistant's back end may read. */
+export const RECORD = `mutation ($input: RecordConversationInput!) { recordConversation(input: $input) {
+  duplicate durability conversation { id occurredAt topics { name } } user { userId totalChats currentRisk attention }
+  alert { id level status occurrences } } }`
 
 /** The whole of GraphQL over a store of this kind, ended with the present test. */
 export async function serve(kind: StoreKind): Promise<Served> {
@@ -65,7 +71,8 @@ export async function serveStore(store: Store, replaced: Partial<Store> = {}): P
   const log: string[] = []
   const reads: (readonly ReadRequest[])[] = []
   const config = loadConfig({})
-  const as: Served['as'] = { sub: 'chief' }
+  const as: Served['as'] = { sub: 'chief', roles: ['SUPERVISOR', 'ADMIN'] }
+  const caller = (): Caller | null => (as.sub === null ? null : { sub: as.sub, name: as.sub, roles: as.roles })
   const logger = pino({ level: 'trace' }, { write: (line) => void log.push(line) })
   const watched = new Proxy(store, {
     get(target, key) {
@@ -103,8 +110,7 @@ export async function serveStore(store: Store, replaced: Partial<Store> = {}): P
   const run: Served['run'] = async (document, variables) => {
     const body = JSON.stringify({ query: document.toString(), variables })
     const headers = { 'content-type': 'application/json', accept: 'application/graphql-response+json' }
-    const caller: Caller | null = as.sub === null ? null : { sub: as.sub, name: as.sub, roles: ['SUPERVISOR'] }
-    const response = await yoga.fetch('http://localhost/graphql', { method: 'POST', headers, body }, { caller })
+    const response = await yoga.fetch('http://localhost/graphql', { method: 'POST', headers, body }, { caller: caller() })
     return response.json()
   }
   return {
@@ -114,6 +120,7 @@ export async function serveStore(store: Store, replaced: Partial<Store> = {}): P
     log,
     now,
     as,
+    caller,
     run,
     async ask(document, variables) {
       const { data, errors } = await run(document, variables)
@@ -121,7 +128,7 @@ export async function serveStore(store: Store, replaced: Partial<Store> = {}): P
       return data
     },
     async listen(document, variables) {
-      const { schema, parse, subscribe, contextFactory, validate } = yoga.getEnveloped({})
+      const { schema, parse, subscribe, contextFactory, validate } = yoga.getEnveloped({ caller: caller() })
       const parsed = parse(document.toString())
       validate(schema, parsed)
       const result: Loose = await subscribe({ schema, document: parsed, variableValues: variables, contextValue: await contextFactory() })

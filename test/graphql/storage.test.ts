@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { PinStorageDocument, RecordConversationDocument, StorageDocument, StorageNewsDocument } from '../../src/gql/graphql.ts'
+import { PinStorageDocument, StorageDocument, StorageNewsDocument } from '../../src/gql/graphql.ts'
 import { inAgreement, inCharge, newDataFile, openInstance, until } from '../helpers/joined.ts'
 import { startRedis } from '../helpers/redis.ts'
 import { sqliteStore } from '../helpers/stores.ts'
-import { serve, serveStore } from './serve.ts'
+import { RECORD, serve, serveStore } from './serve.ts'
 
 const input = { userId: 'ada', query: 'q', response: 'r', riskLevel: 'LOW' } as const
 
@@ -18,7 +18,7 @@ async function joined() {
 
 test('while Redis serves, writes are in both stores and every answer says that it is from Redis', async () => {
   const { ask, run } = await joined()
-  const recorded = await run(RecordConversationDocument, { input })
+  const recorded = await run(RECORD, { input })
   expect(recorded).toMatchObject({
     data: { recordConversation: { durability: 'BOTH' } },
     extensions: { storage: { served: 'REDIS', pendingWrites: 0 } },
@@ -39,7 +39,7 @@ test('while it is pinned to SQLite, writes are in the journal and every answer s
   const { pinStorage } = await ask(PinStorageDocument, { to: 'SQLITE' })
   expect(pinStorage).toMatchObject({ backend: 'SQLITE', mode: 'FALLBACK', pinned: true })
   expect(Date.parse(pinStorage.since)).toBeGreaterThan(0)
-  expect(await run(RecordConversationDocument, { input })).toMatchObject({
+  expect(await run(RECORD, { input })).toMatchObject({
     data: { recordConversation: { durability: 'JOURNAL', user: { totalChats: 1 } } },
     extensions: { storage: { served: 'SQLITE', pendingWrites: 1 } },
   })
@@ -75,7 +75,7 @@ test('an answer of which any part is from SQLite says SQLITE', async () => {
       return { answers, served: requests.some(({ kind }) => kind === 'conversations') ? 'SQLITE' : served }
     },
   })
-  await run(RecordConversationDocument, { input })
+  await run(RECORD, { input })
   expect((await run('{ user(userId: "ada") { id } }')).extensions.storage.served).toBe('REDIS')
   expect((await run('{ user(userId: "ada") { conversations { edges { node { id } } } } }')).extensions.storage.served).toBe('SQLITE')
 })
@@ -83,7 +83,7 @@ test('an answer of which any part is from SQLite says SQLITE', async () => {
 test('where SQLite is the only store, there is nothing to pin', async () => {
   const { run } = await serve(sqliteStore)
   expect((await run(PinStorageDocument, { to: 'SQLITE' })).errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT', field: 'to' } }])
-  expect((await run(RecordConversationDocument, { input })).data?.recordConversation.durability).toBe('JOURNAL')
+  expect((await run(RECORD, { input })).data?.recordConversation.durability).toBe('JOURNAL')
 })
 
 test('storageStatus tells the present, then every change; several while nobody reads are one', async () => {
@@ -119,11 +119,11 @@ test('a start without Redis serves from SQLite at once, and joins when Redis com
   await redis.stop()
   const { store } = await openInstance({ url: join(redis.dir, 'redis.sock'), path })
   const { ask, run } = await serveStore(store)
-  expect((await ask(RecordConversationDocument, { input })).recordConversation.durability).toBe('JOURNAL')
+  expect((await ask(RECORD, { input })).recordConversation.durability).toBe('JOURNAL')
   expect((await ask(StorageDocument, {})).storage).toMatchObject({ mode: 'FALLBACK', pinned: false, redis: { reachable: false } })
   await redis.restart()
   await until(store, inAgreement)
-  expect(await run(RecordConversationDocument, { input })).toMatchObject({
+  expect(await run(RECORD, { input })).toMatchObject({
     data: { recordConversation: { durability: 'BOTH', user: { totalChats: 2 } } },
     extensions: { storage: { served: 'REDIS', pendingWrites: 0 } },
   })

@@ -3,6 +3,7 @@ import type { RiskAlert as Alert, Caller, Durability as DurabilityName } from '.
 import { builder } from '../builder.ts'
 import { type GraphQLContext, userOf } from '../context.ts'
 import { idOf } from '../ids.ts'
+import { CARE, SUPERVISOR } from '../roles.ts'
 import { Durability } from './enums.ts'
 import { RiskAlert, User } from './refs.ts'
 
@@ -39,6 +40,7 @@ const AssignCounselorInput = builder.inputType('AssignCounselorInput', {
 })
 
 const RiskAlertPayload = builder.objectRef<{ alert: Alert; durability: DurabilityName }>('RiskAlertPayload').implement({
+  authScopes: CARE,
   description: 'What became of an action.',
   fields: (t) => ({
     alert: t.expose('alert', { type: RiskAlert, description: 'The alert, as it is after it.' }),
@@ -47,6 +49,7 @@ const RiskAlertPayload = builder.objectRef<{ alert: Alert; durability: Durabilit
 })
 
 const AssignCounselorPayload = builder.objectRef<{ userId: string; durability: DurabilityName }>('AssignCounselorPayload').implement({
+  authScopes: SUPERVISOR,
   description: 'What became of an assignment.',
   fields: (t) => ({
     user: t.field({
@@ -99,12 +102,14 @@ const ERRORS =
 
 builder.mutationFields((t) => ({
   acknowledgeRiskAlert: t.field({
+    authScopes: CARE,
     type: RiskAlertPayload,
     description: `Takes an alert upon oneself: the caller becomes its assignee, and it is escalated no further. Unless that is renewed (by doing it again, by a note or by an assignment) it lapses: after 10 minutes where the level is IMMINENT, 30 where it is HIGH, 240 where it is MEDIUM, if not configured otherwise. ${ERRORS}`,
     args: { input: t.arg({ type: AlertActionInput, required: true, description: 'Which alert.' }) },
     resolve: (_, { input }, context) => act(context, input, (deed) => context.services.desk.acknowledge(deed)),
   }),
   resolveRiskAlert: t.field({
+    authScopes: CARE,
     type: RiskAlertPayload,
     description: `Says that an alert is dealt with. A new sign of risk within 24 h reopens it; a later one raises another. ${ERRORS}`,
     args: { input: t.arg({ type: ResolveRiskAlertInput, required: true, description: 'Which alert, and how.' }) },
@@ -112,18 +117,21 @@ builder.mutationFields((t) => ({
       act(context, input, (deed) => context.services.desk.resolve({ ...deed, resolution: input.resolution })),
   }),
   escalateRiskAlert: t.field({
+    authScopes: CARE,
     type: RiskAlertPayload,
     description: `Takes the next step of the escalation at once: whoever comes next is told. ${ERRORS}`,
     args: { input: t.arg({ type: AlertActionInput, required: true, description: 'Which alert.' }) },
     resolve: (_, { input }, context) => act(context, input, (deed) => context.services.desk.escalate(deed)),
   }),
   addRiskAlertNote: t.field({
+    authScopes: CARE,
     type: RiskAlertPayload,
     description: `Adds a note to the history of an alert, resolved or not; one by its assignee renews their acknowledgement. ${ERRORS}`,
     args: { input: t.arg({ type: AlertActionInput, required: true, description: 'Which alert, and the note.' }) },
     resolve: (_, { input }, context) => act(context, input, (deed) => context.services.desk.note(deed)),
   }),
   assignCounselor: t.field({
+    authScopes: SUPERVISOR,
     type: AssignCounselorPayload,
     description:
       'Has somebody, or nobody, look after a person from now on, and after their unresolved alert. Errors: UNAUTHENTICATED, NOT_FOUND, BAD_USER_INPUT, STORE_UNAVAILABLE.',

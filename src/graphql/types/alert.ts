@@ -6,11 +6,13 @@ import { checkChoice } from '../check.ts'
 import { type GraphQLContext, userOf } from '../context.ts'
 import { globalId, idOf } from '../ids.ts'
 import { connection } from '../paging.ts'
+import { CARE, FOR_SERVICE } from '../roles.ts'
 import type { News } from '../shared.ts'
 import { AlertEventKind, AlertStatus, RiskLevel } from './enums.ts'
 import { AlertEvent, AlertEventConnection, Conversation, Counselor, RiskAlert, RiskAlertConnection, User } from './refs.ts'
 
 const AlertTrigger = builder.objectRef<model.AlertTrigger>('AlertTrigger').implement({
+  authScopes: CARE,
   description: 'The copy of the exchange that raised an alert; it stays with the alert when the conversation is no longer kept.',
   fields: (t) => ({
     occurredAt: t.expose('occurredAt', { type: 'DateTime', description: 'When it happened.' }),
@@ -21,6 +23,7 @@ const AlertTrigger = builder.objectRef<model.AlertTrigger>('AlertTrigger').imple
 })
 
 AlertEvent.implement({
+  authScopes: CARE,
   description: 'Something that happened to an alert.',
   fields: (t) => ({
     id: t.exposeID('id', { description: 'Id of the event, the same wherever it is seen: for telling repeats apart.' }),
@@ -36,14 +39,15 @@ AlertEvent.implement({
 })
 
 RiskAlert.implement({
+  authScopes: CARE,
   description:
     'Somebody should look at this person. A conversation of risk MEDIUM or above raises it; while it is not resolved, further ones add to it: a user has at most one unresolved alert. A conversation that happened more than 24 h before it is recorded raises none.',
   interfaces: [builder.nodeInterfaceRef()],
   fields: (t) => ({
-    id: t.id({ description: 'Global id of the alert.', resolve: ({ id }) => globalId({ type: 'RiskAlert', id }) }),
+    id: t.id({ ...FOR_SERVICE, description: 'Global id of the alert.', resolve: ({ id }) => globalId({ type: 'RiskAlert', id }) }),
     user: t.field({ type: User, description: 'Whom it is about.', resolve: ({ userId }, _, context) => userOf(context, userId) }),
-    level: t.expose('level', { type: RiskLevel, description: 'The highest risk of its conversations.' }),
-    status: t.expose('status', { type: AlertStatus, description: 'Where it stands.' }),
+    level: t.expose('level', { ...FOR_SERVICE, type: RiskLevel, description: 'The highest risk of its conversations.' }),
+    status: t.expose('status', { ...FOR_SERVICE, type: AlertStatus, description: 'Where it stands.' }),
     occurrences: t.exposeInt('occurrences', { description: 'How many conversations have raised it and added to it.' }),
     raisedAt: t.expose('raisedAt', { type: 'DateTime', description: 'When it was raised: when the service took the conversation.' }),
     lastSeenAt: t.expose('lastSeenAt', { type: 'DateTime', description: 'When the latest of its conversations happened.' }),
@@ -142,6 +146,7 @@ const RiskAlertFilter = builder.inputType('RiskAlertFilter', {
 builder.queryField('riskAlerts', (t) =>
   t.connection(
     {
+      authScopes: CARE,
       type: RiskAlert,
       description: 'The alerts of all users: most severe first, and of those the oldest first.',
       args: { filter: t.arg({ type: RiskAlertFilter, description: 'Which alerts; all of them, resolved ones too, when left out.' }) },
@@ -162,6 +167,7 @@ builder.queryField('riskAlerts', (t) =>
 interface LiveMessage extends AlertMessage, News {}
 
 const RiskAlertMessage = builder.objectRef<LiveMessage>('RiskAlertMessage').implement({
+  authScopes: CARE,
   description: 'News of an alert.',
   fields: (t) => ({
     cursor: t.exposeString('cursor', { description: 'Where this message stands, opaque: hand the latest to `after` to go on from there.' }),
@@ -192,6 +198,7 @@ const newsOf = (messages: AsyncIterableIterator<AlertMessage>, assignee: string 
 
 builder.subscriptionField('riskAlerts', (t) =>
   t.field({
+    authScopes: CARE,
     type: RiskAlertMessage,
     description:
       'News of alerts as they happen. With `after`, first what was missed since then, in order and marked `replayed`, then live: no gap, and no event twice. Without it, from the next event on. Errors: BAD_USER_INPUT for a malformed cursor, CURSOR_EXPIRED for one older than 30 days.',

@@ -1,25 +1,29 @@
 import { builder } from '../builder.ts'
 import { userOf } from '../context.ts'
 import { globalId } from '../ids.ts'
+import { CARE, FOR_SERVICE, FOR_SERVICE_IN_PROMPT } from '../roles.ts'
 import { RiskLevel } from './enums.ts'
 import { Conversation, EmotionPoint, Topic, User } from './refs.ts'
 
 Conversation.implement({
+  authScopes: CARE,
   description: 'One recorded exchange between a person and the assistant. Kept as long as the retention limits allow.',
   interfaces: [builder.nodeInterfaceRef()],
   fields: (t) => ({
     id: t.id({
+      ...FOR_SERVICE,
       description: 'Global id of the conversation.',
       resolve: ({ userId, id }) => globalId({ type: 'Conversation', userId, id }),
     }),
     user: t.field({ type: User, description: 'Whose it is.', resolve: ({ userId }, _, context) => userOf(context, userId) }),
     occurredAt: t.expose('occurredAt', {
+      ...FOR_SERVICE_IN_PROMPT,
       type: 'DateTime',
       description: 'When it happened, as the caller said or else when it was recorded.',
     }),
-    query: t.exposeString('query', { description: 'What the person wrote, whole.' }),
-    response: t.exposeString('response', { description: 'What the assistant answered, whole.' }),
-    riskLevel: t.expose('riskLevel', { type: RiskLevel, description: 'How much it worried whoever assessed it.' }),
+    query: t.exposeString('query', { ...FOR_SERVICE_IN_PROMPT, description: 'What the person wrote, whole.' }),
+    response: t.exposeString('response', { ...FOR_SERVICE_IN_PROMPT, description: 'What the assistant answered, whole.' }),
+    riskLevel: t.expose('riskLevel', { ...FOR_SERVICE, type: RiskLevel, description: 'How much it worried whoever assessed it.' }),
     emotionScore: t.exposeFloat('emotionScore', {
       nullable: true,
       description: 'The mood in it, on the scale that the caller uses; null when none was given.',
@@ -34,6 +38,7 @@ Conversation.implement({
 })
 
 EmotionPoint.implement({
+  authScopes: CARE,
   description: 'The mood of one conversation, kept longer than the conversation itself.',
   interfaces: [builder.nodeInterfaceRef()],
   fields: (t) => ({

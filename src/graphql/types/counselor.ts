@@ -3,10 +3,12 @@ import { sliceOf } from '../../store/rules.ts'
 import { builder } from '../builder.ts'
 import { globalId } from '../ids.ts'
 import { connection } from '../paging.ts'
+import { CARE, EVERYBODY, STAFFING } from '../roles.ts'
 import { Role } from './enums.ts'
 import { Counselor, CounselorConnection, User, UserConnection } from './refs.ts'
 
 Counselor.implement({
+  authScopes: EVERYBODY,
   description: 'Somebody who looks after people: a counselor, a supervisor or an admin.',
   interfaces: [builder.nodeInterfaceRef()],
   fields: (t) => ({
@@ -17,6 +19,7 @@ Counselor.implement({
     role: t.expose('role', { type: Role, description: 'What they are.' }),
     users: t.connection(
       {
+        authScopes: CARE,
         type: User,
         description: 'Whom they look after, by userId.',
         resolve: ({ sub }, args, { load }) =>
@@ -31,6 +34,7 @@ Counselor.implement({
 
 builder.queryFields((t) => ({
   viewer: t.field({
+    authScopes: EVERYBODY,
     type: Counselor,
     nullable: true,
     description: 'Who asks; null where they did not say.',
@@ -38,6 +42,7 @@ builder.queryFields((t) => ({
   }),
   counselors: t.connection(
     {
+      authScopes: STAFFING,
       type: Counselor,
       description: 'Everybody whom STAFF_FILE lists, by their ids.',
       resolve: (_, args, { services }) =>

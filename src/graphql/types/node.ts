@@ -3,6 +3,7 @@ import { builder } from '../builder.ts'
 import type { GraphQLContext } from '../context.ts'
 import { parseGlobalId } from '../ids.ts'
 import { MAX_PAGE } from '../paging.ts'
+import { CARE } from '../roles.ts'
 
 /** What a global id stands for, with the name of its type for Node to go by; null when there is no such thing (any more). */
 async function nodeOf(globalID: string, field: string, { load, services }: GraphQLContext) {
@@ -28,6 +29,7 @@ async function nodeOf(globalID: string, field: string, { load, services }: Graph
 
 builder.queryFields((t) => ({
   node: t.field({
+    authScopes: CARE,
     type: builder.nodeInterfaceRef(),
     nullable: true,
     description: 'Whatever a global id stands for; null when there is no such thing (any more). A malformed id: BAD_USER_INPUT.',
@@ -35,6 +37,7 @@ builder.queryFields((t) => ({
     resolve: (_, { id }, context) => nodeOf(id, 'id', context),
   }),
   nodes: t.field({
+    authScopes: CARE,
     type: [builder.nodeInterfaceRef()],
     nullable: { list: false, items: true },
     description:

@@ -3,10 +3,12 @@ import { emotionTrend, type EmotionTrend as Trend } from '../../services/trend.t
 import { builder } from '../builder.ts'
 import { checkRange } from '../check.ts'
 import { MAX_PAGE } from '../paging.ts'
+import { CARE, FOR_SERVICE, IN_PROMPT, PROMPT } from '../roles.ts'
 import { Attention } from './enums.ts'
 import { Conversation, User } from './refs.ts'
 
 const PromptContext = builder.objectRef<Prompt>('PromptContext').implement({
+  authScopes: PROMPT,
   description: "Text for a language model's prompt, with where it came from; never another person's words.",
   fields: (t) => ({
     text: t.exposeString('text', {
@@ -17,6 +19,7 @@ const PromptContext = builder.objectRef<Prompt>('PromptContext').implement({
       description: 'Estimated size of the text: one token a CJK code point, and one for each 4 others, rounded up.',
     }),
     conversations: t.field({
+      grantScopes: [IN_PROMPT],
       type: [Conversation],
       description: 'The conversations that the text holds, oldest first.',
       resolve: ({ conversations }) => [...conversations],
@@ -25,6 +28,7 @@ const PromptContext = builder.objectRef<Prompt>('PromptContext').implement({
 })
 
 const EmotionTrend = builder.objectRef<Trend>('EmotionTrend').implement({
+  authScopes: CARE,
   description: "Where a person's mood is going: over the kept points that have a score, oldest to newest.",
   fields: (t) => ({
     count: t.exposeInt('count', { description: 'How many points have a score.' }),
@@ -62,6 +66,7 @@ builder.objectFields(User, (t) => ({
     },
   }),
   context: t.field({
+    ...FOR_SERVICE,
     type: PromptContext,
     description: "Their latest conversations as text for a language model's prompt.",
     args: {

@@ -2,6 +2,7 @@ import { badInput, XinyiError } from '../../errors.ts'
 import type { Recorded } from '../../services/recorder.ts'
 import { builder } from '../builder.ts'
 import { type GraphQLContext, userOf } from '../context.ts'
+import { RECORDING } from '../roles.ts'
 import { Durability, RiskLevel } from './enums.ts'
 import { Conversation, RiskAlert, User } from './refs.ts'
 
@@ -51,6 +52,7 @@ const RecordConversationInput = builder.inputType('RecordConversationInput', {
 })
 
 const RecordConversationPayload = builder.objectRef<Recorded>('RecordConversationPayload').implement({
+  authScopes: RECORDING,
   description: 'What became of a recording.',
   fields: (t) => ({
     conversation: t.field({
@@ -95,6 +97,7 @@ const bytesOf = ({ userId, query, response }: typeof RecordConversationInput.$in
 
 builder.mutationFields((t) => ({
   recordConversation: t.field({
+    authScopes: RECORDING,
     type: RecordConversationPayload,
     description:
       'Records one exchange: counts it, keeps it as far as the retention allows, and raises an alert where it is risky. Errors: BAD_USER_INPUT (`extensions.field` says where), CONFLICT (the idempotencyKey has other content), STORE_UNAVAILABLE.',
@@ -110,6 +113,7 @@ builder.mutationFields((t) => ({
     },
   }),
   recordConversations: t.field({
+    authScopes: RECORDING,
     type: [RecordConversationPayload],
     nullable: { list: false, items: true },
     description:

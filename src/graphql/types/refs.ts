@@ -1,6 +1,7 @@
 /** The types that refer to each other, by name; each is implemented in the file of its noun. */
 import type * as model from '../../model.ts'
 import { builder } from '../builder.ts'
+import { STAFFING } from '../roles.ts'
 
 export const User = builder.objectRef<model.User>('User')
 export const Conversation = builder.objectRef<model.Conversation>('Conversation')
@@ -34,8 +35,8 @@ export const RiskAlertConnection = builder.connectionObject(
   { name: 'RiskAlertEdge', description: 'A risk alert in a list.' },
 )
 export const CounselorConnection = builder.connectionObject(
-  { type: Counselor, name: 'CounselorConnection', description: 'A page of counselors.' },
-  { name: 'CounselorEdge', description: 'A counselor in a list.' },
+  { type: Counselor, name: 'CounselorConnection', description: 'A page of counselors.', authScopes: STAFFING },
+  { name: 'CounselorEdge', description: 'A counselor in a list.', authScopes: STAFFING },
 )
 export const AlertEventConnection = builder.connectionObject(
   { type: AlertEvent, name: 'AlertEventConnection', description: "A page of an alert's history." },

@@ -1,9 +1,11 @@
 import type { Removed } from '../../store/store.ts'
 import { builder } from '../builder.ts'
 import { userOf } from '../context.ts'
+import { ERASURE, SUPERVISOR } from '../roles.ts'
 import { User } from './refs.ts'
 
 const ClearHistoryPayload = builder.objectRef<{ userId: string; removedConversations: number }>('ClearHistoryPayload').implement({
+  authScopes: SUPERVISOR,
   description: 'What became of clearing a history.',
   fields: (t) => ({
     user: t.field({
@@ -16,6 +18,7 @@ const ClearHistoryPayload = builder.objectRef<{ userId: string; removedConversat
 })
 
 const ErasedCounts = builder.objectRef<Removed>('ErasedCounts').implement({
+  authScopes: ERASURE,
   description: 'What an erasure removed.',
   fields: (t) => ({
     conversations: t.exposeInt('conversations', { description: 'Kept conversations.' }),
@@ -31,6 +34,7 @@ const ErasedCounts = builder.objectRef<Removed>('ErasedCounts').implement({
 })
 
 const EraseUserPayload = builder.objectRef<{ userId: string; removed: Removed }>('EraseUserPayload').implement({
+  authScopes: ERASURE,
   description: 'What became of an erasure.',
   fields: (t) => ({
     userId: t.exposeString('userId', { description: 'The id that was erased, as it was given.' }),
@@ -40,6 +44,7 @@ const EraseUserPayload = builder.objectRef<{ userId: string; removed: Removed }>
 
 builder.mutationFields((t) => ({
   clearHistory: t.field({
+    authScopes: SUPERVISOR,
     type: ClearHistoryPayload,
     description:
       "Removes a person's conversations, emotion points, topics and the triggers of their alerts; counters and alerts stay. The log of what happened still holds them, unseen, for up to 30 days; eraseUser leaves nothing. Errors: NOT_FOUND for somebody who is not known.",
@@ -55,6 +60,7 @@ builder.mutationFields((t) => ({
     },
   }),
   eraseUser: t.field({
+    authScopes: ERASURE,
     type: EraseUserPayload,
     description:
       'Removes everything of a person, alerts included, and whatever happened before it can never come back; also of somebody who is not known here, so that what is still on its way stays out.',

@@ -2,9 +2,11 @@ import { Repeater } from 'graphql-yoga'
 import type { Overview as Figures } from '../../model.ts'
 import type { Store, StoreStatus } from '../../store/store.ts'
 import { builder } from '../builder.ts'
+import { ADMIN, FIGURES } from '../roles.ts'
 import { PINS, StorageBackend, StorageMode, StoragePin } from './enums.ts'
 
 const RedisStatus = builder.objectRef<NonNullable<StoreStatus['redis']>>('RedisStatus').implement({
+  authScopes: ADMIN,
   description: 'How Redis is doing.',
   fields: (t) => ({
     reachable: t.exposeBoolean('reachable', { description: 'Whether it answers.' }),
@@ -23,6 +25,7 @@ const RedisStatus = builder.objectRef<NonNullable<StoreStatus['redis']>>('RedisS
 })
 
 const Reconciliation = builder.objectRef<NonNullable<StoreStatus['reconciliation']>>('Reconciliation').implement({
+  authScopes: ADMIN,
   description: 'Bringing Redis and SQLite together again after they were apart.',
   fields: (t) => ({
     startedAt: t.expose('startedAt', { type: 'DateTime', description: 'When it began.' }),
@@ -38,6 +41,7 @@ const Reconciliation = builder.objectRef<NonNullable<StoreStatus['reconciliation
 })
 
 const StorageStatus = builder.objectRef<StoreStatus>('StorageStatus').implement({
+  authScopes: ADMIN,
   description: 'Where the data is, and how its stores are doing.',
   fields: (t) => ({
     backend: t.expose('backend', { type: StorageBackend, description: 'Which store answers reads now.' }),
@@ -61,6 +65,7 @@ const StorageStatus = builder.objectRef<StoreStatus>('StorageStatus').implement(
 })
 
 const Overview = builder.objectRef<Figures>('Overview').implement({
+  authScopes: FIGURES,
   description: 'All users at a glance.',
   fields: (t) => ({
     users: t.exposeInt('users', { description: 'How many there are.' }),
@@ -77,8 +82,14 @@ const Overview = builder.objectRef<Figures>('Overview').implement({
 })
 
 builder.queryFields((t) => ({
-  overview: t.field({ type: Overview, description: 'All users at a glance.', resolve: (_, _args, { load }) => load({ kind: 'overview' }) }),
+  overview: t.field({
+    authScopes: FIGURES,
+    type: Overview,
+    description: 'All users at a glance.',
+    resolve: (_, _args, { load }) => load({ kind: 'overview' }),
+  }),
   storage: t.field({
+    authScopes: ADMIN,
     type: StorageStatus,
     description: 'Where the data is, and how its stores are doing.',
     resolve: (_, _args, { services }) => services.store.status(),
@@ -87,6 +98,7 @@ builder.queryFields((t) => ({
 
 builder.mutationField('pinStorage', (t) =>
   t.field({
+    authScopes: ADMIN,
     type: StorageStatus,
     description:
       'Moves this instance off Redis, for its maintenance, or lets it go back. Nobody notices but by `storage`; the answer is the status after it. BAD_USER_INPUT where SQLite is the only store.',
@@ -119,6 +131,7 @@ const statuses = (store: Store) =>
 
 builder.subscriptionField('storageStatus', (t) =>
   t.field({
+    authScopes: ADMIN,
     type: StorageStatus,
     description:
       'Where the data is, and how its stores are doing: first as it is, then at every change of mode, of Redis or of the reconciliation.',

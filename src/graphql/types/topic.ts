@@ -2,9 +2,11 @@ import type * as model from '../../model.ts'
 import { builder } from '../builder.ts'
 import { globalId } from '../ids.ts'
 import { connection } from '../paging.ts'
+import { CARE } from '../roles.ts'
 import { Topic, User, UserConnection } from './refs.ts'
 
 Topic.implement({
+  authScopes: CARE,
   description: 'Something that people talk about: a word of the configured vocabulary, or one that a caller named.',
   interfaces: [builder.nodeInterfaceRef()],
   fields: (t) => ({
@@ -22,6 +24,7 @@ Topic.implement({
 })
 
 const UserTopicEdge = builder.objectRef<{ cursor: string; node: model.UserTopic }>('UserTopicEdge').implement({
+  authScopes: CARE,
   description: "A topic in the list of one user's topics.",
   fields: (t) => ({
     cursor: t.exposeString('cursor', {
@@ -40,6 +43,7 @@ export const UserTopicConnection = builder.connectionObject(
 )
 
 const TopicEdge = builder.objectRef<{ cursor: string; node: model.TopicCount }>('TopicEdge').implement({
+  authScopes: CARE,
   description: 'A topic in a list.',
   fields: (t) => ({
     cursor: t.exposeString('cursor', {
@@ -55,6 +59,7 @@ const TopicConnection = builder.connectionObject({ type: Topic, name: 'TopicConn
 builder.queryField('topics', (t) =>
   t.connection(
     {
+      authScopes: CARE,
       type: Topic,
       description: 'What people talk about: the topics of most users first.',
       resolve: (_, args, { load }) => connection(args, ['Query.topics'], (page) => load({ kind: 'topics', page })),

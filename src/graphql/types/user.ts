@@ -8,6 +8,7 @@ import { builder } from '../builder.ts'
 import { checkChoice } from '../check.ts'
 import { globalId } from '../ids.ts'
 import { connection } from '../paging.ts'
+import { CARE, FOR_SERVICE, PROMPT } from '../roles.ts'
 import { AlertStatus, Attention, RiskLevel } from './enums.ts'
 import {
   Conversation,
@@ -28,11 +29,15 @@ const topicKey = ({ name, count, lastSeenAt }: UserTopic): Key => [-count, `${1e
 const SUMMARY_TOPICS = 5
 
 User.implement({
+  authScopes: CARE,
   description: 'A person who talks to the assistant.',
   interfaces: [builder.nodeInterfaceRef()],
   fields: (t) => ({
-    id: t.id({ description: 'Global id of the user.', resolve: ({ userId }) => globalId({ type: 'User', id: userId }) }),
-    userId: t.exposeString('userId', { description: "The caller's own id of this person, 1 to 512 code points of any kind." }),
+    id: t.id({ ...FOR_SERVICE, description: 'Global id of the user.', resolve: ({ userId }) => globalId({ type: 'User', id: userId }) }),
+    userId: t.exposeString('userId', {
+      ...FOR_SERVICE,
+      description: "The caller's own id of this person, 1 to 512 code points of any kind.",
+    }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When their first conversation happened.' }),
     lastActiveAt: t.expose('lastActiveAt', {
       type: 'DateTime',
@@ -108,6 +113,7 @@ User.implement({
       RiskAlertConnection,
     ),
     summary: t.string({
+      ...FOR_SERVICE,
       description:
         'Who they are in a few sentences of Chinese, for a prompt: how many chats, up to 5 topics (most frequent first, ties by latest), risk alerts, and whether they need attention.',
       resolve: async (user, _, { load }) => {
@@ -124,6 +130,7 @@ User.implement({
 
 builder.queryField('user', (t) =>
   t.field({
+    authScopes: PROMPT,
     type: User,
     nullable: true,
     description: 'One person; null when nothing was ever recorded for them. Asking never creates anybody.',

@@ -4,6 +4,7 @@ import { builder } from '../builder.ts'
 import { checkChoice } from '../check.ts'
 import { idOf } from '../ids.ts'
 import { connection } from '../paging.ts'
+import { CARE } from '../roles.ts'
 import { Attention, RiskLevel, UserOrder } from './enums.ts'
 import { User, UserConnection } from './refs.ts'
 
@@ -42,6 +43,7 @@ function checkFilter(given: typeof UserFilter.$inferInput | null | undefined): F
 builder.queryField('users', (t) =>
   t.connection(
     {
+      authScopes: CARE,
       type: User,
       description:
         'The people, in an order and by a filter. A filtered page looks at a bounded number of users, and may end early with hasNextPage true: go on from endCursor.',
