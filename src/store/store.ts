@@ -80,8 +80,12 @@ export interface Reading<R extends readonly ReadRequest[]> {
 }
 
 /**
- * Those whom a counselor may see, and nobody else: whom they are assigned to; who has an unresolved alert that they are to look after; and
- * whom nobody is assigned to, with an unresolved alert that nobody else has acknowledged.
+ * Those whom a counselor may see, and nobody else: to whom they are assigned; who has an unresolved alert that they are to look after; and
+ * to whom nobody is assigned, with an unresolved alert that nobody else has acknowledged. An alert is seen with its person.
+ *
+ * A view looks at no more than MAX_CANDIDATES of those who come into question (the first two, and everybody with an unresolved alert to whom nobody
+ * is assigned). Where there are more, `users`, `alerts` and `topicUsers` go on in pages that may end early, without a total; `topic`, `topics`
+ * and `overview` count those who were looked at, and the total of topics is null.
  */
 export interface View {
   /** The counselor's sub. */
@@ -165,7 +169,7 @@ export interface AlertFilter {
   unassigned?: boolean | undefined
 }
 
-/** Most users, or alerts, that one filtered page looks at. */
+/** Most users, or alerts, that one filtered page, or one view, looks at. */
 export const MAX_CANDIDATES = 5_000
 
 /** Each kind of read: what it asks and what it answers. Unknown users and ids answer null or an empty slice. */
@@ -193,7 +197,7 @@ export interface Reads {
   userAlerts: { ask: { userId: string; status?: readonly AlertStatus[] | undefined; page: Page }; answer: Slice<RiskAlert> }
   /** Oldest first. Key: [place in the history from 0, id], ascending. */
   alertHistory: { ask: { alertId: string; page: Page }; answer: Slice<AlertEvent> }
-  /** Alerts of which something is due (triage.ts) at that time or before: the longest due first, at most `limit`. */
+  /** Alerts of which something is due (triage.ts) at that time or before: the longest due first, at most `limit`. Never with a view. */
   dueAlerts: { ask: { until: number; limit: number }; answer: readonly RiskAlert[] }
   overview: { ask: Record<never, never>; answer: Overview }
 }

@@ -167,7 +167,7 @@ export async function eventually(holds: () => boolean | Promise<boolean>, patien
 }
 
 const withoutLog = (store: Store): Pick<Store, 'read' | 'policy' | 'status' | 'log'> => ({
-  read: (requests, now) => store.read(requests, now),
+  read: (requests, now, view) => store.read(requests, now, view),
   policy: () => store.policy(),
   status: () => store.status(),
   log: async ({ epoch }) => ({ epoch, entries: [] }),

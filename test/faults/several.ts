@@ -111,7 +111,7 @@ function stateOf(store: Store) {
   const { epoch } = { epoch: '' }
   return snapshot(
     {
-      read: (requests, now) => store.read(requests, now),
+      read: (requests, now, view) => store.read(requests, now, view),
       policy: () => store.policy(),
       status: async () => ({ epoch }),
       log: async () => ({ epoch, entries: [] }),

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type Attention, DAY_MS, DEFAULT_TRIAGE, type RiskLevel } from '../../src/model.ts'
-import type { AlertAction, Event, Outcome, Store } from '../../src/store/store.ts'
+import type { AlertAction, Event, Outcome, Store, View } from '../../src/store/store.ts'
 import { HOUR, NOW, Origin } from '../helpers/events.ts'
 import { type OpenedStore, stores } from '../helpers/stores.ts'
 import { ALL, snapshot } from './contract/harness.ts'
@@ -167,8 +167,25 @@ function made(act: Act, clock: number, origin: Origin, model: Model): Event | nu
 const comparable = (outcome: Outcome): Outcome =>
   outcome.type === 'applied' && outcome.removed ? { ...outcome, removed: { ...outcome.removed, redisKeys: null, sqliteRows: 0 } } : outcome
 
+const COUNSELORS = ['li', 'wang', '\uff61']
+
+/** What each of them may see, of everybody. */
+const seen = (store: Pick<Store, 'read'>, now: number) =>
+  Promise.all(
+    COUNSELORS.map(async (counselor) => {
+      const of = (userId: string) =>
+        [
+          { kind: 'user', userId },
+          { kind: 'conversations', userId, page: ALL },
+          { kind: 'userAlerts', userId, page: ALL },
+        ] as const
+      const { answers } = await store.read(['a', '\uff61', '\u{10000}'].flatMap(of), now, { counselor })
+      return [answers, await asked(store, now, { counselor })]
+    }),
+  )
+
 /** Filters, and pages that begin and end in the middle. */
-async function asked(store: Pick<Store, 'read'>, now: number) {
+async function asked(store: Pick<Store, 'read'>, now: number, view?: View) {
   const page = { limit: 2, take: 'last' } as const
   const filters = [
     { minRisk: 'MEDIUM' as RiskLevel },
@@ -196,10 +213,12 @@ async function asked(store: Pick<Store, 'read'>, now: number) {
       { kind: 'alerts', status: ['ACKNOWLEDGED', 'RESOLVED'], page: ALL },
       { kind: 'alerts', assignee: 'li', page: { limit: 1, take: 'last' } },
       { kind: 'alerts', unassigned: true, status: ['OPEN', 'RESOLVED'], page: { limit: 1, take: 'first' } },
-      { kind: 'dueAlerts', until: now, limit: 100 },
+      { kind: 'topicUsers', name: 't', page },
+      { kind: 'topics', page },
       { kind: 'overview' },
     ],
     now,
+    view,
   )
   return answers
 }
@@ -233,10 +252,11 @@ test(
       }
       await flush()
       for (const now of [Math.max(...steps.map(({ clock }) => clock)), NOW + 22 * DAY_MS]) {
-        const [expected, answers] = [await snapshot(model, now), await asked(model, now)]
+        const [expected, answers, views] = [await snapshot(model, now), await asked(model, now), await seen(model, now)]
         for (const { store } of opened) {
           expect(await snapshot(store, now), store.backend).toEqual(expected)
           expect(await asked(store, now), store.backend).toEqual(answers)
+          expect(await seen(store, now), store.backend).toEqual(views)
         }
       }
     }

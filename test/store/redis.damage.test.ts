@@ -148,6 +148,7 @@ describe('what is missing of a user is noticed, and put back', () => {
     'xinyi:order:name',
     'xinyi:order:alerts:OPEN',
     'xinyi:order:due',
+    'xinyi:order:claims',
   ]) {
     for (const how of ['gone', 'of another type']) {
       test(`an index (${key}) ${how} is made again by the next who asks`, async () => {

@@ -20,7 +20,13 @@ export function putTexts(user: string, state: UserState, timeZone: string): stri
   const levels = state.lastPoints.map(([, , rank]) => levelOf(rank))
   const risk = levelOf(Math.max(state.lastPoints[0]?.[2] ?? 0, state.openAlertLevel ?? 0))
   const texts = [recordText(state), `${state.createdAt}`, `${state.lastActiveAt ?? 0}`, `${riskOrder(risk, state.lastActiveAt)}`]
-  texts.push(attentionOf(levels), state.openAlertId === null ? '0' : '1', state.counselor ?? '', localTime(state.createdAt))
+  texts.push(
+    attentionOf(levels),
+    state.openAlertId === null ? '0' : '1',
+    state.counselor ?? '',
+    assigneeOf(state) ?? '',
+    localTime(state.createdAt),
+  )
   texts.push(state.lastActiveAt === null ? '' : localTime(state.lastActiveAt), `${state.totalChats}`, `${state.totalRiskAlerts}`)
   texts.push(`${conversations.length}`)
   for (const conversation of conversations) texts.push(conversationElement(conversation, localTime(conversation.occurredAt)))
@@ -38,6 +44,9 @@ export function putTexts(user: string, state: UserState, timeZone: string): stri
   return texts
 }
 
+/** Of the unresolved alert. */
+const assigneeOf = ({ openAlertId, alerts }: UserState): string | null => alerts.find(({ id }) => id === openAlertId)?.assignee ?? null
+
 /** The record of users.lua, where what is null is absent. */
 function recordText(state: UserState): string {
   const { conversations, emotions, topics, seen, alerts } = state
@@ -53,6 +62,7 @@ function recordText(state: UserState): string {
     last: state.lastPoints.length > 0 ? state.lastPoints : undefined,
     alert: state.openAlertId ?? undefined,
     level: state.openAlertId === null ? undefined : (state.openAlertLevel ?? 0),
+    assignee: assigneeOf(state) ?? undefined,
     stripped: state.strippedAt ?? undefined,
     trend: state.trendDay ?? undefined,
     counselor: state.counselor ?? undefined,

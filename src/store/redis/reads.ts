@@ -14,6 +14,7 @@ const text = z.coerce.string()
 const number = z.coerce.number()
 const places = z.tuple([z.number(), z.number(), z.number()]).rest(z.string())
 const placesAndRows = z.tuple([z.number(), z.number(), z.number(), texts])
+const topicsPage = z.tuple([z.number(), z.number(), z.number(), texts])
 
 /** Pages of a list. An element that can't be read has no key, and a page that ended in such ones could not be continued: so the store is asked again, and leaves them out. */
 function page<T extends { id: string; occurredAt: number }>(
@@ -45,43 +46,38 @@ function rowsOfUsers(rows: readonly (string | number)[]): Slice<User>['items'] {
   })
 }
 
-function usersPage(reply: unknown): Slice<User> {
-  const [low, high, length, ...rows] = z
-    .tuple([z.number(), z.number(), z.number()])
-    .rest(z.union([z.string(), z.number()]))
-    .parse(reply)
-  const items = rowsOfUsers(rows)
-  const unreadable = items.length < rows.length / 3
-  const last: Key = [Number(rows.at(-2)), String(rows.at(-3))]
-  return { items, hasPrevious: low > 0, hasNext: high < length, total: length, resume: unreadable ? last : null }
-}
+/** What pages.lua answers. */
+const pageOf = <T extends z.ZodType>(row: T) => z.tuple([z.number(), z.number(), z.string(), number, z.number()]).rest(row)
 
-function filteredUsersPage(reply: unknown): Slice<User> {
-  const [previous, next, resume, score, ...rows] = z
-    .tuple([z.number(), z.number(), z.string(), number])
-    .rest(z.union([z.string(), z.number()]))
-    .parse(reply)
+/** Rows come in threes. One of them that can't be read is passed over, but the page goes on from it. */
+function slice<T>(
+  [previous, next, resume, score, total]: readonly [number, number, string, number, number, ...unknown[]],
+  rows: readonly unknown[],
+  items: Slice<T>['items'],
+): Slice<T> {
+  const isUnreadable = items.length < rows.length / 3
+  const last: Key | null = isUnreadable ? [Number(rows.at(-2)), String(rows.at(-3))] : null
   return {
-    items: rowsOfUsers(rows),
+    items,
     hasPrevious: previous === 1,
     hasNext: next === 1,
-    total: null,
-    resume: resume ? [score, resume] : null,
+    total: total < 0 ? null : total,
+    resume: resume ? [score, resume] : last,
   }
 }
 
+function usersPage(reply: unknown): Slice<User> {
+  const [previous, next, resume, score, total, ...rows] = pageOf(z.union([z.string(), z.number()])).parse(reply)
+  return slice([previous, next, resume, score, total], rows, rowsOfUsers(rows))
+}
+
 function alertsPage(reply: unknown, filtered: boolean): Slice<RiskAlert> {
-  const [previous, next, length, resume, score, ...rows] = z
-    .tuple([z.number(), z.number(), z.number(), z.string(), number])
-    .rest(z.union([z.string(), z.number(), texts]))
-    .parse(reply)
+  const [previous, next, resume, score, total, ...rows] = pageOf(z.union([z.string(), z.number(), texts])).parse(reply)
   const items = Array.from({ length: rows.length / 3 }, (_, i) => i * 3).flatMap((i) => {
     const alert = decodeAlert(String(rows[i]), texts.parse(rows[i + 2]))
     return alert ? [{ key: [Number(rows[i + 1]), alert.id] satisfies Key, value: alert }] : []
   })
-  const unreadable = items.length < rows.length / 3
-  const last: Key | null = resume ? [score, resume] : unreadable ? [Number(rows.at(-2)), String(rows.at(-3))] : null
-  return { items, hasPrevious: previous === 1, hasNext: next === 1, total: filtered ? null : length, resume: last }
+  return slice([previous, next, resume, score, filtered ? -1 : total], rows, items)
 }
 
 function alertsOfUser(request: Extract<ReadRequest, { kind: 'userAlerts' }>, reply: unknown): Slice<RiskAlert> {
@@ -109,7 +105,7 @@ function alertsOfUser(request: Extract<ReadRequest, { kind: 'userAlerts' }>, rep
 
 export const DECODERS: Decoders = {
   user: ({ userId }, reply) => decodeUser(userId, texts.parse(reply)[0] ?? ''),
-  users: ({ filter }, reply) => (Object.values(filter).some((value) => value !== undefined) ? filteredUsersPage(reply) : usersPage(reply)),
+  users: (_, reply) => usersPage(reply),
   conversations: ({ userId, minRisk }, reply, checked) =>
     page(reply, checked || minRisk !== undefined, minRisk !== undefined, (element) => decodeConversation(userId, element)),
   conversation: ({ userId }, reply) => decodeConversation(userId, texts.parse(reply)[0] ?? ''),
@@ -122,12 +118,12 @@ export const DECODERS: Decoders = {
     return score === '' ? null : { name, userCount: -Number(score) }
   },
   topics: (_, reply) => {
-    const [low, high, length, rows] = placesAndRows.parse(reply)
+    const [previous, next, total, rows] = topicsPage.parse(reply)
     const items = pairs(rows).map(([name, score]) => ({
       key: [Number(score), name] satisfies Key,
       value: { name, userCount: -Number(score) },
     }))
-    return { items, hasPrevious: low > 0, hasNext: high < length, total: length, resume: null }
+    return { items, hasPrevious: previous === 1, hasNext: next === 1, total: total < 0 ? null : total, resume: null }
   },
   topicUsers: (_, reply) => usersPage(reply),
   alert: ({ alertId }, reply) => decodeAlert(alertId, texts.parse(reply)),

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { badInput } from '../../errors.ts'
 import type { Limits } from '../../model.ts'
 import type { Counts, Fork, Head, Identity, UserCopy } from '../copy.ts'
-import { onlySingle } from '../rules.ts'
+import { checkView } from '../rules.ts'
 import type {
   Answers,
   Appended,
@@ -92,7 +92,7 @@ export class RedisStore implements Store {
   }
 
   async read<const R extends readonly ReadRequest[]>(requests: R, now: number, view?: View, fence: Fence = []): Promise<Reading<R>> {
-    onlySingle(requests, view)
+    checkView(requests, view)
     const ask = (some: readonly ReadRequest[], checked: boolean) =>
       this.#indexed((mended) => this.#ask(some, { now, view, fence, checked, mended }))
     const answers = await ask(requests, false)

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Key, Page, Slice } from '../store.ts'
+import { type Key, MAX_CANDIDATES, type Page, type Slice } from '../store.ts'
 import { Count } from './rows.ts'
 import { all, type Fragment, type Sql } from './sql.ts'
 
@@ -15,6 +15,8 @@ export interface Ordering<T> {
   row: z.ZodType<T>
 }
 
+type Order = Pick<Ordering<unknown>, 'sort' | 'id' | 'descending'>
+
 interface Walk<T> {
   items: { key: Key; value: T }[]
   /** Whether there are more within the page's bounds. */
@@ -22,8 +24,8 @@ interface Walk<T> {
 }
 
 const KeyRow = z.object({ sortKey: z.number(), idKey: z.string() }).transform(({ sortKey, idKey }): Key => [sortKey, idKey])
-export const keyColumns = ({ sort, id }: Ordering<unknown>): string => `${sort ?? 0} AS sortKey, ${id} AS idKey`
-export const keysOf = (rows: readonly unknown[]): Key[] => rows.map((row) => KeyRow.parse(row))
+const keyColumns = ({ sort, id }: Order): string => `${sort ?? 0} AS sortKey, ${id} AS idKey`
+const keysOf = (rows: readonly unknown[]): Key[] => rows.map((row) => KeyRow.parse(row))
 
 /** A page, with what lies around it. */
 export function slice<T>(sql: Sql, ordering: Ordering<T>, page: Page, counted: boolean): Slice<T> {
@@ -40,7 +42,7 @@ export function slice<T>(sql: Sql, ordering: Ordering<T>, page: Page, counted: b
 }
 
 /** The page's items, in the order of the contract. Rows that can't be read are passed over. */
-export function walk<T>(sql: Sql, ordering: Ordering<T>, page: Page): Walk<T> {
+function walk<T>(sql: Sql, ordering: Ordering<T>, page: Page): Walk<T> {
   const { columns, from } = ordering
   const forward = page.take === 'first'
   const items: Walk<T>['items'] = []
@@ -67,8 +69,49 @@ export function walk<T>(sql: Sql, ordering: Ordering<T>, page: Page): Walk<T> {
   return { items: forward ? items : items.reverse(), more }
 }
 
+/**
+ * Looks at no more than so many rows of a table, in their order, and ends early when too few of them match. `where` may call them `walked`.
+ * By `parts` the table is put together from those that these conditions select, each in the same order.
+ */
+export function walkMatching<T>(
+  sql: Sql,
+  { where, ...ordering }: Ordering<T>,
+  page: Page,
+  parts: readonly Fragment[] = [all([])],
+): Slice<T> {
+  const forward = page.take === 'first'
+  const order = orderBy(ordering, forward)
+  const inOrder = (part: Fragment): Fragment => {
+    const bounds = all([part, ...boundsOf(ordering, page)])
+    return { sql: `FROM ${ordering.from.sql} WHERE ${bounds.sql} ORDER BY ${order}`, params: bounds.params }
+  }
+  const looked = parts.map(inOrder)
+  const limited = looked.map((part) => `SELECT * FROM (SELECT * ${part.sql} LIMIT ${MAX_CANDIDATES + 1})`)
+  const range = { sql: `FROM (${limited.join(' UNION ALL ')}) ORDER BY ${order}`, params: looked.flatMap(({ params }) => params) }
+  const from = { sql: `(SELECT * ${range.sql} LIMIT ${MAX_CANDIDATES}) AS walked`, params: range.params }
+  const { items, more } = walk(sql, { ...ordering, from, where }, page)
+  const edge = more ? null : edgeOf(sql, ordering, range)
+  const goesOn = more || edge !== null
+  const any = { sql: parts.map((part) => `(${part.sql})`).join(' OR '), params: parts.flatMap(({ params }) => params) }
+  const around: Ordering<unknown> = { ...ordering, where: [any] }
+  return {
+    items,
+    hasPrevious: (!forward && goesOn) || (page.after !== undefined && isThere(sql, around, within(ordering, page.after, 'back', true))),
+    hasNext: (forward && goesOn) || (page.before !== undefined && isThere(sql, around, within(ordering, page.before, 'on', true))),
+    total: null,
+    resume: items.length < page.limit ? edge : null,
+  }
+}
+
+/** The key of the last row that such a walk looks at; null when none follows. */
+function edgeOf(sql: Sql, ordering: Order, range: Fragment): Key | null {
+  const rows = sql.rows(`SELECT ${keyColumns(ordering)} ${range.sql} LIMIT 2 OFFSET ${MAX_CANDIDATES - 1}`, ...range.params)
+  const [edge, beyond] = keysOf(rows)
+  return edge && beyond ? edge : null
+}
+
 /** The part of an ordering that a page's keys leave, both exclusive. */
-export function boundsOf(ordering: Ordering<unknown>, { after, before }: Page): Fragment[] {
+function boundsOf(ordering: Order, { after, before }: Page): Fragment[] {
   const bounds: Fragment[] = []
   if (after) bounds.push(within(ordering, after, 'on', false))
   if (before) bounds.push(within(ordering, before, 'back', false))
@@ -76,18 +119,18 @@ export function boundsOf(ordering: Ordering<unknown>, { after, before }: Page): 
 }
 
 /** What lies on from a key, or back from it, in the order of the contract. */
-export function within(ordering: Ordering<unknown>, key: Key, direction: 'on' | 'back', inclusive: boolean): Fragment {
+function within(ordering: Order, key: Key, direction: 'on' | 'back', inclusive: boolean): Fragment {
   const { sort, id, descending } = ordering
   const operator = `${(direction === 'on') === descending ? '<' : '>'}${inclusive ? '=' : ''}`
   return sort === null ? { sql: `${id} ${operator} ?`, params: [key[1]] } : { sql: `(${sort}, ${id}) ${operator} (?, ?)`, params: key }
 }
 
-export function orderBy({ sort, id, descending }: Ordering<unknown>, forward: boolean): string {
+function orderBy({ sort, id, descending }: Order, forward: boolean): string {
   const direction = forward === descending ? 'DESC' : 'ASC'
   return sort === null ? `${id} ${direction}` : `${sort} ${direction}, ${id} ${direction}`
 }
 
-export function isThere(sql: Sql, { from, where }: Ordering<unknown>, condition: Fragment): boolean {
+function isThere(sql: Sql, { from, where }: Ordering<unknown>, condition: Fragment): boolean {
   const conditions = all([...where, condition])
   return sql.exists(`SELECT 1 FROM ${from.sql} WHERE ${conditions.sql} LIMIT 1`, ...from.params, ...conditions.params)
 }

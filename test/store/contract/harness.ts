@@ -141,6 +141,20 @@ export async function walk<T>(read: (page: Page) => Promise<Slice<T>>, limit: nu
 /** What a snapshot asks. */
 type Told = Pick<Store, 'read' | 'log' | 'policy'> & { status(): Promise<{ epoch: string }> }
 
+/** What some counselors may see, who come up in tests. */
+const viewsOf = (store: Told, now: number) =>
+  Promise.all(
+    ['li', 'wang', '\uff61'].map(async (counselor) => {
+      const asked = [
+        { kind: 'users', order: 'LAST_ACTIVE_DESC', filter: {}, page: ALL },
+        { kind: 'topics', page: ALL },
+        { kind: 'alerts', page: ALL },
+        { kind: 'overview' },
+      ] as const
+      return (await store.read(asked, now, { counselor })).answers
+    }),
+  )
+
 /** Everything that a store answers, in a comparable form: at `now`, for every user, topic and alert that it lists itself. */
 export async function snapshot(store: Told, now: number) {
   const read = async <const R extends readonly ReadRequest[]>(requests: R): Promise<Answers<R>> => (await store.read(requests, now)).answers
@@ -176,8 +190,8 @@ export async function snapshot(store: Told, now: number) {
     ]),
   )
   const [eachUser, eachTopic, eachAlert] = await Promise.all([Promise.all(perUser), Promise.all(perTopic), Promise.all(perAlert)])
-  const [policy, log] = await Promise.all([store.policy(), wholeLog(store, epoch)])
-  return { users, ordered, overview, topics, alerts, due, eachUser, eachTopic, eachAlert, policy, log }
+  const [policy, log, views] = await Promise.all([store.policy(), wholeLog(store, epoch), viewsOf(store, now)])
+  return { views, users, ordered, overview, topics, alerts, due, eachUser, eachTopic, eachAlert, policy, log }
 }
 
 /** The log from its beginning, however long its pages are. */

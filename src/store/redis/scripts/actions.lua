@@ -140,7 +140,10 @@ local function acted(event, n, keys, record, told)
   if kind then
     save_alert(id, alert, was)
     tell(told, event, id, kind, level, action.actor, action.note)
-    if alert.status == 'RESOLVED' and record.alert == id then record.alert, record.level = nil, nil end
+    if record.alert == id then
+      record.assignee = alert.assignee
+      if alert.status == 'RESOLVED' then record.alert, record.level, record.assignee = nil, nil, nil end
+    end
   else
     tell(told, event, id, 'NOTED', level, action.actor, not_carried_out(action))
   end
@@ -159,7 +162,7 @@ local function assigned(event, n, keys, record, told)
     local was = alert.status or 'lost'
     make_good(alert, event, record.level)
     if alert.assignee ~= assignment.counselor then alert.version = alert.version + 1 end
-    alert.assignee = assignment.counselor
+    alert.assignee, record.assignee = assignment.counselor, assignment.counselor
     renew(alert, event.at)
     save_alert(record.alert, alert, was)
     tell(told, event, record.alert, 'ASSIGNED', alert.level, assignment.actor, assignment.note)

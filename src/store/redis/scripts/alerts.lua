@@ -134,7 +134,7 @@ local function raise(event, record, keys, told, level, note, escalated)
   save_alert(id, alert)
   call('HSET', alert_key(id), 'trigger', event.body)
   record.kept[5] = call('RPUSH', keys.alerts, id)
-  record.alert, record.level, record.raised = id, level, record.raised + 1
+  record.alert, record.level, record.assignee, record.raised = id, level, alert.assignee, record.raised + 1
   tell(told, event, id, 'RAISED', level, nil, note)
   return id
 end
@@ -160,7 +160,7 @@ local function signal(event, record, keys, told, level, note)
       wait(alert, event.at)
       alert.version = alert.version + 1
     end
-    record.alert, record.level = id, alert.level
+    record.alert, record.level, record.assignee = id, alert.level, alert.assignee
     save_alert(id, alert, was)
     tell(told, event, id, 'OCCURRED', level, nil, note)
     if higher then tell(told, event, id, 'LEVEL_RAISED', level) end

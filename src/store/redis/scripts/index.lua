@@ -1,5 +1,6 @@
 -- Writes everything that tells of a user beside their own keys.
 local function index_user(user, keys, record)
+  if record.alert then record.assignee = get(false, 'HGET', alert_key(record.alert), 'assignee') or nil end
   save_user(user, keys, record)
   for _, id in ipairs(get({}, 'LRANGE', keys.alerts, 0, -1)) do
     local found = get({}, 'HMGET', alert_key(id), 'status', 'level', 'raised', 'next', 'ackUntil', 'resolvedUntil')

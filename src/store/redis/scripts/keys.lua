@@ -19,7 +19,8 @@ local BY_RISK = 'xinyi:order:risk' -- zset: user id, risk rank * 1e13 + lastActi
 local BY_NAME = 'xinyi:order:name' -- zset: user id, 0
 local ALERTED = 'xinyi:alerted' -- set: users with an unresolved alert
 local DUE = 'xinyi:order:due' -- zset: alert id, when something follows from the passing of time alone (ms, +inf for never)
-local COUNSELORS = 'xinyi:counselors' -- set: subs of counselors who have, or had, users
+local COUNSELORS = 'xinyi:counselors' -- set: subs of counselors who have, or had, users or alerts
+local CLAIMS = 'xinyi:order:claims' -- zset: claims on users with an unresolved alert (claim_of), 0
 local VOCABULARY = 'xinyi:vocabulary' -- zset: topic, -number of users
 
 local STATUSES = { 'OPEN', 'ACKNOWLEDGED', 'RESOLVED' }
@@ -28,6 +29,8 @@ local function attention_key(attention) return 'xinyi:attention:' .. attention e
 local function alerts_key(status) return 'xinyi:order:alerts:' .. status end -- zset: alert id, (4 - level rank) * 1e13 + raisedAt
 local function topic_key(name) return 'xinyi:topic:' .. name .. ':users' end -- zset: user id, 0
 local function counselor_key(sub) return 'xinyi:counselor:' .. sub .. ':users' end -- zset: user id, 0
+-- A claim on a user, of the counselor whom they, or their alert, are assigned to (sub); nil: of everybody, as nobody is assigned to them.
+local function claim_of(sub, user) return (sub and #sub .. ':' .. sub or '-') .. ':' .. user end
 -- hash: user level status occurrences raised seen conversation version trigger, told (length of the history); assignee, ackBy, ackAt, ackUntil,
 -- resolvedBy, resolvedAt, resolvedUntil, resolution, and of its escalation since, step, to (JSON), next
 local function alert_key(id) return 'xinyi:alert:' .. id end

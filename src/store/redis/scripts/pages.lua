@@ -1,13 +1,4 @@
--- Pages of users, topics and alerts. An answer is {low, high, length, members…}: the page holds the places from low to high (exclusive).
-
--- Users who were met in this batch and whose keys do not fit together.
-local damaged = {}
-
-local function see_user(user, keys)
-  local record, text, broken = load_user(user, keys)
-  if broken then damaged[user] = true end
-  return record, text
-end
+-- Pages of users, topics and alerts: {has previous, has next, resume member or '', resume score, total or -1, member, score, what there is of it, …}.
 
 -- A sorted set as an ordering: place_of counts what comes before a key [score, member].
 local function ordering(key, descending)
@@ -37,19 +28,64 @@ local ORDERS = {
 }
 
 local function record_text(user)
-  local _, text = see_user(user, keys_of(user))
-  return text or ''
+  local record, text = see_user(user)
+  return record and text or ''
 end
 
--- {low, high, length, member, score, record, …}
+-- A page of all users of a sorted set.
 local function page_of_users(key, descending, page)
   local order = ordering(key, descending)
   local low, high = bounds(page, 0, order.length, order.place_of)
-  local answer = { low, high, order.length }
+  local answer = { low > 0 and 1 or 0, high < order.length and 1 or 0, '', 0, order.length }
   local found = order.slice(low, high)
   for i = 1, #found, 2 do
     answer[#answer + 1], answer[#answer + 2], answer[#answer + 3] = found[i], found[i + 1], record_text(found[i])
   end
+  return answer
+end
+
+-- A page of entries {member, score, …}, which are all that there are, in any order. shown(entry): what is answered of each.
+local function page_of_found(found, descending, page, total, shown)
+  table.sort(found, function(a, b)
+    if a[2] ~= b[2] then return (a[2] < b[2]) ~= descending end
+    return a[1] ~= b[1] and less(a[1], b[1]) ~= descending
+  end)
+  local low, high = bounds(page, 0, #found, function(key, too)
+    return search(0, #found, function(i)
+      local entry = found[i + 1]
+      if entry[2] ~= key[1] then return (entry[2] < key[1]) ~= descending end
+      if entry[1] == key[2] then return too end
+      return less(entry[1], key[2]) ~= descending
+    end)
+  end)
+  local answer = { low > 0 and 1 or 0, high < #found and 1 or 0, '', 0, total }
+  for i = low + 1, high do
+    answer[#answer + 1], answer[#answer + 2], answer[#answer + 3] = found[i][1], int(found[i][2]), shown(found[i])
+  end
+  return answer
+end
+
+-- A page of those users of a sorted set whom `accept` answers the record of, looking at no more than `candidates` of them.
+local function page_of_accepted(all, page, candidates, accept)
+  local forward = page.take == 'first'
+  local low, high = bounds({ take = page.take, limit = candidates, after = page.after, before = page.before }, 0, all.length, all.place_of)
+  local entries = all.slice(low, high)
+  local first, last, step = 1, #entries - 1, 2
+  if not forward then first, last, step = #entries - 1, 1, -2 end
+  local found, looked, resume, score = {}, 0, '', 0
+  for i = first, last, step do
+    if #found == page.limit then break end
+    local record = accept(entries[i])
+    looked = looked + 1
+    resume, score = entries[i], entries[i + 1]
+    if record then table.insert(found, forward and #found + 1 or 1, { entries[i], entries[i + 1], cjson.encode(record) }) end
+  end
+  local ahead = forward and low + looked < all.length or high < all.length
+  local behind = forward and low > 0 or high - looked > 0
+  local goes_on = forward and ahead or not forward and behind
+  if #found == page.limit or not goes_on then resume = '' end
+  local answer = { behind and 1 or 0, ahead and 1 or 0, resume, score, -1 }
+  for _, entry in ipairs(found) do answer[#answer + 1], answer[#answer + 2], answer[#answer + 3] = entry[1], entry[2], entry[3] end
   return answer
 end
 
@@ -108,59 +144,35 @@ local function most_selective(filter)
   return best
 end
 
--- Filtered: {has previous, has next, resume member or '', resume score, member, score, record, …}. Looks at no more than
--- `candidates` users: all of the most selective index if they are so few, else those that follow in the order itself.
-local function filtered_users(order, filter, page, candidates)
-  local descending = order.descending
+-- Looks at no more than `candidates` users: all of the most selective index if they are so few, else those that follow in the order itself.
+local function selected_users(order, filter, page, candidates)
+  local function accept(user)
+    local record = see_user(user)
+    return record and matches(filter, user, record) and is_seen(user, record) and record or nil
+  end
   local best = most_selective(filter)
-  if best.count <= candidates then
-    local found = {}
-    for _, user in ipairs(best.list()) do
-      local record = see_user(user, keys_of(user))
-      if record and matches(filter, user, record) then found[#found + 1] = { user, order.sort(record), record } end
-    end
-    table.sort(found, function(a, b)
-      if a[2] ~= b[2] then return (a[2] < b[2]) ~= descending end
-      return a[1] ~= b[1] and less(a[1], b[1]) ~= descending
-    end)
-    local low, high = bounds(page, 0, #found, function(key, too)
-      return search(0, #found, function(i)
-        local entry = found[i + 1]
-        if entry[2] ~= key[1] then return (entry[2] < key[1]) ~= descending end
-        if entry[1] == key[2] then return too end
-        return less(entry[1], key[2]) ~= descending
-      end)
-    end)
-    local answer = { low > 0 and 1 or 0, high < #found and 1 or 0, '', 0 }
-    for i = low + 1, high do
-      answer[#answer + 1], answer[#answer + 2], answer[#answer + 3] = found[i][1], found[i][2], cjson.encode(found[i][3])
-    end
-    return answer
+  local names = view and candidates_of_view(candidates) or {}
+  if view and #names < best.count then best = { count = #names, list = function() return names end } end
+  if best.count > candidates then return page_of_accepted(ordering(order.key, order.descending), page, candidates, accept) end
+  local found = {}
+  for _, user in ipairs(best.list()) do
+    local record = accept(user)
+    if record then found[#found + 1] = { user, order.sort(record), record } end
   end
-  local all = ordering(order.key, descending)
-  local forward = page.take == 'first'
-  local low, high = bounds({ take = page.take, limit = candidates, after = page.after, before = page.before }, 0, all.length, all.place_of)
-  local entries = all.slice(low, high)
-  local first, last, step = 1, #entries - 1, 2
-  if not forward then first, last, step = #entries - 1, 1, -2 end
-  local found, looked, resume, score = {}, 0, '', 0
-  for i = first, last, step do
-    if #found == page.limit then break end
-    local user = entries[i]
-    local record = see_user(user, keys_of(user))
-    looked = looked + 1
-    resume, score = user, entries[i + 1]
-    if record and matches(filter, user, record) then
-      table.insert(found, forward and #found + 1 or 1, { user, entries[i + 1], cjson.encode(record) })
-    end
+  return page_of_found(found, order.descending, page, next(filter) and -1 or #found, function(entry) return cjson.encode(entry[3]) end)
+end
+
+-- Those in the view who have a topic.
+local function holders_in_view(name, page, candidates)
+  if not is_complete(candidates) then
+    return page_of_accepted(ordering(topic_key(name), false), page, candidates, function(user)
+      local record = see_user(user)
+      return record and is_seen(user, record) and record or nil
+    end)
   end
-  local ahead = forward and low + looked < all.length or high < all.length
-  local behind = forward and low > 0 or high - looked > 0
-  local goes_on = forward and ahead or not forward and behind
-  if #found == page.limit or not goes_on then resume = '' end
-  local answer = { behind and 1 or 0, ahead and 1 or 0, resume, score }
-  for _, entry in ipairs(found) do answer[#answer + 1], answer[#answer + 2], answer[#answer + 3] = entry[1], entry[2], entry[3] end
-  return answer
+  local found = {}
+  for i, person in ipairs(topics_in_view(candidates)[name] or {}) do found[i] = { person[1], 0, person[2] } end
+  return page_of_found(found, false, page, #found, function(entry) return cjson.encode(entry[3]) end)
 end
 
 -- The fields of an alert that is in the order of alerts.
@@ -175,11 +187,25 @@ local function listed_alert(id)
   return fields
 end
 
--- Alerts of several statuses, of a level of at least the rank `least`, as one ordering: {has previous, has next, length, resume id or '',
--- resume score, alert id, score, fields, …}. By who is to look after them it looks at no more than `candidates`.
+-- Whether an alert is assigned as a filter asks for.
+local function fits_assignee(request, assignee)
+  if request.assignee and assignee ~= request.assignee then return false end
+  return request.unassigned == nil or request.unassigned == not assignee
+end
+
+local function owner_is_seen(alert)
+  if not view then return true end
+  local user = get(false, 'HGET', alert_key(alert), 'user')
+  local record = user and see_user(user)
+  return record and is_seen(user, record)
+end
+
+-- Alerts of several statuses, of a level of at least the rank `least`, as one ordering. By who is to look after them, or may see them, it looks
+-- at no more than `candidates`.
 local function page_of_alerts(request, candidates)
   local page, by_assignee = request.page, request.assignee ~= nil or request.unassigned ~= nil
-  local forward, limit = page.take == 'first', by_assignee and candidates or page.limit
+  local chosen_by = by_assignee or view ~= nil
+  local forward, limit = page.take == 'first', chosen_by and candidates or page.limit
   local merged, length, previous, following = {}, 0, false, false
   for _, status in ipairs(request.status) do
     local order = ordering(alerts_key(status), false)
@@ -190,29 +216,54 @@ local function page_of_alerts(request, candidates)
     for i = 1, #found, 2 do merged[#merged + 1] = { found[i], tonumber(found[i + 1]) } end
   end
   table.sort(merged, function(a, b) if a[2] ~= b[2] then return a[2] < b[2] end return less(a[1], b[1]) end)
-  local function fits_assignee(id)
-    if not by_assignee then return true end
-    local assignee = get(false, 'HGET', alert_key(id), 'assignee')
-    if request.assignee and assignee ~= request.assignee then return false end
-    return request.unassigned == nil or request.unassigned == not assignee
+  local function fits(id)
+    if by_assignee and not fits_assignee(request, get(false, 'HGET', alert_key(id), 'assignee')) then return false end
+    return owner_is_seen(id)
   end
   local first, last, step = 1, #merged, 1
   if not forward then first, last, step = #merged, 1, -1 end
-  local chosen, looked, most = {}, 0, by_assignee and candidates or #merged
+  local chosen, looked, most = {}, 0, chosen_by and candidates or #merged
   for i = first, last, step do
     if #chosen > page.limit or looked == most then break end
     looked = looked + 1
-    if fits_assignee(merged[i][1]) then table.insert(chosen, forward and #chosen + 1 or 1, merged[i]) end
+    if fits(merged[i][1]) then table.insert(chosen, forward and #chosen + 1 or 1, merged[i]) end
   end
   local more, edge = #chosen > page.limit or looked < #merged, merged[forward and looked or #merged - looked + 1]
   if #chosen > page.limit then table.remove(chosen, forward and #chosen or 1) end
-  local stopped = by_assignee and #chosen < page.limit and edge and (more or forward and following or not forward and previous)
+  local stopped = chosen_by and #chosen < page.limit and edge and (more or forward and following or not forward and previous)
   local answer = {
-    (previous or not forward and more) and 1 or 0, (following or forward and more) and 1 or 0, length, stopped and edge[1] or '', stopped and edge[2] or 0,
+    (previous or not forward and more) and 1 or 0, (following or forward and more) and 1 or 0, stopped and edge[1] or '', stopped and edge[2] or 0,
+    view and -1 or length,
   }
   for _, entry in ipairs(chosen) do
     answer[#answer + 1], answer[#answer + 2] = entry[1], entry[2]
     answer[#answer + 1] = listed_alert(entry[1])
   end
   return answer
+end
+
+-- The same of those in the view, where they are few enough.
+local function alerts_in_view(request, candidates)
+  if not is_complete(candidates) then return page_of_alerts(request, candidates) end
+  local wanted, found = {}, {}
+  for _, status in ipairs(request.status) do wanted[status] = true end
+  for _, person in ipairs(people_in_view(candidates)) do
+    local user, record = person[1], person[2]
+    local function offer(id)
+      local fields = get({}, 'HMGET', alert_key(id), 'status', 'level', 'raised', 'assignee')
+      local level, raised = tonumber(fields[2] or nil), tonumber(fields[3] or nil)
+      if not fields[1] then damaged[user] = true end
+      if wanted[fields[1]] and level and raised and level >= (request.least or 0) and fits_assignee(request, fields[4]) then
+        found[#found + 1] = { id, (4 - level) * 1e13 + raised }
+      end
+    end
+    if wanted.RESOLVED then
+      local keys = keys_of(user)
+      if not has_alerts(keys, record) then damaged[user] = true end
+      for _, id in ipairs(get({}, 'LRANGE', keys.alerts, 0, -1)) do offer(id) end
+    elseif record.alert then
+      offer(record.alert)
+    end
+  end
+  return page_of_found(found, false, request.page, #found, function(entry) return listed_alert(entry[1]) end)
 end

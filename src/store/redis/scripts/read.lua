@@ -20,7 +20,7 @@ local LISTS = { conversations = 1, emotions = 2 }
 
 -- How many elements of a user's list are visible now: none where it is damaged.
 local function visible_of(list, user, keys)
-  local record = see_user(user, keys)
+  local record = see_user(user)
   if not record then return 0 end
   if not length_of(keys[list], record, LISTS[list]) then
     damaged[user] = true
@@ -83,7 +83,7 @@ local function find_item(list, request) return { elements_by_id(list, request.us
 
 local function topics_of(user)
   local keys = keys_of(user)
-  local record = see_user(user, keys)
+  local record = see_user(user)
   if not record then return {} end
   if not has_tally(keys, record) then damaged[user] = true end
   return get({}, 'HGETALL', keys.tally)
@@ -91,7 +91,7 @@ end
 
 local function alerts_of(user)
   local keys, answer = keys_of(user), {}
-  local record = see_user(user, keys)
+  local record = see_user(user)
   if record and not has_alerts(keys, record) then damaged[user] = true end
   for _, id in ipairs(get({}, 'LRANGE', keys.alerts, 0, -1)) do
     local fields = get({}, 'HGETALL', alert_key(id))
@@ -127,7 +127,26 @@ local function unassigned_high()
   return count
 end
 
+-- Of those in the view.
+local function overview_in_view()
+  local users, active, open, unassigned, oldest = people_in_view(batch.candidates), 0, 0, 0, ''
+  for _, person in ipairs(users) do
+    local user, record = person[1], person[2]
+    if (record.active or -1) >= batch.now - DAY then active = active + 1 end
+    local fields = record.alert and get({}, 'HMGET', alert_key(record.alert), 'status', 'level', 'raised', 'assignee') or {}
+    local level, raised = tonumber(fields[2] or nil), tonumber(fields[3] or nil)
+    if record.alert and not fields[1] then damaged[user] = true end
+    if record.alert and level and level >= 3 and not fields[4] then unassigned = unassigned + 1 end
+    if fields[1] == 'OPEN' then
+      open = open + 1
+      if raised and (oldest == '' or raised < oldest) then oldest = raised end
+    end
+  end
+  return { #users, active, open, unassigned, oldest }
+end
+
 local function overview()
+  if view then return overview_in_view() end
   if not is_indexed(BY_NAME) or not is_indexed(BY_ACTIVE) then unindexed = true end
   local oldest = ''
   for rank = 2, 4 do
@@ -141,12 +160,26 @@ local function overview()
   }
 end
 
+-- {has previous, has next, total or -1, {topic, -number of users, …}}
+local function topics_page(page)
+  if not view then
+    local order = ordering(VOCABULARY, false)
+    local low, high = bounds(page, 0, order.length, order.place_of)
+    return { low > 0 and 1 or 0, high < order.length and 1 or 0, order.length, order.slice(low, high) }
+  end
+  local found = {}
+  for name, users in pairs(topics_in_view(batch.candidates)) do found[#found + 1] = { name, -#users } end
+  local answer, rows = page_of_found(found, false, page, is_complete(batch.candidates) and #found or -1, function() return '' end), {}
+  for i = 6, #answer, 3 do rows[#rows + 1], rows[#rows + 2] = answer[i], answer[i + 1] end
+  return { answer[1], answer[2], answer[5], rows }
+end
+
 local READ = {
   user = function(request) return { record_text(request.userId) } end,
   users = function(request)
     local order = ORDERS[request.order]
     if not is_indexed(order.key) then unindexed = true end
-    if next(request.filter) then return filtered_users(order, request.filter, request.page, batch.candidates) end
+    if view or next(request.filter) then return selected_users(order, request.filter, request.page, batch.candidates) end
     return page_of_users(order.key, order.descending, request.page)
   end,
   conversations = function(request) return page_of_list('conversations', request) end,
@@ -154,17 +187,20 @@ local READ = {
   emotions = function(request) return page_of_list('emotions', request) end,
   emotion = function(request) return find_item('emotions', request) end,
   userTopics = function(request) return topics_of(request.userId) end,
-  topic = function(request) return { get(false, 'ZSCORE', VOCABULARY, request.name) or '' } end,
-  topics = function(request)
-    local order = ordering(VOCABULARY, false)
-    local low, high = bounds(request.page, 0, order.length, order.place_of)
-    return { low, high, order.length, order.slice(low, high) }
+  topic = function(request)
+    if not view then return { get(false, 'ZSCORE', VOCABULARY, request.name) or '' } end
+    local users = topics_in_view(batch.candidates)[request.name]
+    return { users and -#users or '' }
   end,
-  topicUsers = function(request) return page_of_users(topic_key(request.name), false, request.page) end,
+  topics = function(request) return topics_page(request.page) end,
+  topicUsers = function(request)
+    if view then return holders_in_view(request.name, request.page, batch.candidates) end
+    return page_of_users(topic_key(request.name), false, request.page)
+  end,
   alert = function(request) return get({}, 'HGETALL', alert_key(request.alertId)) end,
   alerts = function(request)
     if unresolved() < get(0, 'SCARD', ALERTED) then unindexed = true end
-    return page_of_alerts(request, batch.candidates)
+    return (view and alerts_in_view or page_of_alerts)(request, batch.candidates)
   end,
   userAlerts = function(request) return alerts_of(request.userId) end,
   alertHistory = function(request) return history_of(request.alertId, request.page) end,
@@ -179,11 +215,18 @@ local READ = {
   overview = overview,
 }
 
+-- Kinds that ask for more than one person.
+local LISTED = { users = true, topic = true, topics = true, topicUsers = true, alerts = true, overview = true }
+
 -- Whoever is not in the view is asked for as somebody who does not exist: in the same way, and with the same answer.
 local function veiled(request)
   if not view then return request end
+  if LISTED[request.kind] then
+    if get(0, 'ZCARD', CLAIMS) < math.max(get(0, 'SCARD', ALERTED), unresolved()) then unindexed = true end
+    return request
+  end
   local user = request.userId or request.alertId and get(false, 'HGET', alert_key(request.alertId), 'user')
-  local record = user and see_user(user, keys_of(user))
+  local record = user and see_user(user)
   if record and is_seen(user, record) then return request end
   if request.userId then request.userId = '' end
   if request.alertId then request.alertId = '' end

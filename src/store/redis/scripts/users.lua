@@ -1,6 +1,6 @@
--- A user's record: the JSON under USERS, {rev, created, active, chats, risks, accepted, raised, last, alert, level, stripped, kept, deadlines}.
--- last: the newest three points ever, newest first, [at, id, risk rank] each; absent when there are none. alert and level (rank):
--- the unresolved alert; raised: alerts raised so far. kept: how many conversations, emotions, topics, ids and alerts the user's keys
+-- A user's record: the JSON under USERS, {rev, created, active, chats, risks, accepted, raised, last, alert, level, assignee, stripped, kept, deadlines}.
+-- last: the newest three points ever, newest first, [at, id, risk rank] each; absent when there are none. alert, level (rank) and
+-- assignee (sub): of the unresolved alert; raised: alerts raised so far. kept: how many conversations, emotions, topics, ids and alerts the user's keys
 -- hold, so that missing ones are noticed; deadlines: when conversations and emotions expire by themselves, 0 for never. since: the least
 -- time of what was recorded, of acceptance or occurrence. counselor: who looks after them (sub). trend: the newest UTC day on which the
 -- trend alone raised an alert. sources: what other systems had counted, {source: [chats, risk alerts, chats taken over one by one, risk alerts of these]}.
@@ -75,6 +75,7 @@ local function is_sound(record)
   if record.trend ~= nil and type(record.trend) ~= 'number' then return false end
   if record.counselor ~= nil and type(record.counselor) ~= 'string' then return false end
   if record.sources ~= nil and not are_sources(record.sources) then return false end
+  if record.assignee ~= nil and type(record.assignee) ~= 'string' then return false end
   if record.alert == nil then
     if record.level ~= nil then return false end
   elseif type(record.alert) ~= 'string' or not is_rank(record.level) then
@@ -177,7 +178,10 @@ end
 
 -- What the index entries of a record are made of; nil for a user who has none yet.
 local function indexed(record)
-  return { active = record.active, created = record.created, risk = current_risk(record), attention = attention(record), alert = record.alert, counselor = record.counselor }
+  return {
+    active = record.active, created = record.created, risk = current_risk(record), attention = attention(record), alert = record.alert,
+    assignee = record.assignee, counselor = record.counselor,
+  }
 end
 
 -- The record as JSON. cjson takes several times as long.
@@ -189,6 +193,7 @@ local function text_of(record)
   if record.active then text = text .. ',"active":' .. int(record.active) end
   if record.stripped then text = text .. ',"stripped":' .. int(record.stripped) end
   if record.alert then text = text .. ',"alert":' .. cjson.encode(record.alert) .. ',"level":' .. record.level end
+  if record.assignee then text = text .. ',"assignee":' .. cjson.encode(record.assignee) end
   if record.counselor then text = text .. ',"counselor":' .. cjson.encode(record.counselor) end
   if record.trend then text = text .. ',"trend":' .. int(record.trend) end
   if record.since then text = text .. ',"since":' .. int(record.since) end
@@ -202,6 +207,19 @@ end
 local function add_to_counselor(user, counselor)
   call('SADD', COUNSELORS, counselor)
   call('ZADD', counselor_key(counselor), '0', user)
+end
+
+-- The claims on a user of whom the record, or what `indexed` answers of it, says so: at least one for each unresolved alert.
+local function claims_on(user, record)
+  if not record.alert then return {} end
+  local claims = { claim_of(record.counselor, user) }
+  if record.assignee and record.assignee ~= record.counselor then claims[2] = claim_of(record.assignee, user) end
+  return claims
+end
+
+local function add_claims(user, record)
+  for _, claim in ipairs(claims_on(user, record)) do call('ZADD', CLAIMS, '0', claim) end
+  if record.assignee then call('SADD', COUNSELORS, record.assignee) end
 end
 
 -- Writes the record, and of its index entries those that changed since `was`; what is pending of that has to be written in the end.
@@ -218,6 +236,10 @@ local function save_user(user, keys, record, was)
     for _, level in ipairs({ 'WATCH', 'NEEDS_ATTENTION' }) do call(level == now.attention and 'SADD' or 'SREM', attention_key(level), user) end
   end
   if now.alert ~= was.alert then call(now.alert and 'SADD' or 'SREM', ALERTED, user) end
+  if now.alert ~= was.alert or now.assignee ~= was.assignee or now.counselor ~= was.counselor then
+    for _, claim in ipairs(claims_on(user, was)) do call('ZREM', CLAIMS, claim) end
+    add_claims(user, now)
+  end
   if now.counselor ~= was.counselor then
     if was.counselor then call('ZREM', counselor_key(was.counselor), user) end
     if now.counselor then add_to_counselor(user, now.counselor) end
@@ -258,7 +280,11 @@ local function unindex(user)
   call('HDEL', USERS, user)
   for _, key in ipairs({ BY_ACTIVE, BY_CREATED, BY_RISK, BY_NAME }) do call('ZREM', key, user) end
   for _, key in ipairs({ attention_key('WATCH'), attention_key('NEEDS_ATTENTION'), ALERTED }) do call('SREM', key, user) end
-  for _, counselor in ipairs(get({}, 'SMEMBERS', COUNSELORS)) do call('ZREM', counselor_key(counselor), user) end
+  call('ZREM', CLAIMS, claim_of(nil, user))
+  for _, counselor in ipairs(get({}, 'SMEMBERS', COUNSELORS)) do
+    call('ZREM', counselor_key(counselor), user)
+    call('ZREM', CLAIMS, claim_of(counselor, user))
+  end
 end
 
 -- Whatever the policies since the user was last met removed, goes now.

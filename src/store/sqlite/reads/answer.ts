@@ -1,4 +1,4 @@
-import { onlySingle } from '../../rules.ts'
+import { checkView } from '../../rules.ts'
 import type { ReadKind, ReadRequest, Reads, View } from '../../store.ts'
 import type { Sql } from '../sql.ts'
 import { loadPolicies } from '../state.ts'
@@ -6,7 +6,7 @@ import { alert, alertHistory, alerts, dueAlerts, overview, userAlerts } from './
 import { conversation, conversations, emotion, emotions, type Moment } from './lists.ts'
 import { topic, topics, userTopics } from './topics.ts'
 import { topicUsers, user, users } from './users.ts'
-import { veiled } from './view.ts'
+import { Sight, veiled } from './view.ts'
 
 type Readers = { [K in ReadKind]: (sql: Sql, ask: Reads[K]['ask'], moment: Moment) => Reads[K]['answer'] }
 
@@ -31,10 +31,10 @@ const READERS: Readers = {
 
 /** Answers a batch of reads, in order. To be called in one read transaction. */
 export function answerAll(sql: Sql, requests: readonly ReadRequest[], now: number, view?: View): Reads[ReadKind]['answer'][] {
-  onlySingle(requests, view)
-  const moment = { now, policies: loadPolicies(sql), view }
+  checkView(requests, view)
+  const moment = { now, policies: loadPolicies(sql), sight: view && new Sight(sql, view) }
   return requests.map((request) => answer(sql, request, moment))
 }
 
 const answer = <K extends ReadKind>(sql: Sql, request: { kind: K } & Reads[K]['ask'], moment: Moment): Reads[K]['answer'] =>
-  READERS[request.kind](sql, moment.view ? veiled(sql, moment.view, request) : request, moment)
+  READERS[request.kind](sql, moment.sight ? veiled(moment.sight, request) : request, moment)

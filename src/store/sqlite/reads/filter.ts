@@ -4,7 +4,7 @@ import { Count } from '../rows.ts'
 import type { Fragment, Param, Sql } from '../sql.ts'
 
 /** One part of a filter of users: the condition, and the users that an index finds for it, where one does. */
-interface Criterion {
+export interface Criterion {
   matches: Fragment
   candidates: Fragment | null
 }

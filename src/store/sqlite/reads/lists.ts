@@ -1,18 +1,19 @@
 import { z } from 'zod'
 import { type Conversation, type EmotionPoint, riskRank } from '../../../model.ts'
 import type { Policy } from '../../rules.ts'
-import type { Reads, Slice, View } from '../../store.ts'
+import type { Reads, Slice } from '../../store.ts'
 import { type List, visible } from '../lists.ts'
 import { type Ordering, slice } from '../pages.ts'
 import { ConversationRow, EmotionRow } from '../rows.ts'
 import { all, type Fragment, type Sql } from '../sql.ts'
+import type { Sight } from './view.ts'
 
 /** The moment of a read: the time, the policies in force, and whom it may see. */
 export interface Moment {
   now: number
   policies: readonly Policy[]
   /** Undefined: everybody. */
-  view: View | undefined
+  sight: Sight | undefined
 }
 
 const CONVERSATION = `id, user_id AS userId, occurred_at AS occurredAt, query, response, risk AS riskLevel, emotion_score AS emotionScore,

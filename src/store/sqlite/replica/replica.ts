@@ -10,7 +10,7 @@ import { nextUsers, readCopies } from '../copies.ts'
 import { addFork, readLog, readTold } from '../log.ts'
 import { openDatabase } from '../open.ts'
 import { answerAll } from '../reads/answer.ts'
-import { isSeen } from '../reads/view.ts'
+import { Sight } from '../reads/view.ts'
 import { scrub } from '../scrub.ts'
 import type { Sql } from '../sql.ts'
 import { loadMeta, loadPolicies, type Meta, marksOf } from '../state.ts'
@@ -155,7 +155,7 @@ export class Replica {
   /** Those of them who are known, and in the view. */
   known(users: readonly string[], view?: View): string[] {
     const known = this.#among('users', users)
-    return view ? this.#use((sql) => known.filter((user) => isSeen(sql, view, user))) : known
+    return view ? this.#use((sql) => known.filter((user) => new Sight(sql, view).sees(user))) : known
   }
 
   dirtyAmong(users: readonly string[]): string[] {
