@@ -17,6 +17,7 @@ import { Desk } from './services/desk.ts'
 import { Escalation } from './services/escalation.ts'
 import { AlertFeed } from './services/feed.ts'
 import { History } from './services/history.ts'
+import { Migration } from './services/migration.ts'
 import { Recorder } from './services/recorder.ts'
 import { Staff } from './services/staff.ts'
 import { Webhook } from './services/webhook.ts'
@@ -53,6 +54,7 @@ export async function buildApp(config: Config, options: AppOptions): Promise<App
   const writer = new LogWriter(store)
   const recorder = new Recorder(writer, config, clock)
   const history = new History(store, writer, clock)
+  const migration = new Migration(recorder, writer, clock)
   const feed = new AlertFeed({ store, logger, clock, heartbeatMs: config.feedHeartbeatMs })
   const staff = new Staff(config.staff)
   const desk = new Desk(store, writer, { staff, clock })
@@ -66,7 +68,7 @@ export async function buildApp(config: Config, options: AppOptions): Promise<App
       clock,
       logger,
     })
-  const services: Services = { store, recorder, history, feed, desk, staff, clock, config }
+  const services: Services = { store, recorder, history, migration, feed, desk, staff, clock, config }
   const yoga = createGraphQL(services, { logger })
   let http: HttpService | undefined
   let sweeps: NodeJS.Timeout | undefined

@@ -55,3 +55,12 @@ export function timeOfNaive(naive: string, timeZone: string): number {
   const after = asUtc - offsetAt(asUtc + DAY_MS, timeZone)
   return [before, after].find((time) => time + offsetAt(time, timeZone) === asUtc) ?? before
 }
+
+/** Whether IANA has a zone of this name. */
+export const isTimeZone = (zone: string): boolean => {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: zone }).resolvedOptions().timeZone !== ''
+  } catch {
+    return false
+  }
+}

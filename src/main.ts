@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { Argument, Command, CommanderError } from 'commander'
 import type { TokenOptions } from './commands/token.ts'
+import type { MigrateOptions } from './commands/migrate.ts'
+import type { VerifyOptions } from './commands/verify.ts'
 import { loadConfig } from './config.ts'
 import { StartError, XinyiError } from './errors.ts'
 import type { Pin } from './store/store.ts'
@@ -24,7 +26,7 @@ function program(done: (exitCode: number) => void): Command {
     .version(version)
     .exitOverride()
     .showSuggestionAfterError()
-    .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 not understood, 3 imported but for the rows set aside.')
+    .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 not understood, 3 imported or migrated but for what was set aside.')
     .addHelpText('after', 'Configuration comes from the environment: README.md has the table.')
 
   xinyi
@@ -45,6 +47,30 @@ function program(done: (exitCode: number) => void): Command {
       const { importFile } = await import('./commands/import.ts')
       const { rejected } = await importFile(configAndWarnings(), file, options)
       if (rejected > 0) done(EXIT.someRejected)
+    })
+  xinyi
+    .command('migrate')
+    .description('take over what the predecessor kept in SQLite or Redis; running it again doubles nothing')
+    .requiredOption('--from <store>', 'sqlite:PATH, or redis://HOST:PORT/DB')
+    .option('--and <store>', 'its other store, which holds (some of) the same users')
+    .option('--source-tz <zone>', 'time zone of its times, which name none (default: LOCAL_TIME_ZONE)')
+    .option('--dry-run', 'read everything, change nothing')
+    .option('--quarantine <file>', 'where to put what can not be taken over (default: quarantine.jsonl)')
+    .option('--json', 'print the report as JSON')
+    .action(async (options: MigrateOptions) => {
+      const { quarantined } = await (await import('./commands/migrate.ts')).migrate(configAndWarnings(), options)
+      if (Object.keys(quarantined).length > 0) done(EXIT.someRejected)
+    })
+  xinyi
+    .command('verify')
+    .description('compare, user by user, what the predecessor kept with what is here; exit code 1 where they differ')
+    .requiredOption('--against <store>', 'sqlite:PATH, or redis://HOST:PORT/DB')
+    .option('--and <store>', 'its other store')
+    .option('--source-tz <zone>', 'time zone of its times, which name none (default: LOCAL_TIME_ZONE)')
+    .option('--json', 'print the differences as JSON')
+    .action(async (options: VerifyOptions) => {
+      const { differences } = await (await import('./commands/verify.ts')).verify(configAndWarnings(), options)
+      if (differences > 0) done(EXIT.failed)
     })
   xinyi
     .command('status')

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import * as z from 'zod'
+import { isTimeZone } from './local-time.ts'
 
 /** What is told about a setting besides its schema, whose own description completes "it has to be …". */
 interface About {
@@ -52,13 +53,6 @@ const steps = () =>
     .refine((minutes) => minutes.length <= MAX_STEPS && minutes.every((each, i) => i === 0 || each > (minutes[i - 1] ?? 0)))
     .describe(`up to ${MAX_STEPS} whole numbers of minutes, each greater than the one before, such as 5,15,30; or never`)
 
-const isTimeZone = (zone: string): boolean => {
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: zone }).resolvedOptions().timeZone !== ''
-  } catch {
-    return false
-  }
-}
 const timeZone = () => z.string().refine(isTimeZone).describe('the IANA name of a time zone, such as Asia/Shanghai or Europe/Berlin')
 
 const isRedisUrl = (url: string): boolean =>

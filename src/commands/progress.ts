@@ -6,9 +6,9 @@ export interface Progress {
 }
 
 /** A progress bar on stderr, where that is a terminal. */
-export function startProgress(total: number): Progress {
+export function startProgress(total: number, unit = 'conversations'): Progress {
   const bar = new SingleBar({
-    format: '{bar} {percentage}% · {rows} conversations · {eta_formatted} left',
+    format: `{bar} {percentage}% · {rows} ${unit} · {eta_formatted} left`,
     barCompleteChar: '█',
     barIncompleteChar: '░',
     stream: process.stderr,

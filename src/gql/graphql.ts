@@ -72,6 +72,58 @@ export type Durability =
   /** SQLite on the disk of this instance alone: Redis is away, or not configured. */
   | 'JOURNAL';
 
+/** A conversation that another system kept. */
+export type MigratedConversationInput = {
+  /** The mood in it. */
+  emotionScore?: number | null | undefined;
+  /** The same whenever it is taken over, 1 to 512 code points: known, it is not recorded again. */
+  id: string;
+  /** When it happened. */
+  occurredAt: string;
+  /** What the person wrote. */
+  query: string;
+  /** How many sources the answer drew on. */
+  references: number;
+  /** What the assistant answered. */
+  response: string;
+  /** How much it worried. */
+  riskLevel: RiskLevel;
+};
+
+/** A mood that another system kept without its conversation. */
+export type MigratedEmotionInput = {
+  /** The same whenever it is taken over: known, it is not taken again. */
+  id: string;
+  /** When it was taken. */
+  occurredAt: string;
+  /** How much it worried. */
+  riskLevel: RiskLevel;
+  /** The mood; null where there is no score. */
+  score?: number | null | undefined;
+};
+
+/** A person whom another system knew. */
+export type MigratedUserInput = {
+  /** What it still keeps. */
+  conversations: Array<MigratedConversationInput>;
+  /** Since when it knew them. */
+  createdAt?: string | null | undefined;
+  /** Moods whose conversations are not kept any more. */
+  emotions: Array<MigratedEmotionInput>;
+  /** When they last talked to it. */
+  lastActiveAt?: string | null | undefined;
+  /** Name of that system, of the characters a-z, 0-9, ".", "+" and "-". */
+  source: string;
+  /** What they talked about, besides what the conversations given here are about. */
+  topics: Array<string>;
+  /** Conversations that it has ever counted, those given here included. The latest count of a system holds. */
+  totalChats: number;
+  /** The same of conversations of risk MEDIUM or above. */
+  totalRiskAlerts: number;
+  /** Their id there and here. */
+  userId: string;
+};
+
 /** One exchange to record. */
 export type RecordConversationInput = {
   /** The mood in it, on any scale; must be finite. */
@@ -291,6 +343,22 @@ export type ImportConversationsMutationVariables = Exact<{
 
 
 export type ImportConversationsMutation = { recordConversations: Array<{ duplicate: boolean, conversation: { id: string } | null } | null> };
+
+export type MigrateUsersMutationVariables = Exact<{
+  input: Array<MigratedUserInput> | MigratedUserInput;
+}>;
+
+
+export type MigrateUsersMutation = { migrateUsers: Array<{ recorded: number, beyondRetention: number, alreadyKnown: number, refused: Array<{ id: string | null, reason: string }> } | null> };
+
+export type VerifyUserQueryVariables = Exact<{
+  userId: string;
+  after?: string | null | undefined;
+  afterPoint?: string | null | undefined;
+}>;
+
+
+export type VerifyUserQuery = { user: { createdAt: string, lastActiveAt: string | null, totalChats: number, totalRiskAlerts: number, topics: { edges: Array<{ node: { name: string } }> }, conversations: { pageInfo: { hasNextPage: boolean, endCursor: string | null }, edges: Array<{ node: { occurredAt: string, query: string, response: string, riskLevel: RiskLevel, emotionScore: number | null, references: number } }> }, emotions: { pageInfo: { hasNextPage: boolean, endCursor: string | null }, edges: Array<{ node: { occurredAt: string, score: number | null, riskLevel: RiskLevel } }> } } | null };
 
 export type PersonQueryVariables = Exact<{
   userId: string;
@@ -868,6 +936,65 @@ export const ImportConversationsDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<ImportConversationsMutation, ImportConversationsMutationVariables>;
+export const MigrateUsersDocument = new TypedDocumentString(`
+    mutation MigrateUsers($input: [MigratedUserInput!]!) {
+  migrateUsers(input: $input) {
+    recorded
+    beyondRetention
+    alreadyKnown
+    refused {
+      id
+      reason
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<MigrateUsersMutation, MigrateUsersMutationVariables>;
+export const VerifyUserDocument = new TypedDocumentString(`
+    query VerifyUser($userId: String!, $after: String, $afterPoint: String) {
+  user(userId: $userId) {
+    createdAt
+    lastActiveAt
+    totalChats
+    totalRiskAlerts
+    topics(first: 100) {
+      edges {
+        node {
+          name
+        }
+      }
+    }
+    conversations(first: 100, after: $after) {
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+      edges {
+        node {
+          occurredAt
+          query
+          response
+          riskLevel
+          emotionScore
+          references
+        }
+      }
+    }
+    emotions(first: 100, after: $afterPoint) {
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+      edges {
+        node {
+          occurredAt
+          score
+          riskLevel
+        }
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<VerifyUserQuery, VerifyUserQueryVariables>;
 export const PersonDocument = new TypedDocumentString(`
     query Person($userId: String!, $first: Int = 20, $after: String, $minRisk: RiskLevel) {
   user(userId: $userId) {

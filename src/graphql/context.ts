@@ -5,6 +5,7 @@ import type { Caller, Durability, StorageBackend, User } from '../model.ts'
 import type { Desk } from '../services/desk.ts'
 import type { AlertFeed } from '../services/feed.ts'
 import type { History } from '../services/history.ts'
+import type { Migration } from '../services/migration.ts'
 import type { Recorder } from '../services/recorder.ts'
 import type { Staff } from '../services/staff.ts'
 import type { Answer, ReadRequest, Store } from '../store/store.ts'
@@ -14,6 +15,7 @@ export interface Services {
   store: Store
   recorder: Recorder
   history: History
+  migration: Migration
   feed: AlertFeed
   desk: Desk
   staff: Staff

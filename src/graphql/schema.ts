@@ -13,6 +13,7 @@ import './types/alert.ts'
 import './types/action.ts'
 import './types/record.ts'
 import './types/removal.ts'
+import './types/migration.ts'
 import './types/storage.ts'
 
 export const schema: GraphQLSchema = builder.toSchema()

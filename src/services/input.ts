@@ -15,6 +15,8 @@ export interface RecordInput {
   occurredAt?: number | null | undefined
   idempotencyKey?: string | null | undefined
   raiseAlert?: boolean | null | undefined
+  /** The system that it is taken over from. */
+  source?: string | undefined
 }
 
 export interface RecordLimits {

@@ -56,7 +56,7 @@ export class Recorder {
         user,
         acceptedAt,
         occurredAt,
-        payload: { ...content, fingerprint: fingerprintOf(given), ...(given.raiseAlert && { raisesLate: true }) },
+        payload: { ...content, fingerprint: fingerprintOf(given), ...(given.raiseAlert && { raisesLate: true }), source: given.source },
       })
 
     let { event, outcome, durability } = await submit(now, input.occurredAt ?? this.#defaultTimes.next(user, now))

@@ -8,6 +8,7 @@ import type { Caller } from '../../src/model.ts'
 import { Desk } from '../../src/services/desk.ts'
 import { AlertFeed } from '../../src/services/feed.ts'
 import { History } from '../../src/services/history.ts'
+import { Migration } from '../../src/services/migration.ts'
 import { Recorder } from '../../src/services/recorder.ts'
 import { Staff } from '../../src/services/staff.ts'
 import { LogWriter } from '../../src/services/writer.ts'
@@ -95,10 +96,12 @@ export async function serveStore(store: Store, replaced: Partial<Store> = {}): P
   const staff = new Staff(STAFF)
   const desk = new Desk(watched, writer, { staff, clock })
   const history = new History(watched, writer, clock)
+  const migration = new Migration(recorder, writer, clock)
   const services: Services = {
     store: watched,
     recorder,
     history,
+    migration,
     feed,
     desk,
     staff,

@@ -258,7 +258,8 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'log'> 
       person.seen.set(part, { acceptedAt, fingerprint: '0', alertId: null })
       return true
     }
-    for (const name of payload.topics) if (isNew(adoptedTopic(source, name))) this.#addTopic(person, name, lastActiveAt ?? occurredAt)
+    for (const name of payload.topics)
+      if (isNew(adoptedTopic(source, name)) && !person.topics.has(name)) this.#addTopic(person, name, lastActiveAt ?? occurredAt)
     const { emotions = 0, emotionsDays = 0 } = this.#limits ?? {}
     for (const point of payload.points.filter((each) => isNew(each.id))) {
       const added = { ...point, userId: user }

@@ -2,7 +2,7 @@ import { DAY_MS, riskRank } from '../../model.ts'
 import { adoptedTopic, withTally } from '../rules.ts'
 import { addPoint, meetPolicies, remember, remembered, sourceOf } from './recorded.ts'
 import { type EventOf, type Judged, newestLimits, type Step } from './state.ts'
-import { addTopic } from './topics.ts'
+import { addTopic, hasTopic } from './topics.ts'
 import { loadUser, newUser, saveUser, touched, type UserRecord, withPoint } from './users.ts'
 
 /** What another system had of the user: counters, topics and points. Each topic and each point is taken once, however often it comes. */
@@ -31,7 +31,8 @@ export function adopted(step: Step, event: EventOf<'adopted'>): Judged {
   // Other rows refer to the user's; it is completed below.
   if (!found) saveUser(sql, after)
   for (const name of payload.topics)
-    if (isNew(step, event, adoptedTopic(payload.source, name))) addTopic(sql, event.user, name, payload.lastActiveAt ?? occurredAt)
+    if (isNew(step, event, adoptedTopic(payload.source, name)) && !hasTopic(sql, event.user, name))
+      addTopic(sql, event.user, name, payload.lastActiveAt ?? occurredAt)
   saveUser(sql, { ...after, lastPoints: withPoints(step, event, after.lastPoints) })
   remember(sql, event, '0', null)
   return applied(n)

@@ -22,6 +22,9 @@ export function addTopic(sql: Sql, userId: string, name: string, at: number): vo
   )
 }
 
+export const hasTopic = (sql: Sql, userId: string, name: string): boolean =>
+  sql.exists('SELECT 1 FROM user_topics WHERE user_id = ? AND name = ?', userId, name)
+
 /** Removes a user's topics. Answers how many there were. */
 export function dropTopics(sql: Sql, userId: string): number {
   sql.run('UPDATE topics SET user_count = max(user_count, 1) - 1 WHERE name IN (SELECT name FROM user_topics WHERE user_id = ?)', userId)

@@ -34,7 +34,7 @@ local function adopted(event, n, keys, record, told)
   profile[#profile + 1], profile[#profile + 2] = 'total_risk_alerts', int(record.risks)
   local names = {}
   for _, topic in ipairs(event.topics) do
-    if is_new_part(event, keys, record, topic.id) then names[#names + 1] = topic.name end
+    if is_new_part(event, keys, record, topic.id) and call('HEXISTS', keys.tally, topic.name) == 0 then names[#names + 1] = topic.name end
   end
   add_topics({ topics = names, occurred = event.active or event.occurred, user = event.user }, keys, record)
   for _, point in ipairs(event.points) do
