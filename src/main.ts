@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Argument, Command, CommanderError } from 'commander'
-import type { TokenOptions } from './commands/token.ts'
 import type { MigrateOptions } from './commands/migrate.ts'
+import type { TokenOptions } from './commands/token.ts'
 import type { VerifyOptions } from './commands/verify.ts'
 import { loadConfig } from './config.ts'
 import { StartError, XinyiError } from './errors.ts'

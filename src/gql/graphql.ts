@@ -114,7 +114,7 @@ export type MigratedUserInput = {
   lastActiveAt?: string | null | undefined;
   /** Name of that system, of the characters a-z, 0-9, ".", "+" and "-". */
   source: string;
-  /** What they talked about, besides what the conversations given here are about. */
+  /** What they talked about; what the conversations tell of is counted by these. */
   topics: Array<string>;
   /** Conversations that it has ever counted, those given here included. The latest count of a system holds. */
   totalChats: number;

@@ -1,6 +1,7 @@
 import { badInput } from '../../errors.ts'
 import type * as services from '../../services/migration.ts'
 import { builder } from '../builder.ts'
+import { ADMIN } from '../roles.ts'
 import { Durability, RiskLevel } from './enums.ts'
 
 const MAX_USERS = 500
@@ -50,6 +51,7 @@ const MigratedUser = builder.inputType('MigratedUserInput', {
 })
 
 const Refusal = builder.objectRef<services.Refused>('MigrationRefusal').implement({
+  authScopes: ADMIN,
   description: 'Something that was not taken over.',
   fields: (t) => ({
     id: t.exposeString('id', { nullable: true, description: 'Of the conversation; null for counters, topics and moods.' }),
@@ -58,6 +60,7 @@ const Refusal = builder.objectRef<services.Refused>('MigrationRefusal').implemen
 })
 
 const MigrateUserPayload = builder.objectRef<services.Migrated>('MigrateUserPayload').implement({
+  authScopes: ADMIN,
   description: 'What became of a person who was taken over.',
   fields: (t) => ({
     recorded: t.exposeInt('recorded', { description: 'Conversations recorded.' }),
@@ -72,6 +75,7 @@ const MigrateUserPayload = builder.objectRef<services.Migrated>('MigrateUserPayl
 
 builder.mutationFields((t) => ({
   migrateUsers: t.field({
+    authScopes: ADMIN,
     type: [MigrateUserPayload],
     nullable: { list: false, items: true },
     description:
