@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { Authenticator } from './auth/authenticator.ts'
-import { openKeys } from './auth/keys.ts'
+import { type Keys, openKeys } from './auth/keys.ts'
 import { Tokens } from './auth/tokens.ts'
 import { type Config, DATABASE_NAME, SOCKET_NAME, WEBHOOK_NAME } from './config.ts'
 import { makeDataDir } from './data-dir.ts'
@@ -31,10 +31,17 @@ import type { Store } from './store/store.ts'
 export interface App {
   readonly yoga: GraphQLServer
   readonly services: Services
-  /** Serves HTTP on DATA_DIR/xinyi.sock and on HOST:PORT, and sweeps, now and daily. The URL is that of GraphQL and of GraphiQL. */
-  listen(): Promise<{ url: string }>
+  /** Serves HTTP on DATA_DIR/xinyi.sock and on HOST:PORT, and sweeps, now and daily. */
+  listen(): Promise<Listening>
   /** Ends everything that was begun; a client that does not let go in time is cut off. */
   close(): Promise<void>
+}
+
+export interface Listening {
+  /** Of GraphQL, and of GraphiQL. */
+  readonly url: string
+  /** A code that signs one browser in, within 10 minutes. */
+  newCode(): string
 }
 
 export interface AppOptions {
@@ -70,6 +77,7 @@ export async function buildApp(config: Config, options: AppOptions): Promise<App
     })
   const services: Services = { store, recorder, history, migration, feed, desk, staff, clock, config }
   const yoga = createGraphQL(services, { logger })
+  let keys: Keys | undefined
   let http: HttpService | undefined
   let sweeps: NodeJS.Timeout | undefined
   let closing: Promise<void> | undefined
@@ -86,6 +94,7 @@ export async function buildApp(config: Config, options: AppOptions): Promise<App
   const close = async (): Promise<void> => {
     clearInterval(sweeps)
     await http?.close(AbortSignal.timeout(config.shutdownTimeoutMs))
+    keys?.close()
     await webhook?.close()
     await feed.close()
     await escalation.close()
@@ -99,8 +108,9 @@ export async function buildApp(config: Config, options: AppOptions): Promise<App
     services,
     async listen() {
       const { required, ...rules } = config.auth
-      const tokens = new Tokens(await openKeys(config), rules, clock)
-      const authenticator = new Authenticator({ required, tokens })
+      keys = await openKeys(config, logger)
+      const tokens = new Tokens(keys, rules, clock)
+      const authenticator = new Authenticator({ required, tokens, clock })
       http = new HttpService({ yoga, store, authenticator, config, logger })
       await listenOnSocket(http.newServer({ isOurs: anyHost, isSocket: true }), join(config.dataDir, SOCKET_NAME))
       const isOurs = hostsAt(config.host, config.publicUrl)
@@ -109,7 +119,7 @@ export async function buildApp(config: Config, options: AppOptions): Promise<App
       webhook?.start()
       sweep()
       sweeps = setInterval(sweep, DAY_MS).unref()
-      return { url: `http://${urlHost(config.host)}:${port}/graphql` }
+      return { url: `http://${urlHost(config.host)}:${port}/graphql`, newCode: () => authenticator.newCode() }
     },
     close() {
       closing ??= close()

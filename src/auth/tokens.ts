@@ -1,10 +1,11 @@
 import { hash } from 'node:crypto'
-import { errors, jwtVerify, SignJWT } from 'jose'
+import { errors, type JWTVerifyOptions, type JWTVerifyResult, jwtVerify, SignJWT } from 'jose'
 import * as z from 'zod'
 import { XinyiError } from '../errors.ts'
 import { type Caller, ROLES, type Role } from '../model.ts'
 import { Recent } from '../services/recent.ts'
-import { type Keys, KeysUnavailable } from './keys.ts'
+import type { Keys } from './keys.ts'
+import { KeysUnavailable } from './published-keys.ts'
 
 /** Tokens that are known to be valid; others are checked anew. */
 const REMEMBERED = 10_000
@@ -34,6 +35,11 @@ export class Tokens {
     keys.onWithdrawn(() => this.#known.clear())
   }
 
+  /** Calls back whenever a token may not be valid any more that was. */
+  onWithdrawn(act: () => void): void {
+    this.#keys.onWithdrawn(act)
+  }
+
   /** Whose token it is. UNAUTHENTICATED where it is not valid (any more). */
   async callerOf(token: string): Promise<Caller> {
     if (token.length > LONGEST) throw invalid()
@@ -54,14 +60,14 @@ export class Tokens {
 
   async #claimsOf(token: string): Promise<z.output<typeof Claims>> {
     const { issuer, audience } = this.#rules
+    const options = {
+      algorithms: [...this.#keys.algorithms],
+      currentDate: new Date(this.#clock()),
+      ...(issuer !== null && { issuer }),
+      ...(audience !== null && { audience }),
+    }
     try {
-      const { payload } = await jwtVerify(token, this.#keys.find, {
-        algorithms: [...this.#keys.algorithms],
-        currentDate: new Date(this.#clock()),
-        ...(issuer !== null && { issuer }),
-        ...(audience !== null && { audience }),
-      })
-      return Claims.parse(payload)
+      return Claims.parse((await this.#verify(token, options)).payload)
     } catch (error) {
       if (error instanceof KeysUnavailable) throw unavailable(error)
       if (error instanceof errors.JWTExpired) throw expired()
@@ -69,19 +75,36 @@ export class Tokens {
       throw invalid()
     }
   }
+
+  async #verify(token: string, options: JWTVerifyOptions): Promise<JWTVerifyResult> {
+    try {
+      return await jwtVerify(token, (header, input) => this.#keys.find(header, input), options)
+    } catch (error) {
+      if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error
+      // The token does not say by which of several keys it was signed.
+      for await (const key of error) {
+        try {
+          return await jwtVerify(token, key, options)
+        } catch (error) {
+          if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error
+        }
+      }
+      throw error
+    }
+  }
 }
 
-/** Makes a token of HS256. `days` from now it ends. */
+/** Makes a token of HS256. `expiresAt`: in seconds since 1970. */
 export function signToken(
   secret: Uint8Array,
-  { sub, name, role, days }: { sub: string; name: string; role: Role; days: number },
+  { sub, name, role, expiresAt }: { sub: string; name: string; role: Role; expiresAt: number },
   { issuer, audience }: TokenRules,
 ): Promise<string> {
   const token = new SignJWT({ name, role })
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
     .setSubject(sub)
     .setIssuedAt()
-    .setExpirationTime(`${days} days`)
+    .setExpirationTime(expiresAt)
   if (issuer !== null) token.setIssuer(issuer)
   if (audience !== null) token.setAudience(audience)
   return token.sign(secret)

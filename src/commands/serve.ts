@@ -4,6 +4,7 @@ import { buildApp } from '../app.ts'
 import { type Config, DATABASE_NAME, SOCKET_NAME } from '../config.ts'
 import { refuseLiveSocket } from '../http/listen.ts'
 import { createLogger } from '../logging.ts'
+import { isLoopback } from '../loopback.ts'
 import type { StorageBackend } from '../model.ts'
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
@@ -26,10 +27,13 @@ export async function serve(config: Config): Promise<void> {
   await refuseLiveSocket(join(config.dataDir, SOCKET_NAME))
   const app = await buildApp(config, { logger })
   try {
-    const { url } = await app.listen()
+    const { url, newCode } = await app.listen()
     console.log(
       `Xinyi serves ${url} from ${placeOf(config, app.services.store.backend)}. Open it in a browser for GraphiQL; Ctrl-C ends it.`,
     )
+    // For whoever sits in front of it, and nobody's log.
+    if (process.stdout.isTTY && config.auth.required && isLoopback(config.host))
+      console.log(`To sign in there, open this within 10 minutes; it works once: ${url}#code=${newCode()}`)
     if (!stopped.signal.aborted) await once(stopped.signal, 'abort')
   } finally {
     await app.close()

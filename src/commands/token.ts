@@ -4,7 +4,7 @@ import { signToken } from '../auth/tokens.ts'
 import type { Config } from '../config.ts'
 import { makeDataDir } from '../data-dir.ts'
 import { StartError } from '../errors.ts'
-import { ROLES } from '../model.ts'
+import { DAY_MS, ROLES } from '../model.ts'
 
 const DEFAULT_DAYS = 30
 const name = z
@@ -42,8 +42,9 @@ export interface TokenOptions {
 export async function token(config: Config, given: TokenOptions): Promise<void> {
   const { data: options, error } = Options.safeParse(given)
   if (!options) throw new StartError(error.issues.map(({ path: [option] }) => EXPECTED[String(option)]).join('\n'))
-  const { sub = options.name, ...rest } = options
-  console.log(await signToken(await secretOf(config), { sub, ...rest }, config.auth))
+  const { role, name, sub = name, days } = options
+  const expiresAt = Math.floor((Date.now() + days * DAY_MS) / 1_000)
+  console.log(await signToken(await secretOf(config), { sub, name, role, expiresAt }, config.auth))
 }
 
 async function secretOf({ auth, dataDir }: Config): Promise<Uint8Array> {

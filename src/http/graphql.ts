@@ -35,12 +35,15 @@ export async function serveGraphQL(
   if (req.method === 'GET' && (await servesEvents(null))) return
   if (req.method === 'GET') return answer(await yoga.fetch(urlOf(req), initOf(req), { caller }))
   if (req.method !== 'POST') return sendError(res, METHOD)
-  if (!/^application\/json *(;|$)/i.test(req.headers['content-type'] ?? '')) return sendError(res, MEDIA_TYPE)
+  if (!takesJson(req)) return sendError(res, MEDIA_TYPE)
   const body = await readBody(req, maxBodyBytes)
   if (typeof body !== 'string') return refuseBody(req, res, body)
   if (await servesEvents(body)) return
   return answer(await yoga.fetch(urlOf(req), { ...initOf(req), body }, { caller }))
 }
+
+/** Whether the body is said to be JSON, as no form of a page of another site can say. */
+export const takesJson = ({ headers }: IncomingMessage): boolean => /^application\/json *(;|$)/i.test(headers['content-type'] ?? '')
 
 const urlOf = ({ url = '/' }: IncomingMessage): string => new URL(url, 'http://localhost').href
 
@@ -80,7 +83,7 @@ const METHOD: HttpError = {
   headers: { allow: 'GET, POST' },
 }
 
-const MEDIA_TYPE: HttpError = {
+export const MEDIA_TYPE: HttpError = {
   status: 415,
   code: 'BAD_USER_INPUT',
   message: 'The body of a POST has to be JSON.',

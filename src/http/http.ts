@@ -8,7 +8,7 @@ import type { GraphQLServer } from '../graphql/yoga.ts'
 import type { Caller } from '../model.ts'
 import type { Store } from '../store/store.ts'
 import { refuseBody } from './body.ts'
-import { credentialsOf } from './credentials.ts'
+import { cookieName, credentialsOf } from './credentials.ts'
 import { serveGraphQL } from './graphql.ts'
 import { secureHeaders } from './headers.ts'
 import { live, ready } from './health.ts'
@@ -16,6 +16,8 @@ import type { HostCheck } from './host.ts'
 import { ANOTHER_ORIGIN, Origins } from './origins.ts'
 import { GraphiQLPage } from './page.ts'
 import { type HttpError, httpErrorOf, sendError } from './respond.ts'
+import { SESSION_METHODS, SessionEndpoint } from './session.ts'
+import { serveSignIn } from './sign-in.ts'
 import { refuse, WebSocketEndpoint } from './websocket.ts'
 
 /** For headers, for a whole request, and between two: slow clients must not pile up. */
@@ -41,6 +43,8 @@ export class HttpService {
   readonly #page: GraphiQLPage
   readonly #webSockets: WebSocketEndpoint
   readonly #origins: Origins
+  readonly #sessions: SessionEndpoint
+  readonly #cookie: string
   readonly #headers: Map<string, string>
   readonly #servers: Server[] = []
   readonly #streams = new Set<ServerResponse>()
@@ -50,9 +54,12 @@ export class HttpService {
     this.#options = options
     this.#page = new GraphiQLPage(options.yoga)
     const { config, yoga, authenticator, logger } = options
-    this.#webSockets = new WebSocketEndpoint({ yoga, authenticator, maxBodyBytes: config.maxBodyBytes, logger })
+    const behindTls = config.publicUrl.startsWith('https:')
+    this.#cookie = cookieName(behindTls)
+    this.#sessions = new SessionEndpoint({ authenticator, behindTls })
+    this.#webSockets = new WebSocketEndpoint({ yoga, authenticator, cookie: this.#cookie, maxBodyBytes: config.maxBodyBytes, logger })
     this.#origins = new Origins(config.publicUrl === '' ? config.allowedOrigins : [...config.allowedOrigins, config.publicUrl])
-    this.#headers = new Map(secureHeaders({ behindTls: config.publicUrl.startsWith('https:') }))
+    this.#headers = new Map(secureHeaders({ behindTls }))
   }
 
   /** One more server; the caller lets it listen. */
@@ -111,19 +118,24 @@ export class HttpService {
     const isRead = req.method === 'GET' || req.method === 'HEAD'
     if (path === '/health/live') return isRead ? live(res) : sendError(res, READ_ONLY)
     if (path === '/health/ready') return isRead ? ready(store, res) : sendError(res, READ_ONLY)
-    if (path === '/graphql' && isRead && req.headers.accept?.includes('text/html')) return this.#page.serve(req, res)
+    if (path === '/session' && req.method === 'POST') return this.#sessions.signIn(req, res)
+    const isPage = isRead && (req.headers.accept?.includes('text/html') ?? false)
+    if (path === '/session' && isPage) return serveSignIn(res, req.method === 'HEAD')
 
     const caller = await this.#callerOf(req, isSocket)
+    if (path === '/graphql' && isPage) return 'sub' in caller ? this.#page.serve(req, res) : serveSignIn(res, req.method === 'HEAD')
     if (!('sub' in caller)) return hasBody(req) ? refuseBody(req, res, caller) : sendError(res, caller)
     if (path === '/graphql')
       return serveGraphQL({ yoga, authenticator, maxBodyBytes: config.maxBodyBytes, streams: this.#streams }, { req, res, caller })
-    return sendError(res, NOT_FOUND)
+    if (path === '/session' && isRead) return this.#sessions.tell(res, caller)
+    if (path === '/session' && req.method === 'DELETE') return this.#sessions.signOut(res, caller)
+    return sendError(res, path === '/session' ? SESSION_METHODS : NOT_FOUND)
   }
 
   /** Who asks, or why they are refused. */
   async #callerOf(req: IncomingMessage, isSocket: boolean): Promise<Caller | HttpError> {
     try {
-      return await this.#options.authenticator.authenticate(credentialsOf(req, isSocket))
+      return await this.#options.authenticator.authenticate(credentialsOf(req, { isSocket, cookie: this.#cookie }))
     } catch (error) {
       if (error instanceof XinyiError) return httpErrorOf(error)
       throw error

@@ -4,6 +4,7 @@ import { promisify } from 'node:util'
 import { brotliCompress, constants, gzip } from 'node:zlib'
 import type { GraphQLServer } from '../graphql/yoga.ts'
 import { pageHeaders } from './headers.ts'
+import { withSignIn } from './sign-in.ts'
 
 /** Far smaller than quickly made and quicker than smallest: the page has 9 MB. */
 const BROTLI = { params: { [constants.BROTLI_PARAM_QUALITY]: 5, [constants.BROTLI_PARAM_LGWIN]: 22 } }
@@ -32,7 +33,7 @@ export class GraphiQLPage {
   async serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const encoding = encodingFor(req.headers['accept-encoding'] ?? '')
     const { bytes, headers } = await this.#get(encoding)
-    const head = { ...headers, vary: 'accept, accept-encoding', 'cache-control': 'no-cache' }
+    const head = { ...headers, vary: 'accept, accept-encoding, cookie', 'cache-control': 'no-cache' }
     if (req.headers['if-none-match'] === headers.etag) return void res.writeHead(304, head).end()
     res.writeHead(200, {
       ...head,
@@ -55,7 +56,7 @@ export class GraphiQLPage {
 
   async #encode(encoding: Encoding): Promise<Encoded> {
     const response = await this.#yoga.fetch('http://localhost/graphql', { headers: { accept: 'text/html' } })
-    const html = await response.text()
+    const html = withSignIn(await response.text())
     const page = Buffer.from(html)
     const hash = createHash('sha256').update(page).digest('base64url').slice(0, 22)
     return { bytes: await ENCODERS[encoding](page), headers: { ...pageHeaders(html), etag: `"${hash}-${encoding}"` } }

@@ -37,6 +37,8 @@ const TOO_SLOW = 4429
 export interface WebSocketOptions {
   yoga: GraphQLServer
   authenticator: Authenticator
+  /** The name of the cookie of a session. */
+  cookie: string
   /** Of one message. */
   maxBodyBytes: number
   logger: Logger
@@ -50,10 +52,10 @@ export class WebSocketEndpoint {
   readonly #sockets: WebSocketServer
   readonly #logger: Logger
 
-  constructor({ yoga, authenticator, maxBodyBytes, logger }: WebSocketOptions) {
+  constructor({ yoga, authenticator, cookie, maxBodyBytes, logger }: WebSocketOptions) {
     this.#logger = logger
     this.#sockets = new WebSocketServer({ noServer: true, maxPayload: maxBodyBytes, handleProtocols })
-    const server = makeServer({ ...operations(yoga), ...admission(authenticator) })
+    const server = makeServer({ ...operations(yoga), ...admission(authenticator, cookie) })
     this.#sockets.on('connection', (socket: WebSocket, req: IncomingMessage, isSocket: boolean) => {
       const stopPinging = keepAlive(socket)
       const closed = server.opened(
@@ -132,11 +134,14 @@ const lineOf = (socket: WebSocket, id: string): Line => ({
 })
 
 /** Lets those in who are known, for as long as what they came with holds. */
-const admission = (authenticator: Authenticator): Pick<ServerOptions<ConnectionInitMessage['payload'], Extra>, 'onConnect'> => ({
+const admission = (
+  authenticator: Authenticator,
+  cookie: string,
+): Pick<ServerOptions<ConnectionInitMessage['payload'], Extra>, 'onConnect'> => ({
   onConnect: async ({ connectionParams, extra }) => {
     const { req, socket, isSocket } = extra
     try {
-      const caller = await authenticator.authenticate(credentialsOf(req, isSocket, connectionParams))
+      const caller = await authenticator.authenticate(credentialsOf(req, { isSocket, cookie }, connectionParams))
       extra.caller = caller
       const stop = authenticator.onEnd(caller, () => {
         // Whatever is sent until the connection is closed is nobody's.

@@ -10,6 +10,8 @@ export interface RunningApp {
   url: string
   dataDir: string
   config: Config
+  /** What the link has that a start on a terminal prints. */
+  newCode(): string
   /** Everything that was logged, as text. */
   log: string[]
 }
@@ -25,8 +27,8 @@ export async function startApp(env: Record<string, string> = {}): Promise<Runnin
     await app.close()
     dir.remove()
   })
-  const { url } = await app.listen()
-  return { app, url, dataDir: dir.path, config, log }
+  const { url, newCode } = await app.listen()
+  return { app, url, dataDir: dir.path, config, log, newCode }
 }
 
 export const post = (url: string, body: BodyInit, headers: Record<string, string> = {}): Promise<Response> =>

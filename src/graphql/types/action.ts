@@ -64,11 +64,7 @@ const AssignCounselorPayload = builder.objectRef<{ userId: string; durability: D
 /** Whoever acts has to be somebody. */
 function actorOf({ caller }: GraphQLContext): Caller {
   if (caller) return caller
-  throw new XinyiError(
-    'UNAUTHENTICATED',
-    'It is not known who does this.',
-    'Say who you are in the header x-actor, URL-encoded; from this machine only.',
-  )
+  throw new XinyiError('UNAUTHENTICATED', 'It is not known who does this.', 'Send a token: authorization: Bearer <token>.')
 }
 
 interface Given {
