@@ -3,6 +3,7 @@ import { createClient as createSseClient } from 'graphql-sse'
 import { createClient as createWsClient } from 'graphql-ws'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
+import type { Role } from '../../src/model.ts'
 import { ALERTS, post, startApp } from './app.ts'
 import { tokenFor } from './tokens.ts'
 
@@ -10,11 +11,11 @@ const VIEWER = '{ viewer { name role } }'
 const QUERY = JSON.stringify({ query: VIEWER })
 
 /** A running server, and a browser that signs in there with a token. */
-async function signedIn(env: Record<string, string> = {}) {
+async function signedIn(env: Record<string, string> = {}, role: Role = 'COUNSELOR') {
   const { url, config, newCode, app } = await startApp({ AUTH: 'on', ...env })
   const session = url.replace('/graphql', '/session')
   const signIn = (given: object) => post(session, JSON.stringify(given))
-  const answer = await signIn({ token: await tokenFor(config, { role: 'COUNSELOR', name: '李老师', sub: 'li' }) })
+  const answer = await signIn({ token: await tokenFor(config, { role, name: '李老师', sub: 'li' }) })
   const [setCookie = ''] = answer.headers.getSetCookie()
   return { url, session, signIn, answer, setCookie, cookie: setCookie.split(';')[0] ?? '', newCode, app }
 }
@@ -115,7 +116,7 @@ describe('signing out', () => {
 })
 
 test('a WebSocket takes the cookie too, and so do server-sent events', async () => {
-  const { url, cookie } = await signedIn()
+  const { url, cookie } = await signedIn({}, 'ADMIN')
   class Browser extends WebSocket {
     constructor(address: string, protocol: string) {
       super(address, protocol, { headers: { cookie } })
