@@ -63,6 +63,14 @@ export function adopted(open: Open): void {
     expect(await it.user()).toBeNull()
   })
 
+  test('points that are newer than anything that was said keep their place before what is said later, but happened earlier', async () => {
+    const it = await given(open)
+    await it.apply(it.origin.adopted('u', { points: [point('p', HOUR)] }))
+    await it.record({ id: 'c1', occurredAt: NOW - 3 * HOUR })
+    await it.record({ id: 'c2', occurredAt: NOW - 2 * HOUR })
+    expect((await it.emotions()).map(({ id }) => id)).toEqual(['p', 'c2', 'c1'])
+  })
+
   test('the log tells it as it was', async () => {
     const it = await given(open)
     const event = it.origin.adopted('u', {
