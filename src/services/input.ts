@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { badInput } from '../errors.ts'
 import type { RiskLevel } from '../model.ts'
 import { checkText, MAX_IDEMPOTENCY_KEY, MAX_USER_ID } from './text.ts'
@@ -64,9 +64,7 @@ export function validRecord(given: RecordInput, limits: RecordLimits, now: numbe
 /** Digest of what the caller gave, before defaults: tells a retry from another conversation under the same key. */
 export function fingerprintOf(given: RecordInput): string {
   const { emotionScore = null, occurredAt = null, query, references = null, response, riskLevel, topics = null } = given
-  return createHash('sha256')
-    .update(JSON.stringify({ emotionScore, occurredAt, query, references, response, riskLevel, topics }))
-    .digest('hex')
+  return hash('sha256', JSON.stringify({ emotionScore, occurredAt, query, references, response, riskLevel, topics }))
 }
 
 function validScore(score: number): number {

@@ -5,9 +5,24 @@ import type { Key, Page, ReadRequest, Slice, View } from './store.ts'
 /** How long the log reaches back, by acceptedAt. */
 export const LOG_RETENTION_MS = 30 * DAY_MS
 
-/** A user's name among the erased and expired: tells whether a given user is one of them, but not who they were. The same in every store. */
-export const markOf = (tombstoneKey: KeyObject | Buffer, userId: string): string =>
-  createHmac('sha256', tombstoneKey).update(userId).digest('hex')
+const REMEMBERED_MARKS = 10_000
+const marks = new WeakMap<KeyObject, Map<string, string>>()
+
+/**
+ * A user's name among the erased and expired: tells whether a given user is one of them, but not who they were. The same in every store.
+ * It is wanted again and again, and costs more than most of what is done about an event: what is known under a key is kept with that.
+ */
+export function markOf(tombstoneKey: KeyObject, userId: string): string {
+  const known = marks.get(tombstoneKey) ?? new Map<string, string>()
+  marks.set(tombstoneKey, known)
+  let mark = known.get(userId)
+  if (mark === undefined) {
+    if (known.size >= REMEMBERED_MARKS) known.clear()
+    mark = createHmac('sha256', tombstoneKey).update(userId).digest('hex')
+    known.set(userId, mark)
+  }
+  return mark
+}
 
 /** Hash over (origin, seq) of a log's entries up to one, from that of the entry before it ('' before the first). Redis computes the same. */
 export const chainOf = (previous: string, origin: string, seq: number): string => hash('sha1', `${previous}\0${origin}\0${seq}`)

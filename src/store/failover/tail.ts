@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import { toldBy } from '../events.ts'
 import type { RedisStore } from '../redis/store.ts'
 import type { RemoteReplica } from '../sqlite/replica/remote.ts'
+import type { OwnEntry } from '../sqlite/replica/tail.ts'
 import type { Event, LogEntry, ToldEntry } from '../store.ts'
 import { Changes } from './changes.ts'
 import { Interrupted, Outdated } from './faults.ts'
@@ -26,7 +27,7 @@ export class Tail {
   /** Index of the newest entry that the replica has. */
   #taken: number
   /** By index, ascending: what is handed in, beyond `taken`. */
-  readonly #handedIn = new Map<number, LogEntry>()
+  readonly #handedIn = new Map<number, LogEntry | OwnEntry>()
   /** By index: what the newest entries tell of alerts. */
   readonly #told = new Map<number, ToldEntry>()
   #growing: Promise<void> | undefined
@@ -83,7 +84,7 @@ export class Tail {
     this.#changes.announce()
   }
 
-  /** Entries that have just been ordered at this instance's request; null where only the log knows what became of one. */
+  /** Entries of the journal that have just been ordered at this instance's request; null where only the log knows what became of one. */
   handIn(entries: readonly (LogEntry | null)[]): void {
     for (const entry of entries) {
       if (!entry) {
@@ -91,7 +92,9 @@ export class Tail {
         this.#told.clear()
         continue
       }
-      if (entry.n > this.#taken && this.#handedIn.size < MAX_HANDED_IN) this.#handedIn.set(entry.n, entry)
+      // The replica has journaled what it is about.
+      const own = entry.event ? { ...entry, event: 'journaled' as const } : entry
+      if (entry.n > this.#taken && this.#handedIn.size < MAX_HANDED_IN) this.#handedIn.set(entry.n, own)
       this.#remember(entry)
       this.#hasUpTo(entry.n)
     }
@@ -141,8 +144,8 @@ export class Tail {
   }
 
   /** What follows at once on what is taken, of what is handed in. */
-  #nextHandedIn(): LogEntry[] {
-    const found: LogEntry[] = []
+  #nextHandedIn(): (LogEntry | OwnEntry)[] {
+    const found: (LogEntry | OwnEntry)[] = []
     for (let n = this.#taken + 1; found.length < PAGE; n += 1) {
       const entry = this.#handedIn.get(n)
       if (!entry) break
@@ -176,7 +179,7 @@ export class Tail {
     this.#changes.announce()
   }
 
-  async #take(entries: readonly LogEntry[]): Promise<void> {
+  async #take(entries: readonly (LogEntry | OwnEntry)[]): Promise<void> {
     for (let tries = 0; !this.#stopped.signal.aborted; tries += 1) {
       try {
         const taken = await this.#replica.applyEntries(entries)
@@ -184,7 +187,7 @@ export class Tail {
         for (const { n } of entries) this.#handedIn.delete(n)
         this.#changes.announce()
         if (taken < entries.length) throw new Interrupted()
-        if (entries.some(({ event }) => event && isRemoval(event))) this.#erased()
+        if (entries.some(({ event }) => event && event !== 'journaled' && isRemoval(event))) this.#erased()
         return
       } catch (error) {
         if (error instanceof Outdated) throw error

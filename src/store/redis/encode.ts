@@ -7,24 +7,16 @@ import type { Event, ReadRequest } from '../store.ts'
 /** The predecessor knows three levels; its readers see IMMINENT as high and UNKNOWN as unknown. */
 const legacyRisk = (level: RiskLevel): string => (level === 'IMMINENT' ? 'high' : level.toLowerCase())
 
-const REMEMBERED_MARKS = 10_000
-
-/** The marks of users (rules.ts) under a key as Redis keeps it: hex. They are wanted again and again, and cost more than the rest of an event. */
+/** The marks of users (rules.ts) under a key as Redis keeps it: hex. */
 export class Marks {
   readonly #key: KeyObject
-  readonly #known = new Map<string, string>()
 
   constructor(tombstoneKey: string) {
     this.#key = createSecretKey(tombstoneKey, 'hex')
   }
 
   of(userId: string): string {
-    const known = this.#known.get(userId)
-    if (known !== undefined) return known
-    if (this.#known.size >= REMEMBERED_MARKS) this.#known.clear()
-    const mark = markOf(this.#key, userId)
-    this.#known.set(userId, mark)
-    return mark
+    return markOf(this.#key, userId)
   }
 }
 

@@ -28,8 +28,8 @@ export function decodeTaken(event: Event, reply: unknown): Taken {
   }
   const [type, index, chain, alerts, ...rest] = found
   const outcome = outcomeOf(event.kind, type, index, rest)
-  // Up to when an erasure was applied, its entry alone says.
-  if (event.kind === 'erased' && type === 'applied') return { outcome, entry: null }
+  // What a removal leaves of the log before it, and up to when it was applied, the log alone says.
+  if ((event.kind === 'erased' || event.kind === 'expired') && type === 'applied') return { outcome, entry: null }
   const { origin, seq } = event
   const alertEvents = alerts === '[]' ? [] : decodeAlertEvents(alerts)
   return {

@@ -1,4 +1,4 @@
-import { createSecretKey, randomBytes, randomUUID } from 'node:crypto'
+import { createSecretKey, type KeyObject, randomBytes, randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { type AlertEvent, DEFAULT_TRIAGE, type Limits } from '../../model.ts'
 import type { Head, Marks } from '../copy.ts'
@@ -7,10 +7,19 @@ import type { Event, EventPayloads, Outcome } from '../store.ts'
 import { PolicyRow } from './rows.ts'
 import type { Sql } from './sql.ts'
 
+let newestKey: KeyObject | undefined
+
+/** The key object of these bytes; the same one as before for the same bytes, since marks are remembered with it. */
+function keyOf(bytes: Buffer): KeyObject {
+  const key = createSecretKey(bytes)
+  if (!newestKey?.equals(key)) newestKey = key
+  return newestKey
+}
+
 const MetaRow = z.object({
   dataSetId: z.string(),
   epoch: z.string(),
-  tombstoneKey: z.instanceof(Buffer).transform((key) => createSecretKey(key)),
+  tombstoneKey: z.instanceof(Buffer).transform(keyOf),
   n: z.int(),
   trimmed: z.int(),
   chain: z.string(),

@@ -44,6 +44,8 @@ export function applyAhead(sql: Sql, tombstoneKey: KeyObject, limit: number): An
   })
 }
 
+export const isAnyAhead = (sql: Sql): boolean => sql.exists('SELECT 1 FROM journal WHERE n > 0 LIMIT 1')
+
 export const hasAhead = (sql: Sql, user: string): boolean =>
   user !== '' && sql.exists('SELECT 1 FROM journal WHERE user_id = ? AND n IS NOT NULL', user)
 

@@ -30,6 +30,10 @@ function journaled(row: unknown): Journaled[] {
   return [{ place, event: EventRow.safeParse(row).data ?? { ...rest, kind: 'void', id: '', user: '', payload: {} } }]
 }
 
+/** Null where it is not in the journal, or nothing is left of it. */
+export const eventInJournal = (sql: Sql, origin: string, seq: number): Event | null =>
+  sql.get(EventRow, `SELECT ${EVENT} FROM journal WHERE origin = ? AND seq = ?`, origin, seq)
+
 /** In the order in which Redis has to get them. */
 export const journalAfter = (sql: Sql, place: number, limit: number): Journaled[] =>
   sql.rows(`SELECT ${COLUMNS} FROM journal WHERE place > ? ORDER BY place LIMIT ?`, place, limit).flatMap(journaled)

@@ -17,16 +17,20 @@ import { loadMeta, loadPolicies, type Meta, marksOf } from '../state.ts'
 import { expiredUsers, sweepLog, sweepUsers } from '../sweep.ts'
 import { type Answered, applyAhead, journaledSeq, renumber } from './ahead.ts'
 import { countsOf, factsOf, type ReplicaFacts } from './facts.ts'
-import { addToJournal, countPending, type Journaled, journalAfter, rescue } from './journal.ts'
+import { addToJournal, countPending, eventInJournal, type Journaled, journalAfter, rescue } from './journal.ts'
 import { completeFromKept, letGo, recall, settleKept, sweepKept } from './kept.ts'
 import { raiseMarks } from './marks.ts'
 import { outcomeOf } from './outcome.ts'
 import { noteRevs, type Pulled, type RevPage, replaceUsers } from './pull.ts'
 import { beginRebuild, chainAt, rewind } from './rewind.ts'
 import { adoptEpoch, seedHead, seedLog, settle } from './seed.ts'
-import { applyEntries } from './tail.ts'
+import { applyEntries, type OwnEntry } from './tail.ts'
 
 const UserRow = z.object({ userId: z.string() })
+
+/** Many times what the log is behind the journal. */
+const REMEMBERED_EVENTS = 5_000
+const keyOf = ({ origin, seq }: { origin: string; seq: number }): string => `${seq} ${origin}`
 
 /**
  * The database file of an instance that is joined to a Redis: its journal, and its replica of the data set. Everything is
@@ -37,6 +41,8 @@ export class Replica {
   readonly #db: Database.Database
   readonly #sql: Sql
   readonly #inode: number
+  /** Of what is in the journal, the newest that came there, as it came. */
+  readonly #journaled = new Map<string, Event>()
   /** What went with removals that nobody has asked about yet, by their indexes. */
   readonly #removed = new Map<number, Removed>()
 
@@ -55,6 +61,11 @@ export class Replica {
   /** Keeps events durably. */
   journal(events: readonly Event[]): void {
     this.#write((sql) => addToJournal(sql, events))
+    for (const event of events) this.#journaled.set(keyOf(event), event)
+    for (const key of this.#journaled.keys()) {
+      if (this.#journaled.size <= REMEMBERED_EVENTS) break
+      this.#journaled.delete(key)
+    }
   }
 
   /** Keeps events durably and applies them, with what is before them in the journal, ahead of the log. */
@@ -67,6 +78,7 @@ export class Replica {
 
   /** The first step away from Redis: what it has said so far stands, what is applied ahead goes behind that. */
   renumber(): void {
+    this.#journaled.clear()
     this.#write(renumber)
   }
 
@@ -97,14 +109,27 @@ export class Replica {
   }
 
   /** Takes over the next entries of the log. Answers how many followed on what is here. */
-  applyEntries(entries: readonly LogEntry[]): number {
+  applyEntries(entries: readonly (LogEntry | OwnEntry)[]): number {
     // What is lost of it with the power comes again from Redis; and the next event that is journaled makes it durable.
     this.#db.pragma('synchronous = NORMAL')
     try {
-      return this.#write((sql) => applyEntries(sql, this.#meta(), entries, this.#removed))
+      const taken = this.#write((sql) => applyEntries(sql, this.#meta(), this.#whole(entries), this.#removed))
+      for (const entry of entries.slice(0, taken)) this.#journaled.delete(keyOf(entry))
+      return taken
     } finally {
       this.#db.pragma('synchronous = FULL')
     }
+  }
+
+  /** The entries with their events, up to one whose event is not here any more. */
+  #whole(entries: readonly (LogEntry | OwnEntry)[]): LogEntry[] {
+    const whole = entries.map((entry): LogEntry | null => {
+      if (entry.event !== 'journaled') return { ...entry, event: entry.event }
+      const event = this.#journaled.get(keyOf(entry)) ?? eventInJournal(this.#sql, entry.origin, entry.seq)
+      return event && { ...entry, event }
+    })
+    const missing = whole.indexOf(null)
+    return whole.slice(0, missing === -1 ? undefined : missing).filter((entry) => entry !== null)
   }
 
   chainAt(n: number): string | null {

@@ -8,7 +8,7 @@ import { cleared, erased, expire, isErasedBefore, isRemovedBefore, removedBefore
 import type { Sql } from '../sql.ts'
 import { type EventOf, type Judged, loadMeta, loadPolicies, type Meta, type Step, tombstoneOf } from '../state.ts'
 import { loadUser } from '../users.ts'
-import { applyAgain, hasAhead, isDirty, markDirty, restoreAhead, settleAhead } from './ahead.ts'
+import { applyAgain, hasAhead, isAnyAhead, isDirty, markDirty, restoreAhead, settleAhead } from './ahead.ts'
 import { voidInJournal } from './journal.ts'
 import { isPartial } from './kept.ts'
 import { isRemoval, type Removal } from './outcome.ts'
@@ -17,6 +17,9 @@ const idOf = ({ id }: { id: string }): string => id
 
 const REMEMBERED_REMOVALS = 100
 const Gone = z.object({ seq: z.int(), n: z.int().nullable() })
+
+/** An entry whose event this instance has journaled itself: it is here already. */
+export type OwnEntry = Omit<LogEntry, 'event'> & { event: 'journaled' }
 
 /**
  * Takes over the next entries of the log that Redis orders. Answers how many there were before one that does not follow. To be
@@ -27,6 +30,9 @@ export function applyEntries(sql: Sql, { tombstoneKey }: Meta, entries: readonly
   const policies = loadPolicies(sql).filter((policy) => policy.n <= n)
   const partial = isPartial(sql)
   const positions = new Map<string, number>()
+  // Mostly nothing is, and what the log has leaves the journal all at once.
+  const areAhead = isAnyAhead(sql)
+  const covered = new Map<string, number>()
   let taken = 0
   for (const entry of entries) {
     const { origin, seq, event } = entry
@@ -34,9 +40,8 @@ export function applyEntries(sql: Sql, { tombstoneKey }: Meta, entries: readonly
     ;({ n, chain } = entry)
     writeEntry(sql, entry)
     positions.set(origin, Math.max(positions.get(origin) ?? positionOf(sql, origin), seq))
-    const isAhead = sql
-      .all(Gone, 'DELETE FROM journal WHERE origin = ? AND seq <= ? RETURNING seq, n', origin, seq)
-      .some((gone) => gone.seq === seq && gone.n !== null)
+    covered.set(origin, Math.max(covered.get(origin) ?? 0, seq))
+    const isAhead = areAhead && leaveJournal(sql, origin, seq).some((gone) => gone.seq === seq && gone.n !== null)
     if (event && entry.outcome === 'applied') {
       // Of whoever is not here yet, the log before may have told more.
       if (partial && !sql.exists('SELECT 1 FROM users WHERE user_id = ?', event.user)) markDirty(sql, event.user)
@@ -55,11 +60,16 @@ export function applyEntries(sql: Sql, { tombstoneKey }: Meta, entries: readonly
     // Those of other instances are never asked about.
     for (const old of removed.keys()) if (removed.size > REMEMBERED_REMOVALS) removed.delete(old)
   }
+  if (!areAhead) for (const [origin, seq] of covered) leaveJournal(sql, origin, seq)
   savePositions(sql, positions)
   settleAhead(sql)
   sql.run('UPDATE meta SET n = ?, chain = ?', n, chain)
   return taken
 }
+
+/** Up to this seq the log has all of the origin. */
+const leaveJournal = (sql: Sql, origin: string, seq: number): z.infer<typeof Gone>[] =>
+  sql.all(Gone, 'DELETE FROM journal WHERE origin = ? AND seq <= ? RETURNING seq, n', origin, seq)
 
 /** Null where it was applied here ahead. */
 function takeOver(step: Step, event: Event, isAhead: boolean): Judged | null {
