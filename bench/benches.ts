@@ -189,12 +189,15 @@ async function sharing(): Promise<Figure[]> {
       const listeners = await listen(url, LISTENERS)
       const job = { url, send: 'risky', connections: 1, rate: 2, users: 1_000 } as const
       await runClients({ ...job, seconds: 2 })
-      const before = usageOf(pid).cpuMs
-      await runClients({ ...job, seconds: ALERTS / 2, first: 100 })
-      await sleep(2_000)
-      const cost = (usageOf(pid).cpuMs - before) / ALERTS
+      const usageIn = async (act: () => Promise<unknown>): Promise<number> => {
+        const before = usageOf(pid).cpuMs
+        await Promise.all([act(), sleep(ALERTS * 500 + 2_000)])
+        return usageOf(pid).cpuMs - before
+      }
+      const withoutAlerts = await usageIn(async () => {})
+      const cost = (await usageIn(() => runClients({ ...job, seconds: ALERTS / 2, first: 100 }))) - withoutAlerts
       await listeners.end()
-      return cost
+      return cost / ALERTS
     }
     const ours = await costOf({ url: server.url ?? '', pid: server.pid ?? 0 })
     await server.stop()
@@ -207,7 +210,7 @@ async function sharing(): Promise<Figure[]> {
         value: (100 * ours) / other,
         unit: '%',
         target: 25,
-        more: `${ms(ours)} and ${ms(other)}`,
+        more: `${ms(ours)} and ${ms(other)}, beyond what the servers do without alerts`,
       },
     ]
   })

@@ -23,12 +23,12 @@ export interface Services {
   config: Config
 }
 
-/** What the connection of a subscriber can tell, and be told, besides results. */
+/** The connection of a subscriber. */
 export interface Line {
   /** What it says it was given last; null for nothing. */
   readonly lastEventId: string | null
-  /** The result that comes next has this cursor. */
-  given(cursor: string): void
+  /** Takes the next result, in JSON, and the cursor of whoever was given that; resolves when there is room for more. */
+  next(json: string, cursor: string | null): Promise<void> | void
   /** Nothing has come for a while, and everything was given up to this cursor. */
   idle(cursor: string): void
   /** It does not take what it is sent, and is given up. */
@@ -39,7 +39,7 @@ export interface GraphQLContext {
   services: Services
   /** Who asks; null where that is not known. */
   caller: Caller | null
-  /** Null where there is nothing but results. */
+  /** What takes the results of a subscription as they are sent; null where they are taken as they come of the execution. */
   line: Line | null
   /** Reads from the store; everything asked for at one level of a query travels together, and nothing is asked for twice. */
   load<R extends ReadRequest>(request: R): Promise<Answer<R>>
@@ -69,15 +69,18 @@ export function requestContext(services: Services, { caller = null, line = null 
   }
   const newLoader = () =>
     new DataLoader<ReadRequest, unknown, string>(read, { cacheKeyFn: (request) => JSON.stringify(request), maxBatchSize: MAX_BATCH })
-  let loader = newLoader()
+  let loader: ReturnType<typeof newLoader> | null = null
   return {
     services,
     caller,
     line,
     // The store answers each request of a batch in its kind; one loader for all kinds can't express that.
-    load: <R extends ReadRequest>(request: R) => loader.load(request) as Promise<Answer<R>>,
+    load: <R extends ReadRequest>(request: R) => {
+      loader ??= newLoader()
+      return loader.load(request) as Promise<Answer<R>>
+    },
     renew() {
-      loader = newLoader()
+      loader = null
     },
     wrote(durability) {
       // What is in the journal alone, SQLite alone has.

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import {
   createSourceEventStream,
   type DocumentNode,
@@ -10,26 +11,31 @@ import {
 } from 'graphql'
 import { isAsyncIterable } from 'graphql-yoga'
 import { Recent } from '../services/recent.ts'
+import { streamOf } from '../services/stream.ts'
 import type { GraphQLContext } from './context.ts'
 
 type Args = ExecutionArgs & { contextValue: GraphQLContext }
 
 /** What the source of a subscription gives, where it goes to many. */
 export interface News {
+  /** The subscriber's own. */
   cursor: string
-  /** The same for all who are given the same at the same time; null where it is for one alone. */
+  /** The same for all who are given the same, but for the cursor, at the same time; null where it is for one alone. */
   sharedAs: string | null
 }
 
 const REMEMBERED = 1_000
+/** Stands for the cursor where a result is worked out for many. Nobody knows it, so nobody can have written it. */
+const HOLE = randomUUID()
 
 /**
- * Carries subscriptions out. What many subscribers ask for in the same words about the same event is worked out once, for the first of them:
- * nothing of it depends on who asks.
+ * Carries subscriptions out. What many subscribers ask for in the same words about the same event is worked out and written once, for the first
+ * of them: but for the cursor, nothing of it depends on who asks.
  */
 export class SharedSubscriptions {
   readonly #present: (args: Args, result: ExecutionResult) => ExecutionResult
-  readonly #results = new Recent<string, Promise<ExecutionResult>>(REMEMBERED)
+  /** In JSON, in pieces: the cursor goes between them. */
+  readonly #results = new Recent<string, Promise<string[]>>(REMEMBERED)
   readonly #documents = new WeakMap<DocumentNode, { id: number; variables: readonly string[] }>()
   #count = 0
 
@@ -38,36 +44,40 @@ export class SharedSubscriptions {
     this.#present = present
   }
 
+  /** What there is a line for goes there: then nothing comes of the subscription but its end. */
   readonly subscribe = async (args: Args): Promise<AsyncIterableIterator<ExecutionResult> | ExecutionResult> => {
     const source = await createSourceEventStream(args)
     if (!isAsyncIterable(source)) return source
     const question = this.#questionOf(args)
     const payloads = source[Symbol.asyncIterator]()
-    // Unlike a generator's, its return does not wait for the next event.
-    const results: AsyncIterableIterator<ExecutionResult> = {
-      next: async () => {
+    const { line } = args.contextValue
+    let hasLeft = false
+    const next = async (): Promise<{ value: ExecutionResult } | null> => {
+      for (;;) {
         const { value, done } = await payloads.next()
-        return done ? { value: undefined, done } : { value: await this.#resultOf(args, value, question), done: false }
-      },
-      return: async () => {
-        await payloads.return?.()
-        return { value: undefined, done: true }
-      },
-      [Symbol.asyncIterator]: () => results,
+        if (done) return null
+        if (!line) return { value: await this.#carryOut(args, value) }
+        const json = await this.#jsonOf(args, value, question)
+        if (!hasLeft) await line.next(json, isNews(value) ? value.cursor : null)
+      }
     }
-    return results
+    return streamOf(next, () => {
+      hasLeft = true
+      return payloads.return?.()
+    })
   }
 
-  async #resultOf(args: Args, payload: unknown, question: string): Promise<ExecutionResult> {
-    const carryOut = async (): Promise<ExecutionResult> => this.#present(args, await execute({ ...args, rootValue: payload }))
-    if (!isNews(payload)) return carryOut()
-    args.contextValue.line?.given(payload.cursor)
-    if (payload.sharedAs === null) return carryOut()
-    const key = `${question} ${payload.sharedAs} ${payload.cursor}`
+  async #jsonOf(args: Args, payload: unknown, question: string): Promise<string> {
+    if (!isNews(payload) || payload.sharedAs === null) return JSON.stringify(await this.#carryOut(args, payload))
+    const key = `${question} ${payload.sharedAs}`
     const known = this.#results.get(key)
-    const result = known ?? carryOut()
-    if (!known) this.#results.set(key, result)
-    return result
+    const pieces = known ?? this.#carryOut(args, { ...payload, cursor: HOLE }).then((result) => JSON.stringify(result).split(HOLE))
+    if (!known) this.#results.set(key, pieces)
+    return (await pieces).join(payload.cursor)
+  }
+
+  async #carryOut(args: Args, rootValue: unknown): Promise<ExecutionResult> {
+    return this.#present(args, await execute({ ...args, rootValue }))
   }
 
   /** What is asked of each event: the document, and the values of the variables that are used below its one field. */

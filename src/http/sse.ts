@@ -1,9 +1,10 @@
 import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type DocumentNode, type ExecutionResult, GraphQLError, getOperationAST, OperationTypeNode } from 'graphql'
+import { type DocumentNode, GraphQLError, getOperationAST, OperationTypeNode } from 'graphql'
 import { isAsyncIterable } from 'graphql-yoga'
 import * as z from 'zod'
 import type { Authenticator } from '../auth/authenticator.ts'
+import type { Line } from '../graphql/context.ts'
 import type { GraphQLServer } from '../graphql/yoga.ts'
 import type { Caller } from '../model.ts'
 
@@ -42,13 +43,14 @@ export async function serveEvents(
   { yoga, authenticator, streams }: { yoga: GraphQLServer; authenticator: Authenticator; streams: Set<ServerResponse> },
   { params, req, res, caller }: { params: Params; req: IncomingMessage; res: ServerResponse; caller: Caller },
 ): Promise<boolean> {
-  let id = ''
-  const line = {
+  const send = async (text: string): Promise<void> => {
+    if (!res.write(text) && !res.destroyed) await Promise.race([once(res, 'drain'), once(res, 'close')])
+  }
+  const sendNext = (result: unknown): Promise<void> => send(`event: next\ndata: ${JSON.stringify(result)}\n\n`)
+  const line: Line = {
     lastEventId: textOf(req.headers['last-event-id']),
-    given: (cursor: string) => {
-      id = `id: ${cursor}\n`
-    },
-    idle: (cursor: string) => void res.write(`id: ${cursor}\n\n`),
+    next: (json, cursor) => send(`event: next\n${cursor === null ? '' : `id: ${cursor}\n`}data: ${json}\n\n`),
+    idle: (cursor) => void res.write(`id: ${cursor}\n\n`),
     tooSlow: () => {},
   }
   const { schema, parse, validate, contextFactory, subscribe } = yoga.getEnveloped({ params, caller, line })
@@ -61,26 +63,19 @@ export async function serveEvents(
   res.flushHeaders()
   res.setTimeout(STALLED_MS, () => res.destroy())
   const beat = setInterval(() => res.write(':\n\n'), SILENCE_MS)
-  const send = async (text: string): Promise<void> => {
-    if (!res.write(text)) await Promise.race([once(res, 'drain'), once(res, 'close')])
-  }
-  const sendNext = (next: ExecutionResult): Promise<void> => {
-    const frame = `event: next\n${id}data: ${JSON.stringify(next)}\n\n`
-    id = ''
-    return send(frame)
-  }
   try {
-    if (isAsyncIterable<ExecutionResult>(result)) {
+    if (isAsyncIterable(result)) {
       const iterator = result[Symbol.asyncIterator]()
-      // Ends it at once; leaving the loop over it would wait for the next event first.
+      // Ends it at once.
       res.once('close', () => void iterator.return?.())
       const stop = authenticator.onEnd(caller, () => {
         sendNext({ errors: [ENDED] }).catch(() => {})
         void iterator.return?.()
       })
       res.once('close', stop)
-      for (let next = await iterator.next(); !next.done && !res.destroyed; next = await iterator.next()) await sendNext(next.value)
-    } else await sendNext(result as ExecutionResult)
+      // Results go to the line; what comes of this is the end.
+      if (!res.destroyed) await iterator.next()
+    } else await sendNext(result)
     if (!res.destroyed) res.end('event: complete\ndata: \n\n')
   } finally {
     clearInterval(beat)

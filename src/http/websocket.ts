@@ -22,6 +22,8 @@ interface Extra {
 const INIT_TIMEOUT_MS = 5_000
 const KEEP_ALIVE_MS = 12_000
 const MAX_OPERATIONS = 100
+/** Whoever has not taken so much is waited for. */
+const MAX_BUFFERED_BYTES = 65_536
 /** How long a client may take to answer that the connection is closed. */
 const CLOSING_MS = 1_000
 /** The same for one that has much left to read before. */
@@ -122,16 +124,26 @@ function keepAlive(socket: WebSocket): () => void {
   return () => clearInterval(timer)
 }
 
-/** While nothing comes, a ping tells the present cursor of each subscription, by its id; the client answers it by itself. */
-const lineOf = (socket: WebSocket, id: string): Line => ({
-  lastEventId: null,
-  given: () => {},
-  idle: (cursor) => socket.send(JSON.stringify({ type: 'ping', payload: { cursors: { [id]: cursor } } })),
-  tooSlow: () => {
-    socket.close(TOO_SLOW, 'This client does not read what it is sent: subscribe again behind the last cursor')
-    setTimeout(() => socket.terminate(), SLOW_CLOSING_MS).unref()
-  },
-})
+/**
+ * Takes what the core of graphql-ws would write anew for each subscriber. While nothing comes, a ping tells the present cursor of each
+ * subscription, by its id; the client answers it by itself.
+ */
+function lineOf(socket: WebSocket, id: string): Line {
+  const head = `{"id":${JSON.stringify(id)},"type":"next","payload":`
+  return {
+    lastEventId: null,
+    next(json) {
+      const message = `${head}${json}}`
+      if (socket.bufferedAmount <= MAX_BUFFERED_BYTES) return socket.send(message)
+      return new Promise((resolve) => socket.send(message, () => resolve()))
+    },
+    idle: (cursor) => socket.send(JSON.stringify({ type: 'ping', payload: { cursors: { [id]: cursor } } })),
+    tooSlow() {
+      socket.close(TOO_SLOW, 'This client does not read what it is sent: subscribe again behind the last cursor')
+      setTimeout(() => socket.terminate(), SLOW_CLOSING_MS).unref()
+    },
+  }
+}
 
 /** Lets those in who are known, for as long as what they came with holds. */
 const admission = (

@@ -88,8 +88,18 @@ const Cursor = z.strictObject({
     .default([]),
 })
 
+const encoded = new WeakMap<Given, { dataSetId: string; cursor: string }>()
+
 /** What a reader of one data set has been given, as an opaque text. */
-export function encodeCursor(dataSetId: string, { upTo, steps, ahead, beyond, due }: Given): string {
+export function encodeCursor(dataSetId: string, given: Given): string {
+  const known = encoded.get(given)
+  if (known?.dataSetId === dataSetId) return known.cursor
+  const cursor = textOf(dataSetId, given)
+  encoded.set(given, { dataSetId, cursor })
+  return cursor
+}
+
+function textOf(dataSetId: string, { upTo, steps, ahead, beyond, due }: Given): string {
   const stepped = (all: Steps) =>
     [...all].map(([origin, { seq, ordinal, recent, since }], i): [string, number, number, string, number] => {
       return [origin, seq, ordinal, i < all.size - RECENT_STEPS ? '' : recent, since]

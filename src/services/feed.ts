@@ -1,5 +1,4 @@
 import { setTimeout } from 'node:timers/promises'
-import { Repeater } from '@repeaterjs/repeater'
 import type { Logger } from 'pino'
 import { cursorExpired, XinyiError } from '../errors.ts'
 import type { Place, Store, StoreStatus, ToldEntry } from '../store/store.ts'
@@ -7,8 +6,19 @@ import { type AlertPage, AlertPages, type Past } from './alert-pages.ts'
 import { decodeCursor, encodeCursor, type Given, gaveAhead, gaveSettled, type Heard, shortId } from './cursor.ts'
 import { Audience, Inbox, MAX_WAITING } from './inbox.ts'
 import { LogPlaces } from './log-places.ts'
-import { type AlertMessage, type AlertSubscription, type Known, REMEMBERED, Reader, type Standing, type Told, toldOf } from './reader.ts'
+import {
+  type AlertMessage,
+  type AlertSubscription,
+  type Known,
+  type Message,
+  REMEMBERED,
+  Reader,
+  type Standing,
+  type Told,
+  toldOf,
+} from './reader.ts'
 import { Recent } from './recent.ts'
+import { streamOf } from './stream.ts'
 
 const RETRY_MS = 500
 /** So many entries before the place where the feed begins are known to be of the past, should the log go back. */
@@ -40,6 +50,8 @@ export class AlertFeed {
   #tellings = 0
   /** Which alert events were told, by their ids. */
   readonly #told = new Recent<string, Known>(REMEMBERED)
+  /** What those who joined last had been given by then, by its cursor. */
+  readonly #givens = new Recent<string, Given>(RECENT)
   /** How often the log has gone back: what began before that can't go on. */
   #restorations = 0
   /** The feed is going to another place of the log without telling what is between: nobody may join it where it was. */
@@ -70,46 +82,30 @@ export class AlertFeed {
         : await this.#places.goBackTo(decodeCursor(present.dataSetId, asked.after), AbortSignal.timeout(PATIENCE_MS))
     const reader = new Reader({ minLevel: asked.minLevel, present, ...begin })
 
-    // The executor runs from the first next() on, so a subscription that nobody reads holds nothing.
-    return new Repeater<AlertMessage>(async (push, stop) => {
-      const inbox = new Inbox<Told>(MAX_WAITING)
-      const ended = () => inbox.ended || this.#closing.signal.aborted
-      const give = async (messages: ReturnType<Reader['take']>): Promise<void> => {
-        for (const { given, ...message } of messages)
-          if (!ended()) await push({ cursor: encodeCursor(present.dataSetId, given), ...message })
+    const inbox = new Inbox<Told>(MAX_WAITING)
+    const { dataSetId } = present
+    const ready: Message[] = []
+    let beat: NodeJS.Timeout | undefined
+    // Nothing is begun before the first is asked for, so a subscription that nobody reads holds nothing.
+    const next = async (): Promise<{ value: AlertMessage } | null> => {
+      for (;;) {
+        const first = ready.shift()
+        if (first) return { value: messageOf(dataSetId, first) }
+        if (this.#closing.signal.aborted) return null
+        if (beat) {
+          const news = await inbox.take()
+          if (!news) return null
+          ready.push(...reader.take(news))
+        } else if (restorations !== this.#restorations) throw cursorExpired()
+        // Nothing is awaited after this look at the tail, so no entry falls between it and joining.
+        else if (this.#isAtTail(reader.at)) beat = this.#join(inbox, reader, { ...asked, dataSetId })
+        else ready.push(...(await this.#catchUp(reader)))
       }
-      let beat: NodeJS.Timeout | undefined
-      stop.then(() => inbox.end())
-      try {
-        while (!ended()) {
-          if (restorations !== this.#restorations) throw cursorExpired()
-          if (this.#isAtTail(reader.at)) break
-          const { told, at, settledAt } = await this.#next(reader)
-          for (const entry of told) await give(reader.take(entry))
-          if (settledAt) reader.reach(settledAt)
-          reader.goTo(at)
-        }
-        if (ended()) return
-        // Nothing was awaited since that last look at the tail, so no entry falls between it and joining.
-        this.#audience.add(inbox, asked.onTooSlow)
-        reader.listen(this.#tellings)
-        const joinedAt = this.#settledAt
-        const tellCursor = () => {
-          // Before it joined more may have been told than it could read: Redis may have gone away with that.
-          if (this.#settledAt !== joinedAt && this.#settledAt.epoch === this.#at.settledEpoch) reader.reach(this.#settledAt)
-          asked.onIdle?.(encodeCursor(present.dataSetId, reader.given))
-        }
-        // Whoever is cut off before anything comes can go on from here, too.
-        tellCursor()
-        beat = setInterval(() => {
-          if (inbox.isAwaited) tellCursor()
-        }, this.#heartbeatMs)
-        for (let news = await inbox.take(); news; news = await inbox.take()) await give(reader.take(news))
-      } finally {
-        clearInterval(beat)
-        this.#audience.delete(inbox)
-        stop()
-      }
+    }
+    return streamOf(next, () => {
+      clearInterval(beat)
+      this.#audience.delete(inbox)
+      inbox.end()
     })
   }
 
@@ -218,8 +214,27 @@ export class AlertFeed {
     return !this.#isMoving && epoch === this.#at.epoch && n === this.#at.n
   }
 
-  /** What a reader that catches up reads next, and up to where: no more than was told to the others. Nothing: it has to wait for the tail. */
-  async #next(reader: Reader): Promise<{ told: Told[]; at: Place; settledAt: Place | null }> {
+  /** It hears what is told from now on; answers what tells it its cursor now and then, until that is cleared. */
+  #join(inbox: Inbox<Told>, reader: Reader, { dataSetId, onIdle, onTooSlow }: AlertSubscription & { dataSetId: string }): NodeJS.Timeout {
+    const given = this.#givens.get(encodeCursor(dataSetId, reader.given)) ?? reader.given
+    this.#givens.set(encodeCursor(dataSetId, given), given)
+    this.#audience.add(inbox, onTooSlow)
+    reader.listen(this.#tellings, given)
+    const joinedAt = this.#settledAt
+    const tellCursor = () => {
+      // Before it joined more may have been told than it could read: Redis may have gone away with that.
+      if (this.#settledAt !== joinedAt && this.#settledAt.epoch === this.#at.settledEpoch) reader.reach(this.#settledAt)
+      onIdle?.(encodeCursor(dataSetId, reader.given))
+    }
+    // Whoever is cut off before anything comes can go on from here, too.
+    tellCursor()
+    return setInterval(() => {
+      if (inbox.isAwaited) tellCursor()
+    }, this.#heartbeatMs)
+  }
+
+  /** What comes next for a reader that catches up, no further than was told to the others. Nothing: it has to wait for the tail. */
+  async #catchUp(reader: Reader): Promise<Message[]> {
     if (reader.at.epoch !== this.#at.epoch) {
       const [at, present] = [await this.#places.standing(reader.at), await this.#places.standing(reader.present)]
       if (at.epoch === present.epoch) reader.goTo(at, present)
@@ -229,14 +244,17 @@ export class AlertFeed {
       const told = (entry: ToldEntry, alerts: AlertPage['alerts']) => toldOf(entry, tail, { alerts, known: this.#known })
       const isWanted = (entry: ToldEntry) => told(entry, NONE).some((each) => reader.wants(each))
       const { epoch, entries, alerts } = await this.#pages.read(reader.at, this.#closing.signal, isWanted)
-      const past = entries.filter(({ n }) => n <= tail.n)
-      const at = { epoch, n: past.at(-1)?.n ?? reader.at.n }
-      const settled = past.findLast((entry) => entry.settled)
-      const settledAt = settled ? { epoch: tail.settledEpoch, n: settled.n } : null
-      if (epoch === tail.epoch) return { told: past.flatMap((entry) => told(entry, alerts)), at, settledAt }
+      if (epoch === tail.epoch) {
+        const past = entries.filter(({ n }) => n <= tail.n)
+        const messages = past.flatMap((entry) => told(entry, alerts)).flatMap((each) => reader.take(each))
+        const settled = past.findLast((entry) => entry.settled)
+        if (settled) reader.reach({ epoch: tail.settledEpoch, n: settled.n })
+        reader.goTo({ epoch, n: past.at(-1)?.n ?? reader.at.n })
+        return messages
+      }
     }
     await setTimeout(LAG_MS)
-    return { told: [], at: reader.at, settledAt: null }
+    return []
   }
 }
 
@@ -248,6 +266,11 @@ function noPast(error: unknown): Past[] {
   if (error instanceof XinyiError && error.code === 'CURSOR_EXPIRED') return []
   throw error
 }
+
+const messageOf = (dataSetId: string, { given, ...message }: Message): AlertMessage => ({
+  ...message,
+  cursor: encodeCursor(dataSetId, given),
+})
 
 const NONE: AlertPage['alerts'] = new Map()
 const noop = (): void => {}

@@ -13,7 +13,6 @@ import {
   type Step,
   shortId,
 } from './cursor.ts'
-import { Recent } from './recent.ts'
 
 /** How many ids of alert events are remembered to tell repeats by. */
 export const REMEMBERED = 10_000
@@ -32,7 +31,7 @@ export interface Told extends Place {
   origin: string
   seq: number
   /** An alert is null where it was erased meanwhile, or nobody listens. */
-  alertEvents: readonly { event: AlertEvent; alert: RiskAlert | null; known: Known }[]
+  alertEvents: readonly { event: AlertEvent; short: string; alert: RiskAlert | null; known: Known }[]
 }
 
 /** What is known of an alert event from before. */
@@ -53,7 +52,9 @@ export function toldOf(
 ): Told[] {
   if (!from) return []
   const { epoch, settledEpoch } = standing
-  const events = alertEvents.map((event) => ({ event, alert: of.alerts.get(event.alertId) ?? null, known: of.known(event.id) ?? UNKNOWN }))
+  const events = alertEvents.map((event) => {
+    return { event, short: shortId(event.id), alert: of.alerts.get(event.alertId) ?? null, known: of.known(event.id) ?? UNKNOWN }
+  })
   return [{ epoch, n, settledIn: settled ? settledEpoch : null, origin: shortId(from.origin), seq: from.seq, alertEvents: events }]
 }
 
@@ -84,28 +85,39 @@ export interface Message {
   alert: RiskAlert
 }
 
+/** What readers who were given the same have been given after the same: worked out once for all of them, as long as it is of use. */
+class Shared {
+  readonly #after = new WeakMap<object, Map<Given, Given>>()
+
+  after(cause: object, given: Given, work: () => Given): Given {
+    const known = this.#after.get(cause) ?? new Map<Given, Given>()
+    this.#after.set(cause, known)
+    const after = known.get(given) ?? work()
+    known.set(given, after)
+    return after
+  }
+}
+
+const reached = new Shared()
+const [taken, passedOver] = [new Shared(), new Shared()]
+
 /** What one subscriber has been given of the log, and what of the next entry it is to be given. */
 export class Reader {
   readonly #minLevel: RiskLevel
   #at: Place
   /** The end of the log when the reading began. */
   #present: Place
-  #upTo: Place
-  #heard: Heard
+  #given: Given
   /** What was given before it began to listen. Of what came since, the feed knows more: what an event brought about may be another thing where it comes again. */
   #before: Heard | null = null
-  readonly #due = new Recent<string, true>(MAX_DUE)
   /** The count of tellings when this reader began to listen. */
   #listensSince = Number.POSITIVE_INFINITY
 
-  constructor(options: { minLevel: RiskLevel; at: Place; present: Place; given: Given }) {
-    this.#minLevel = options.minLevel
-    this.#at = options.at
-    this.#present = options.present
-    this.#upTo = options.given.upTo
-    const { steps, ahead, beyond, due } = options.given
-    this.#heard = { steps, ahead, beyond }
-    for (const id of due) this.#due.set(id, true)
+  constructor({ minLevel, at, present, given }: { minLevel: RiskLevel; at: Place; present: Place; given: Given }) {
+    this.#minLevel = minLevel
+    this.#at = at
+    this.#present = present
+    this.#given = given
   }
 
   /** Behind the entry that was read last. */
@@ -117,9 +129,9 @@ export class Reader {
     return this.#present
   }
 
-  /** What it has been given so far. */
+  /** What it has been given so far; the same object for all who were given the same, since they began to listen. */
   get given(): Given {
-    return { upTo: this.#upTo, ...this.#heard, due: this.#due.keys() }
+    return this.#given
   }
 
   /** Goes on, on the way to the present: the log is read up to there, or has another epoch, in which these are its places. */
@@ -128,15 +140,16 @@ export class Reader {
     this.#present = present
   }
 
-  /** From now on it hears all that is told. */
-  listen(tellings: number): void {
-    this.#before = this.#heard
+  /** From now on it hears all that is told. `given`: what it has been given so far, as the others call it. */
+  listen(tellings: number, given = this.#given): void {
+    this.#before = this.#given
+    this.#given = given
     this.#listensSince = tellings
   }
 
   /** It has taken all that is told up to a place of the log, settled in the present epoch. */
   reach(place: Place): void {
-    if (place.epoch !== this.#upTo.epoch || place.n > this.#upTo.n) this.#upTo = place
+    this.#given = reached.after(place, this.#given, () => ({ ...this.#given, upTo: further(this.#given.upTo, place) }))
   }
 
   /** Whether any of it is to be given. */
@@ -149,29 +162,32 @@ export class Reader {
     const replayed = epoch === this.#present.epoch && n <= this.#present.n
     return alertEvents.flatMap((each, ordinal): Message[] => {
       const { event, alert } = each
-      const short = shortId(event.id)
-      const step = { seq, ordinal }
-      const isWhole = ordinal === alertEvents.length - 1
-      const isWanted = this.#isWanted(each, origin, step, settledIn !== null)
-      if (isWanted && (event.kind === 'ESCALATED' || event.kind === 'LAPSED')) this.#due.set(short, true)
-      if (settledIn !== null) {
-        this.#heard = gaveSettled(this.#heard, { origin, ...step, isWhole })
-        this.reach({ epoch: settledIn, n: isWhole ? n : n - 1 })
-      } else {
-        this.#heard = gaveAhead(this.#heard, short, { origin, ...step, isWhole }, isWanted)
-      }
-      return isWanted && alert ? [{ given: this.given, replayed, event, alert }] : []
+      const isWanted = this.#isWanted(each, origin, { seq, ordinal }, settledIn !== null)
+      this.#given = (isWanted ? taken : passedOver).after(each, this.#given, () => afterOne(this.#given, told, ordinal, isWanted))
+      return isWanted && alert ? [{ given: this.#given, replayed, event, alert }] : []
     })
   }
 
-  #isWanted({ event, known }: Told['alertEvents'][number], origin: string, step: Step, settled: boolean): boolean {
+  #isWanted({ event, short, known }: Told['alertEvents'][number], origin: string, step: Step, settled: boolean): boolean {
     if (known.toldAt > this.#listensSince || riskRank(event.level) < riskRank(this.#minLevel)) return false
-    const before = this.#before ?? this.#heard
+    const before = this.#before ?? this.#given
     const isElsewhere = known.settled !== null && covers(before.steps, known.settled.origin, known.settled)
     // An instance that tells it ahead of the log may not know yet what the log says of it, which the reader was told.
     const isGiven = settled ? covers(before.steps, origin, step) : isPast(before.steps, origin, step)
     const isCovered = isGiven || coversAhead(before, origin, step, settled) || isElsewhere
-    const short = shortId(event.id)
-    return !isCovered && !this.#heard.beyond.has(short) && !before.beyond.has(short) && !this.#due.has(short)
+    return !isCovered && !this.#given.beyond.has(short) && !before.beyond.has(short) && !this.#given.due.includes(short)
   }
 }
+
+/** What was given, with one more alert event of what is told, which was wanted or not. */
+function afterOne(given: Given, { n, settledIn, origin, seq, alertEvents }: Told, ordinal: number, isWanted: boolean): Given {
+  const isWhole = ordinal === alertEvents.length - 1
+  const one = { origin, seq, ordinal, isWhole }
+  const { event, short } = alertEvents[ordinal] as Told['alertEvents'][number]
+  const isDue = isWanted && (event.kind === 'ESCALATED' || event.kind === 'LAPSED')
+  const due = isDue ? [...given.due.filter((id) => id !== short), short].slice(-MAX_DUE) : given.due
+  if (settledIn === null) return { ...given, ...gaveAhead(given, short, one, isWanted), due }
+  return { ...given, ...gaveSettled(given, one), due, upTo: further(given.upTo, { epoch: settledIn, n: isWhole ? n : n - 1 }) }
+}
+
+const further = (upTo: Place, place: Place): Place => (place.epoch !== upTo.epoch || place.n > upTo.n ? place : upTo)

@@ -1,5 +1,5 @@
 import { on, once } from 'node:events'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { raise, startApp } from './app.ts'
 
@@ -83,6 +83,33 @@ test('while nothing happens the present cursor comes alone, and nothing is misse
   expect(kindsOf(await again.next())).toBe('RAISED')
 })
 
+test('what many ask for in the same words is worked out once for all, over whatever they hear it, and each is told its own cursor', async () => {
+  const { app, url } = await startApp()
+  const { store } = app.services
+  const early = await listen(url)
+  await early.next()
+  await raise(url, 'before')
+  const first = await early.next()
+  const late = [await listen(url), await listen(url)]
+  for (const stream of late) await stream.next()
+  const { messages } = await webSocket(url)
+  await messages.next()
+  const read = vi.spyOn(store, 'read')
+  await raise(url, 'after')
+  const frames = [await early.next(), ...(await Promise.all(late.map((stream) => stream.next())))]
+  const { value } = await messages.next()
+  const heard = [...frames.map(({ data }) => data ?? ''), JSON.stringify(JSON.parse(String(value[0])).payload)]
+  const usersRead = read.mock.calls.flatMap(([requests]) => requests).filter(({ kind }) => kind === 'user')
+  expect(usersRead).toHaveLength(1)
+  expect(new Set(heard.map((json) => json.replace(/"cursor":"[^"]*"/, ''))).size).toBe(1)
+  for (const { id, data } of frames) expect(JSON.parse(data ?? '').data.riskAlerts.cursor).toBe(id)
+  for (const stream of late) stream.close()
+  await raise(url, 'last')
+  const again = await listen(url, first.id)
+  const users = async () => JSON.parse((await again.next()).data ?? '').data.riskAlerts.alert.user.userId
+  expect([await users(), await users()]).toEqual(['after', 'last'])
+})
+
 test('a stream with a Last-Event-ID that is none says so', async () => {
   const { url } = await startApp()
   const frame = await (await listen(url, 'nonsense')).next()
@@ -135,8 +162,9 @@ test('a WebSocket that does not read is closed with a code that says so', { time
   socket.pause()
   const said = { userId: 'u', response: 'r', riskLevel: 'HIGH' as const }
   await recorder.record({ ...said, query: '我'.repeat(16_000) })
-  for (let i = 0; i < 20; i += 1) await Promise.all(Array.from({ length: 100 }, () => recorder.record({ ...said, query: 'q' })))
-  await dropped.promise
+  let isDropped = false
+  dropped.promise.then(() => (isDropped = true))
+  while (!isDropped) await Promise.all(Array.from({ length: 100 }, () => recorder.record({ ...said, query: 'q' })))
   socket.resume()
   const [code, reason] = await once(socket, 'close')
   expect([code, String(reason)]).toEqual([4429, expect.stringContaining('subscribe again')])

@@ -34,7 +34,7 @@ const alert: RiskAlert = {
 }
 const told = (n: number, settledIn: string | null, seq: number, ...ids: string[]): Told => ({
   ...{ epoch: settledIn ?? 'away', n, settledIn, origin: 'o', seq },
-  alertEvents: ids.map((id) => ({ event: event(id), alert, known: UNKNOWN })),
+  alertEvents: ids.map((id) => ({ event: event(id), short: shortId(id), alert, known: UNKNOWN })),
 })
 const BEGINNING: Given = { upTo: { epoch: 'one', n: 10 }, steps: new Map(), ahead: new Map(), beyond: new Map(), due: [] }
 const reader = (given = BEGINNING) => new Reader({ minLevel: 'MEDIUM', at: given.upTo, present: given.upTo, given })

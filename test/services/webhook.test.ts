@@ -131,7 +131,7 @@ test('a restart goes on from what was taken, with what was missed', async () => 
   expect(deliveries).toHaveLength(1)
   await start()
   // What was just being delivered may come once more.
-  await expect.poll(() => new Set(deliveries.map(({ headers }) => headers['webhook-id'])).size).toBe(3)
+  await expect.poll(() => new Set(deliveries.map(({ headers }) => headers['webhook-id'])).size, { timeout: 5_000 }).toBe(3)
   const once = [...new Map(deliveries.map((delivery) => [delivery.headers['webhook-id'], delivery])).values()]
   expect(kinds(once)).toEqual(['alert.raised', 'alert.raised', 'alert.occurred'])
 })

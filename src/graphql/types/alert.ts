@@ -1,6 +1,6 @@
-import { Repeater } from 'graphql-yoga'
 import type * as model from '../../model.ts'
 import type { AlertMessage } from '../../services/reader.ts'
+import { orFailure, streamOf } from '../../services/stream.ts'
 import { builder } from '../builder.ts'
 import { checkChoice } from '../check.ts'
 import { type GraphQLContext, userOf } from '../context.ts'
@@ -180,21 +180,18 @@ const RiskAlertMessage = builder.objectRef<LiveMessage>('RiskAlertMessage').impl
 })
 
 /** What is asked for of the feed. A failure is the last item, so that it reaches the client as an error. */
-const newsOf = (messages: AsyncIterableIterator<AlertMessage>, assignee: string | null, context: GraphQLContext) =>
-  new Repeater<LiveMessage | Error>(async (push, stop) => {
-    // How it ends interests nobody who has left.
-    stop.then(() => messages.return?.()).catch(() => {})
-    try {
-      for await (const message of messages) {
-        context.renew()
-        const { event, alert, replayed } = message
-        if (assignee === null || alert.assignee === assignee) await push({ ...message, sharedAs: replayed ? null : event.id })
-      }
-    } catch (error) {
-      await push(error instanceof Error ? error : new Error('The feed failed.', { cause: error }))
+function newsOf(messages: AsyncIterableIterator<AlertMessage>, assignee: string | null, context: GraphQLContext) {
+  const next = async (): Promise<{ value: LiveMessage } | null> => {
+    for (;;) {
+      const { value: message, done } = await messages.next()
+      if (done) return null
+      context.renew()
+      const { event, alert, replayed } = message
+      if (assignee === null || alert.assignee === assignee) return { value: { ...message, sharedAs: replayed ? null : event.id } }
     }
-    stop()
-  })
+  }
+  return streamOf(orFailure(next), () => messages.return?.())
+}
 
 builder.subscriptionField('riskAlerts', (t) =>
   t.field({

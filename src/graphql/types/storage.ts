@@ -1,5 +1,5 @@
-import { Repeater } from 'graphql-yoga'
 import type { Overview as Figures } from '../../model.ts'
+import { orFailure, streamOf } from '../../services/stream.ts'
 import type { Store, StoreStatus } from '../../store/store.ts'
 import { builder } from '../builder.ts'
 import { ADMIN, FIGURES } from '../roles.ts'
@@ -111,23 +111,18 @@ builder.mutationField('pinStorage', (t) =>
 )
 
 /** The status now, and again whenever it has changed; several changes while nobody reads count as one. A failure is the last item. */
-const statuses = (store: Store) =>
-  new Repeater<StoreStatus | Error>(async (push, stop) => {
-    const left = new AbortController()
-    stop.then(() => left.abort())
-    try {
-      while (!left.signal.aborted) {
-        // Begun before the look at the present, so that no change falls between the two.
-        const changed = store.statusChanged(left.signal)
-        changed.catch(() => {})
-        await push(await store.status())
-        await changed
-      }
-    } catch (error) {
-      await push(error instanceof Error ? error : new Error('The status failed.', { cause: error }))
-    }
-    stop()
-  })
+function statuses(store: Store): AsyncIterableIterator<StoreStatus | Error> {
+  const left = new AbortController()
+  let changed = Promise.resolve()
+  const next = async (): Promise<{ value: StoreStatus }> => {
+    await changed
+    // Begun before the look at the present, so that no change falls between the two.
+    changed = store.statusChanged(left.signal)
+    changed.catch(() => {})
+    return { value: await store.status() }
+  }
+  return streamOf(orFailure(next), () => left.abort())
+}
 
 builder.subscriptionField('storageStatus', (t) =>
   t.field({
