@@ -15,6 +15,7 @@ import { live, ready } from './health.ts'
 import type { HostCheck } from './host.ts'
 import { ANOTHER_ORIGIN, Origins } from './origins.ts'
 import { GraphiQLPage } from './page.ts'
+import { isPredecessors, servePredecessor } from './predecessor.ts'
 import { type HttpError, httpErrorOf, sendError } from './respond.ts'
 import { SESSION_METHODS, SessionEndpoint } from './session.ts'
 import { serveSignIn } from './sign-in.ts'
@@ -27,7 +28,7 @@ export interface HttpOptions {
   yoga: GraphQLServer
   store: Store
   authenticator: Authenticator
-  config: Pick<Config, 'maxBodyBytes' | 'publicUrl' | 'allowedOrigins'>
+  config: Pick<Config, 'localTimeZone' | 'maxBodyBytes' | 'publicUrl' | 'allowedOrigins'>
   logger: Logger
 }
 
@@ -129,6 +130,10 @@ export class HttpService {
       return serveGraphQL({ yoga, authenticator, maxBodyBytes: config.maxBodyBytes, streams: this.#streams }, { req, res, caller })
     if (path === '/session' && isRead) return this.#sessions.tell(res, caller)
     if (path === '/session' && req.method === 'DELETE') return this.#sessions.signOut(res, caller)
+    if (isPredecessors(path)) {
+      if (!isRead) return sendError(res, READ_ONLY)
+      return servePredecessor(path, { store, caller, localTimeZone: config.localTimeZone, now: Date.now() }, res)
+    }
     return sendError(res, path === '/session' ? SESSION_METHODS : NOT_FOUND)
   }
 
