@@ -13,7 +13,7 @@ async function given() {
     query: '最近压力很大',
     response: 'r',
     riskLevel: 'MEDIUM',
-    occurredAt: Date.UTC(2026, 10, 1, 4),
+    occurredAt: AT,
     emotionScore: -0.5,
   } as const
   await app.services.recorder.record({ ...said, userId: '李 a/b:c' })
