@@ -179,8 +179,9 @@ export class Replica {
   /** Those of them who are here. */
   /** Those of them who are known, and in the view. */
   known(users: readonly string[], view?: View): string[] {
-    const known = this.#among('users', users)
-    return view ? this.#use((sql) => known.filter((user) => new Sight(sql, view).sees(user))) : known
+    if (!view) return this.#among('users', users)
+    // The same is done for those whom it leaves out as for those who are not there.
+    return this.#use((sql) => users.filter((user) => new Sight(sql, view).sees(user)))
   }
 
   dirtyAmong(users: readonly string[]): string[] {
