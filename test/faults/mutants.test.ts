@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { onTestFinished, vi } from 'vitest'
 import { inspect } from '../../src/store/redis/inspect.ts'
+import { packLog, packUsers } from '../../src/store/redis/pack.ts'
 import { beginSeed, finishSeed, seedLog, seedUsers } from '../../src/store/redis/seed.ts'
 import type { RedisStore } from '../../src/store/redis/store.ts'
 import { Sql } from '../../src/store/sqlite/sql.ts'
@@ -136,8 +137,8 @@ async function seeds(store: RedisStore) {
     return {
       begun,
       async finish() {
-        await seedUsers(redis, token, copies, { ...head, timeZone: 'Asia/Shanghai' })
-        await seedLog(redis, token, entries)
+        await seedUsers(redis, token, packUsers(copies, { ...head, timeZone: 'Asia/Shanghai' }))
+        await seedLog(redis, token, packLog(entries))
         await finishSeed(redis, token, head)
       },
     }

@@ -1,7 +1,7 @@
 import { pino } from 'pino'
 import { z } from 'zod'
+import { openReplica, type RemoteReplica } from '../../src/store/failover/replica.ts'
 import { openFailoverStore } from '../../src/store/failover/store.ts'
-import { openReplica, type RemoteReplica } from '../../src/store/sqlite/replica/remote.ts'
 import { NOW, Origin } from '../helpers/events.ts'
 
 /**

@@ -29,7 +29,7 @@ test('when the instance that fills Redis dies half-way, another one takes over, 
   await a.record('ann', ['a3'])
   await b.record('bob', ['b2'])
   await server.restart()
-  const reached = held.before('seedLog')
+  const reached = held.before('packedLog')
   await a.store.pin('auto')
   await reached
   expect(await seeding(server)).toBe(1)
@@ -48,7 +48,7 @@ test('when the instance that fills Redis dies half-way, another one takes over, 
 test('what is recorded, cleared and erased while Redis is being filled comes after that, and once', async () => {
   const { server, held, a, b } = await apart()
   await server.restart()
-  const reached = held.before('nextCopies')
+  const reached = held.before('packedUsers')
   await a.store.pin('auto')
   await reached
   await a.record('ann', ['a3'])
@@ -57,7 +57,7 @@ test('what is recorded, cleared and erased while Redis is being filled comes aft
   await a.record('new', ['n1'])
   // By now everybody is copied; what comes next is only in the journal.
   held.goOn()
-  const copied = held.before('seedLog')
+  const copied = held.before('packedLog')
   await copied
   await a.record('ann', ['a5'])
   await a.tell(a.origin.erased('bob', NOW + 1))
@@ -78,7 +78,7 @@ test('what is recorded, cleared and erased while Redis is being filled comes aft
 test('an instance that stands still while it fills Redis, and wakes when another has done so, does no harm', async () => {
   const { server, held, a, b } = await apart()
   await server.restart()
-  const reached = held.before('seedLog')
+  const reached = held.before('packedLog')
   await a.store.pin('auto')
   await reached
   await b.store.pin('auto')

@@ -1,9 +1,8 @@
 import { join } from 'node:path'
 import { pino } from 'pino'
 import { onTestFinished } from 'vitest'
+import { JoinedReplica, type RemoteReplica } from '../../src/store/failover/replica.ts'
 import { type FailoverOptions, openFailoverStore } from '../../src/store/failover/store.ts'
-import type { RemoteReplica } from '../../src/store/sqlite/replica/remote.ts'
-import { Replica } from '../../src/store/sqlite/replica/replica.ts'
 import type { Store, StoreStatus } from '../../src/store/store.ts'
 import { NOW } from './events.ts'
 import { tempDir } from './temp.ts'
@@ -55,7 +54,7 @@ export const inAgreement = (status: StoreStatus): boolean => status.mode === 'PR
 
 /** A replica without a thread of its own. */
 export function inProcess(path: string): RemoteReplica {
-  const replica = new Replica(path)
+  const replica = new JoinedReplica(path)
   return new Proxy({} as RemoteReplica, {
     get: (_, method) =>
       method === 'then'

@@ -5,6 +5,7 @@ import { DAY_MS } from '../../src/model.ts'
 import type { Identity } from '../../src/store/copy.ts'
 import { connectRedis } from '../../src/store/redis/connect.ts'
 import { createDataSet, type Found, inspect } from '../../src/store/redis/inspect.ts'
+import { packLog, packUsers } from '../../src/store/redis/pack.ts'
 import { beginSeed, finishSeed, seedLog, seedUsers } from '../../src/store/redis/seed.ts'
 import { RedisStore } from '../../src/store/redis/store.ts'
 import { HOUR, NOW, Origin } from '../helpers/events.ts'
@@ -55,7 +56,7 @@ export class TwoDatabases {
 export const identity = (): Identity => ({ dataSetId: randomUUID(), epoch: randomUUID(), tombstoneKey: 'ab'.repeat(32) })
 
 /** What else users are seeded with. */
-export const SEEDED = { ...identity(), timeZone: 'Asia/Shanghai' }
+export const SEEDED = { ...identity(), timeZone: 'Asia/Shanghai', n: Number.MAX_SAFE_INTEGER }
 
 export const lease = (over: Found = { state: 'empty' }) => ({ dataSetId: 'set', token: randomUUID(), leaseMs: 5_000, over })
 
@@ -66,10 +67,10 @@ export async function seedFrom(store: RedisStore, redis: Redis, over?: Found): P
   if (!(await beginSeed(redis, seed))) throw new Error('not begun')
   for (let after: string | null = ''; after !== null; ) {
     const page = await store.copies({ after, limit: 7 })
-    await seedUsers(redis, seed.token, page.copies, SEEDED)
+    await seedUsers(redis, seed.token, packUsers(page.copies, SEEDED))
     after = page.last
   }
-  await seedLog(redis, seed.token, (await store.log({ epoch: store.epoch, n: head.trimmed }, 10_000)).entries)
+  await seedLog(redis, seed.token, packLog((await store.log({ epoch: store.epoch, n: head.trimmed }, 10_000)).entries))
   await finishSeed(redis, seed.token, head)
 }
 

@@ -3,6 +3,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { DAY_MS } from '../../src/model.ts'
 import type { Head, UserCopy } from '../../src/store/copy.ts'
 import { createDataSet, inspect } from '../../src/store/redis/inspect.ts'
+import { packLog, packUsers } from '../../src/store/redis/pack.ts'
 import { beginSeed, finishSeed, seedLog, seedUsers } from '../../src/store/redis/seed.ts'
 import { Replica } from '../../src/store/sqlite/replica/replica.ts'
 import { HOUR, NOW, Origin } from '../helpers/events.ts'
@@ -78,12 +79,12 @@ describe('what is seeded is what was copied', () => {
     const redis = await databases.connection(1)
     const seed = lease()
     await beginSeed(redis, seed)
-    await seedUsers(redis, seed.token, first.copies, SEEDED)
+    await seedUsers(redis, seed.token, packUsers(first.copies, SEEDED))
     const entries = (await store.log({ epoch: store.epoch, n: 0 }, 10_000)).entries
-    await seedLog(redis, seed.token, entries)
-    await seedLog(redis, seed.token, entries)
+    await seedLog(redis, seed.token, packLog(entries))
+    await seedLog(redis, seed.token, packLog(entries))
     const { copies } = await store.copies({ users: ['b', ...first.copies.map(({ user }) => user)] })
-    await seedUsers(redis, seed.token, copies, SEEDED)
+    await seedUsers(redis, seed.token, packUsers(copies, SEEDED))
     await finishSeed(redis, seed.token, await store.head())
     expect(await snapshot(await databases.open(1), NOW)).toEqual(await snapshot(store, NOW))
     expect(await databases.other.keys('*:b:*')).toEqual([])
@@ -111,8 +112,8 @@ describe('what is seeded is what was copied', () => {
     const seed = lease()
     await beginSeed(redis, seed)
     const head = replica.seedHead('next epoch', 1_000)
-    await seedUsers(redis, seed.token, replica.nextCopies('', 100), { ...SEEDED, ...head })
-    await seedLog(redis, seed.token, replica.seedLog(head))
+    await seedUsers(redis, seed.token, packUsers(replica.nextCopies('', 100), { ...SEEDED, ...head }))
+    await seedLog(redis, seed.token, packLog(replica.seedLog(head.trimmed, 1_000)))
     await finishSeed(redis, seed.token, head)
     const seeded = await databases.open(1)
     expect(sorted(await seeded.head())).toEqual(sorted({ ...head, dataSetId: 'set' }))
@@ -131,7 +132,7 @@ describe('what is seeded is what was copied', () => {
       const redis = await databases.connection(1)
       const seed = lease()
       await beginSeed(redis, seed)
-      await seedUsers(redis, seed.token, copies, SEEDED)
+      await seedUsers(redis, seed.token, packUsers(copies, SEEDED))
       await finishSeed(redis, seed.token, { ...(await store.head()), epoch: 'next', n: 0, chain: '', positions: {} })
       const seeded = await databases.open(1)
       // As whoever pushes them has them.
@@ -181,15 +182,15 @@ describe('who may seed', () => {
     const redis = await databases.connection(1)
     const slow = { ...lease(), leaseMs: 30 }
     await beginSeed(redis, slow)
-    await seedUsers(redis, slow.token, copies.slice(0, 3), SEEDED)
+    await seedUsers(redis, slow.token, packUsers(copies.slice(0, 3), SEEDED))
     await expect.poll(() => inspect(redis)).toMatchObject({ state: 'seeding', leaseHeld: false })
     expect(await beginSeed(redis, lease()), 'it is not empty any more').toBe(false)
     const refused = { code: 'LEASE' }
-    await expect(seedUsers(redis, slow.token, copies, SEEDED)).rejects.toMatchObject(refused)
+    await expect(seedUsers(redis, slow.token, packUsers(copies, SEEDED))).rejects.toMatchObject(refused)
     await seedFrom(store, redis, await inspect(redis))
     const whole = await snapshot(store, NOW)
     expect(await snapshot(await databases.open(1), NOW)).toEqual(whole)
-    await expect(seedUsers(redis, slow.token, copies, SEEDED)).rejects.toMatchObject(refused)
+    await expect(seedUsers(redis, slow.token, packUsers(copies, SEEDED))).rejects.toMatchObject(refused)
     await expect(finishSeed(redis, slow.token, await store.head())).rejects.toMatchObject(refused)
     expect(await snapshot(await databases.open(1), NOW)).toEqual(whole)
   })
@@ -209,7 +210,7 @@ describe('who may seed', () => {
     const seed = { ...lease(), leaseMs: 60_000 }
     await beginSeed(redis, seed)
     await databases.redis.pexpire('xinyi:lease', 5_000)
-    await seedUsers(redis, seed.token, [{ user: 'nobody', state: null, erasedAt: null, expiredAt: null }], SEEDED)
+    await seedUsers(redis, seed.token, packUsers([{ user: 'nobody', state: null, erasedAt: null, expiredAt: null }], SEEDED))
     expect(await databases.redis.pttl('xinyi:lease')).toBeGreaterThan(50_000)
   })
 

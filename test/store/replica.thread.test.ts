@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { openReplica } from '../../src/store/sqlite/replica/remote.ts'
+import { openReplica } from '../../src/store/failover/replica.ts'
 import { tempDir } from '../helpers/temp.ts'
 
 const mapped = (): boolean => readFileSync('/proc/self/maps', 'utf8').includes('better-sqlite3')

@@ -1,7 +1,7 @@
 import { XinyiError } from '../../errors.ts'
 import type { RedisStore } from '../redis/store.ts'
-import type { RemoteReplica } from '../sqlite/replica/remote.ts'
 import { Interrupted } from './faults.ts'
+import type { RemoteReplica } from './replica.ts'
 
 const PAGE = 200
 

@@ -1,8 +1,8 @@
 import type { Logger } from 'pino'
 import type { RedisTarget } from '../redis/connect.ts'
-import type { RemoteReplica } from '../sqlite/replica/remote.ts'
 import type { Place } from '../store.ts'
 import type { Local } from './local.ts'
+import type { RemoteReplica } from './replica.ts'
 
 /** Where tests take a safeguard away, or hold something up; never set by a configuration. */
 export interface Seams {

@@ -1,7 +1,7 @@
 import { storeUnavailable } from '../../errors.ts'
 import type { Answered } from '../sqlite/replica/ahead.ts'
-import type { RemoteReplica } from '../sqlite/replica/remote.ts'
 import type { Event, Outcome } from '../store.ts'
+import type { RemoteReplica } from './replica.ts'
 
 const STEP = 200
 /** Many times what is under way at once. */

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { RedisStore } from '../redis/store.ts'
-import type { RemoteReplica } from '../sqlite/replica/remote.ts'
 import type { Event } from '../store.ts'
 import { Outdated } from './faults.ts'
 import type { Joint } from './joint.ts'
+import type { RemoteReplica } from './replica.ts'
 
 /** As large as what a writer sends at a time (services/writer.ts). */
 const MAX_EVENTS = 100

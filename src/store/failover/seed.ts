@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { Redis } from 'ioredis'
-import { seededEpoch, type UserCopy } from '../copy.ts'
+import { seededEpoch } from '../copy.ts'
+import { connectToFill } from '../redis/connect.ts'
 import type { Found } from '../redis/inspect.ts'
+import type { Packed } from '../redis/pack.ts'
 import { beginSeed, finishSeed, prolongSeed, releaseSeed, seedLog, seedUsers } from '../redis/seed.ts'
 import type { Event, LogEntry } from '../store.ts'
 import { Outdated, wordOf } from './faults.ts'
@@ -15,7 +17,8 @@ const BEFORE = {
 const LEASE_MS = 2_000
 /** Whoever makes no progress for so long leaves it to others. */
 const PATIENCE_MS = 5_000
-const USERS_PER_STEP = 250
+const USERS_PER_PAGE = 100
+const ENTRIES_PER_PAGE = 500
 const LOG_ENTRIES = 10_000
 
 /**
@@ -23,7 +26,19 @@ const LOG_ENTRIES = 10_000
  * becomes the end of the log. One instance does so at a time, under a lease. Writing goes on meanwhile: what comes is pushed afterwards,
  * and changes nothing for users who had it already when they were copied.
  */
-export async function seed(redis: Redis, joint: Joint, over: Exclude<Found, { state: 'foreign' }>): Promise<void> {
+export async function seed(verified: Redis, joint: Joint, over: Exclude<Found, { state: 'foreign' }>): Promise<void> {
+  const redis = await connectToFill(joint.target)
+  const end = () => redis.disconnect()
+  verified.once('close', end)
+  try {
+    await fillOver(redis, joint, over)
+  } finally {
+    verified.off('close', end)
+    end()
+  }
+}
+
+async function fillOver(redis: Redis, joint: Joint, over: Exclude<Found, { state: 'foreign' }>): Promise<void> {
   const { local, logger, localTimeZone } = joint
   const { replica } = local
   const { dataSetId, users, partial } = await replica.facts()
@@ -35,6 +50,9 @@ export async function seed(redis: Redis, joint: Joint, over: Exclude<Found, { st
   const take = async (entries: readonly LogEntry[]) =>
     replica.journal(entries.filter(({ origin, seq }) => seq > (known[origin] ?? 0)).map(eventOf))
   let lastStep = performance.now()
+  const progress = () => {
+    lastStep = performance.now()
+  }
   // SQLite may take longer over a step than the lease lasts; whoever is frozen or cut off still loses it at once.
   const holding = setInterval(() => {
     if (performance.now() - lastStep < PATIENCE_MS) prolongSeed(redis, token).catch(() => {})
@@ -52,23 +70,19 @@ export async function seed(redis: Redis, joint: Joint, over: Exclude<Found, { st
   try {
     await local.complete()
     const head = await replica.seedHead(seededEpoch(partial), LOG_ENTRIES)
-    let done: Promise<void> = Promise.resolve()
-    for (let after: string | undefined = ''; after !== undefined; ) {
-      const copies = await replica.nextCopies(after, USERS_PER_STEP)
-      await done
-      lastStep = performance.now()
-      // The next users are read while these are written.
-      done = seedUsers(
-        redis,
-        token,
-        copies.map((copy) => asOf(copy, head.n)),
-        { tombstoneKey: head.tombstoneKey, timeZone: localTimeZone },
-      )
-      done.catch(() => {})
-      after = copies.at(-1)?.user
-    }
-    await done
-    await seedLog(redis, token, await replica.seedLog(head))
+    const options = { tombstoneKey: head.tombstoneKey, timeZone: localTimeZone, n: head.n }
+    await inTurn(
+      '',
+      (after) => replica.packedUsers(after, USERS_PER_PAGE, options),
+      (steps) => seedUsers(redis, token, steps),
+      progress,
+    )
+    await inTurn(
+      head.trimmed,
+      (after) => replica.packedLog(after, ENTRIES_PER_PAGE, head.n),
+      (steps) => seedLog(redis, token, steps),
+      progress,
+    )
     // Who was erased, or expired, meanwhile: the event comes later, and would find nobody.
     const { tombstones, expiries } = await replica.marks()
     await finishSeed(redis, token, { ...head, tombstones, expiries })
@@ -83,8 +97,26 @@ export async function seed(redis: Redis, joint: Joint, over: Exclude<Found, { st
   logger.info({ users, milliseconds: Math.round(performance.now() - started) }, 'Redis is filled')
 }
 
-/** The log that the copy goes with ends at index n, though the copy was made later. */
-const asOf = ({ state, ...copy }: UserCopy, n: number): UserCopy => ({ ...copy, state: state && { ...state, rev: Math.min(state.rev, n) } })
+/** While one page is written, the next is read. */
+async function inTurn<After>(
+  first: After,
+  read: (after: After) => Promise<{ steps: Packed[]; last: After | null }>,
+  write: (steps: readonly Packed[]) => Promise<void>,
+  progress: () => void,
+): Promise<void> {
+  let writing = Promise.resolve()
+  let reading = read(first)
+  for (let page = await reading; page.last !== null; page = await reading) {
+    reading = read(page.last)
+    // Whoever waits for it hears of it; nobody may.
+    reading.catch(() => {})
+    await writing
+    progress()
+    writing = write(page.steps)
+    writing.catch(() => {})
+  }
+  await writing
+}
 
 const eventOf = ({ event, origin, seq }: LogEntry): Event =>
   event ?? { kind: 'void', id: '', user: '', acceptedAt: 0, occurredAt: 0, payload: {}, origin, seq }

@@ -1,5 +1,5 @@
-import type { RemoteReplica } from '../sqlite/replica/remote.ts'
 import type { Event, Outcome } from '../store.ts'
+import type { RemoteReplica } from './replica.ts'
 
 /** Sees to it that the events of an origin come into the journal one after the other, without a gap. */
 export class Sequence {

@@ -3,7 +3,6 @@ import { StartError, XinyiError } from '../../errors.ts'
 import type { Limits, StorageBackend } from '../../model.ts'
 import type { RedisTarget } from '../redis/connect.ts'
 import { DamagedUsers } from '../redis/faults.ts'
-import { openReplica, type RemoteReplica } from '../sqlite/replica/remote.ts'
 import type {
   Answers,
   Appended,
@@ -25,6 +24,7 @@ import type { Joint } from './joint.ts'
 import { Link, type Primary, type State } from './link.ts'
 import { Local } from './local.ts'
 import { Places } from './places.ts'
+import { openReplica, type RemoteReplica } from './replica.ts'
 import { sweepReplica } from './sweep.ts'
 import { Writes } from './writes.ts'
 

@@ -1,5 +1,5 @@
-import type { RemoteReplica } from '../sqlite/replica/remote.ts'
 import type { SweepReport } from '../store.ts'
+import type { RemoteReplica } from './replica.ts'
 
 const USERS = 100
 const ENTRIES = 1_000

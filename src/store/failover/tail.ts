@@ -1,11 +1,11 @@
 import { setTimeout } from 'node:timers/promises'
 import { toldBy } from '../events.ts'
 import type { RedisStore } from '../redis/store.ts'
-import type { RemoteReplica } from '../sqlite/replica/remote.ts'
 import type { OwnEntry } from '../sqlite/replica/tail.ts'
 import type { Event, LogEntry, ToldEntry } from '../store.ts'
 import { Changes } from './changes.ts'
 import { Interrupted, Outdated } from './faults.ts'
+import type { RemoteReplica } from './replica.ts'
 
 const PAGE = 200
 /** So many entries are taken over at a time, so that nothing waits long for the thread that does it. */

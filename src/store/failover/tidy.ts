@@ -1,11 +1,11 @@
 import type { UserCopy } from '../copy.ts'
 import type { RedisStore } from '../redis/store.ts'
 import { compareBytes } from '../rules.ts'
-import type { RemoteReplica } from '../sqlite/replica/remote.ts'
 import type { Reconciliation } from '../store.ts'
 import { judge } from './compare.ts'
 import type { Joint } from './joint.ts'
 import { mendable } from './mendable.ts'
+import type { RemoteReplica } from './replica.ts'
 import type { Tail } from './tail.ts'
 
 const USERS_PER_STEP = 50

@@ -5,10 +5,10 @@ import { type Fork, isPartial, isSeeded } from '../copy.ts'
 import { createDataSet, type Found, inspect } from '../redis/inspect.ts'
 import { RedisStore } from '../redis/store.ts'
 import type { ReplicaFacts } from '../sqlite/replica/facts.ts'
-import type { RemoteReplica } from '../sqlite/replica/remote.ts'
 import type { LogEntry } from '../store.ts'
 import { Outdated, Refused } from './faults.ts'
 import type { Joint } from './joint.ts'
+import type { RemoteReplica } from './replica.ts'
 import { seed } from './seed.ts'
 
 /** A connection to a Redis whose log is known to be the one that is followed here. */

@@ -73,9 +73,16 @@ async function begin(redis: Redis, signal?: AbortSignal): Promise<Redis> {
   }
 }
 
+const connect = (target: RedisTarget, timeoutMs: number, signal?: AbortSignal): Promise<Redis> =>
+  begin(clientFor(target, { ...OPTIONS, commandTimeout: timeoutMs, socketTimeout: timeoutMs + 75 }), signal)
+
 /** One connection, ready; never reconnects by itself. Rejects with a Fault. With sentinels they are asked for the master each time. */
-export const connectRedis = (target: RedisTarget, signal?: AbortSignal): Promise<Redis> =>
-  begin(clientFor(target, { ...OPTIONS, commandTimeout: COMMAND_TIMEOUT_MS, socketTimeout: COMMAND_TIMEOUT_MS + 75 }), signal)
+export const connectRedis = (target: RedisTarget, signal?: AbortSignal): Promise<Redis> => connect(target, COMMAND_TIMEOUT_MS, signal)
+
+const FILLING_TIMEOUT_MS = 5_000
+
+/** The same, to fill Redis over: nobody waits for an answer, and a disk that can't keep up with so much makes Redis stand still now and then. */
+export const connectToFill = (target: RedisTarget): Promise<Redis> => connect(target, FILLING_TIMEOUT_MS)
 
 /** How long a wait for news blocks at most; its connection gives up a little later. */
 export const BLOCK_MS = 5_000

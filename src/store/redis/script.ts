@@ -54,7 +54,12 @@ export function editScripts(edit: (text: string) => string): void {
 }
 
 /** Runs a script with one JSON argument and texts that need no reading: one round trip, two when the server does not know the script yet. */
-export async function runScript(redis: Redis, name: ScriptName, argument: object, texts: readonly string[] = []): Promise<unknown> {
+export async function runScript(
+  redis: Redis,
+  name: ScriptName,
+  argument: object,
+  texts: readonly (string | Buffer)[] = [],
+): Promise<unknown> {
   const script = scripts[name]
   if (!script) throw new Error(`no script ${name}`)
   const json = JSON.stringify(argument)

@@ -1,11 +1,10 @@
 import type { Redis } from 'ioredis'
-import type { Head, UserCopy } from '../copy.ts'
+import type { Head } from '../copy.ts'
 import type { LogEntry } from '../store.ts'
-import { bodyOf, Marks } from './encode.ts'
 import { Fault, withoutText } from './faults.ts'
 import type { Found } from './inspect.ts'
 import { decodeEntries } from './log.ts'
-import { putTexts } from './put.ts'
+import type { Packed } from './pack.ts'
 import { runScript, type ScriptName } from './script.ts'
 
 /**
@@ -13,10 +12,8 @@ import { runScript, type ScriptName } from './script.ts'
  * step there is no epoch, so that everybody else's scripts are stale.
  */
 
-/** So much is written in one step at most, if that is more than one thing: nobody at this Redis waits for long, and nothing times out. */
-const STEP_LENGTH = 500_000
-const STEP_ITEMS = 64
 const STEP_VALUES = 2_000
+const ENTRIES_PER_PAGE = 64
 
 export interface Seed {
   dataSetId: string
@@ -56,7 +53,7 @@ export function beginSeed(redis: Redis, seed: Seed, take?: (entries: readonly Lo
 
 /** What a log without an epoch still tells. */
 async function entriesAfter(redis: Redis, n: number): Promise<LogEntry[]> {
-  const rows = await redis.xrange('xinyi:log', `(${n}-0`, '+', 'COUNT', STEP_ITEMS)
+  const rows = await redis.xrange('xinyi:log', `(${n}-0`, '+', 'COUNT', ENTRIES_PER_PAGE)
   return rows.flatMap((row) => {
     const index = Number(row[0].split('-')[0])
     return decodeEntries(index - 1, index, [row], [])
@@ -74,39 +71,18 @@ export async function releaseSeed(redis: Redis, token: string): Promise<void> {
 }
 
 /** Puts users, in place of whoever is there under these ids. Rejects when the lease is lost. */
-export async function seedUsers(
-  redis: Redis,
-  token: string,
-  copies: readonly UserCopy[],
-  { tombstoneKey, timeZone }: { tombstoneKey: string; timeZone: string },
-): Promise<void> {
-  const marks = new Marks(tombstoneKey)
-  const encode = ({ user, state }: UserCopy) => (state ? ['1', ...putTexts(user, state, timeZone)] : ['0'])
-  const marked = ({ user, erasedAt, expiredAt }: UserCopy) =>
-    erasedAt === null && expiredAt === null ? [] : [[marks.of(user), erasedAt ?? -1, expiredAt ?? -1]]
-  await inSteps(copies, encode, (some, texts) =>
-    step(redis, 'seedusers', { token, users: some.map(({ user }) => user), marks: some.flatMap(marked) }, texts),
-  )
-}
+export const seedUsers = (redis: Redis, token: string, steps: readonly Packed[]): Promise<void> => inOrder(redis, 'seedusers', token, steps)
 
 /** Adds entries to the log, under their indexes; they come in order. Rejects when the lease is lost. */
-export async function seedLog(redis: Redis, token: string, entries: readonly LogEntry[]): Promise<void> {
-  // A void does not tell its time: it is as old as what came before it.
-  let at = 0
-  const encode = (entry: LogEntry) => {
-    at = entry.event?.acceptedAt ?? at
-    return entryTexts(entry, at)
-  }
-  await inSteps(entries, encode, (_, texts) => step(redis, 'seedlog', { token }, texts))
-}
+export const seedLog = (redis: Redis, token: string, steps: readonly Packed[]): Promise<void> => inOrder(redis, 'seedlog', token, steps)
 
-function entryTexts({ n, origin, seq, chain, event, outcome, alertEvents }: LogEntry, at: number): string[] {
-  const fingerprint = event?.kind === 'recorded' ? event.payload.fingerprint : ''
-  return [
-    ...[String(n), origin, String(seq), chain, event?.id ?? '', event?.user ?? '', event?.kind ?? 'void', String(at)],
-    ...[String(event?.occurredAt ?? at), fingerprint, event ? bodyOf(event) : '', outcome, JSON.stringify(alertEvents)],
-  ]
-}
+/** While Redis works on one step, the next is on its way. */
+const inOrder = async (redis: Redis, name: ScriptName, token: string, steps: readonly Packed[]): Promise<void> =>
+  withoutText(async () => {
+    await Promise.all(
+      steps.map(({ about, texts }) => step(redis, name, { token, ...about }, [Buffer.from(texts.buffer, texts.byteOffset, texts.length)])),
+    )
+  })
 
 /** Writes what surrounds users and log, and ends the seed: from then on this is the data set. Rejects when the lease is lost. */
 export async function finishSeed(redis: Redis, token: string, head: Head): Promise<void> {
@@ -128,37 +104,6 @@ export async function finishSeed(redis: Redis, token: string, head: Head): Promi
   })
 }
 
-async function step(redis: Redis, name: ScriptName, argument: object, texts: readonly string[]): Promise<void> {
+async function step(redis: Redis, name: ScriptName, argument: object, texts: readonly (string | Buffer)[]): Promise<void> {
   if ((await runScript(redis, name, argument, texts)) === 'lost') throw new Fault('LEASE')
-}
-
-/** Works through items in steps. While one step is written, the next is made ready. */
-async function inSteps<T>(
-  items: readonly T[],
-  encode: (item: T) => string[],
-  write: (some: readonly T[], texts: readonly string[]) => Promise<void>,
-): Promise<void> {
-  let writing = Promise.resolve()
-  let some: T[] = []
-  let texts: string[] = []
-  let size = 0
-  const begin = async () => {
-    await writing
-    const [ready, readyTexts] = [some, texts]
-    writing = withoutText(() => write(ready, readyTexts))
-    writing.catch(() => {})
-    some = []
-    texts = []
-    size = 0
-  }
-  for (const item of items) {
-    some.push(item)
-    for (const text of encode(item)) {
-      texts.push(text)
-      size += text.length
-    }
-    if (size > STEP_LENGTH || some.length === STEP_ITEMS) await begin()
-  }
-  if (some.length > 0) await begin()
-  await writing
 }

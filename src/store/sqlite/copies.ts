@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { riskRank } from '../../model.ts'
+import { type AlertEvent, riskRank } from '../../model.ts'
 import type { UserCopy, UserState } from '../copy.ts'
 import { markOf } from '../rules.ts'
 import { insertAlert } from './alerts.ts'
@@ -7,95 +7,86 @@ import { ALERT, ALERT_EVENT, AlertEventRow, AlertRow, ConversationRow, EmotionRo
 import type { Sql } from './sql.ts'
 import { type Meta, markedAt } from './state.ts'
 import { dropTopics, USER_TOPIC } from './topics.ts'
-import { loadUser, saveUser, type UserRecord } from './users.ts'
+import { loadUsers, saveUser } from './users.ts'
 
-const UserId = z.object({ userId: z.string() })
+const Owner = z.object({ userId: z.string() })
 const SeenRow = z.object({
-  userId: z.string(),
   id: z.string(),
   acceptedAt: z.int(),
   fingerprint: z.string(),
   alertId: z.string().nullable(),
   source: z.string(),
 })
-
-const OwnedTopic = UserTopicRow.extend({ userId: z.string() })
+const OwnConversation = ConversationRow.omit({ userId: true })
+const OwnEmotion = EmotionRow.omit({ userId: true })
+const OwnAlert = AlertRow.omit({ userId: true })
 
 /** The next users after one, by the bytes of their ids. */
 export const nextUsers = (sql: Sql, after: string, limit: number): string[] =>
-  sql
-    .all(UserId, 'SELECT user_id AS userId FROM users WHERE user_id > ? ORDER BY user_id LIMIT ?', after, limit)
-    .map(({ userId }) => userId)
+  sql.all(Owner, 'SELECT user_id AS userId FROM users WHERE user_id > ? ORDER BY user_id LIMIT ?', after, limit).map(({ userId }) => userId)
 
 /** Everything that is kept of these users: one query a table, however many they are. */
 export function readCopies(sql: Sql, { tombstoneKey }: Meta, users: readonly string[]): UserCopy[] {
   const ids = JSON.stringify(users)
   const owned = 'user_id IN (SELECT value FROM json_each(?))'
-  const conversations = grouped(
-    sql.all(
-      ConversationRow,
-      `SELECT user_id AS userId, id, occurred_at AS occurredAt, query, response, risk AS riskLevel, emotion_score AS emotionScore,
-       reference_count AS "references", topics FROM conversations WHERE ${owned} ORDER BY user_id, occurred_at DESC, id DESC`,
-      ids,
-    ),
+  const of = <T>(row: z.ZodType<T>, query: string) => grouped(row, sql.rows(query, ids))
+  const records = loadUsers(sql, users)
+  const conversations = of(
+    OwnConversation,
+    `SELECT user_id AS userId, id, occurred_at AS occurredAt, query, response, risk AS riskLevel, emotion_score AS emotionScore,
+     reference_count AS "references", topics FROM conversations WHERE ${owned} ORDER BY user_id, occurred_at DESC, id DESC`,
   )
-  const emotions = grouped(
-    sql.all(
-      EmotionRow,
-      `SELECT user_id AS userId, id, occurred_at AS occurredAt, score, risk AS riskLevel FROM emotions WHERE ${owned}
-       ORDER BY user_id, occurred_at DESC, id DESC`,
-      ids,
-    ),
+  const emotions = of(
+    OwnEmotion,
+    `SELECT user_id AS userId, id, occurred_at AS occurredAt, score, risk AS riskLevel FROM emotions WHERE ${owned}
+     ORDER BY user_id, occurred_at DESC, id DESC`,
   )
-  const topics = grouped(sql.all(OwnedTopic, `SELECT user_id AS userId, ${USER_TOPIC} FROM user_topics WHERE ${owned} ORDER BY name`, ids))
-  const seen = grouped(
-    sql.all(
-      SeenRow,
-      `SELECT user_id AS userId, id, accepted_at AS acceptedAt, fingerprint, alert_id AS alertId, source FROM seen WHERE ${owned}
-       ORDER BY accepted_at, id`,
-      ids,
-    ),
+  const topics = of(UserTopicRow, `SELECT user_id AS userId, ${USER_TOPIC} FROM user_topics WHERE ${owned} ORDER BY name`)
+  const seen = of(
+    SeenRow,
+    `SELECT user_id AS userId, id, accepted_at AS acceptedAt, fingerprint, alert_id AS alertId, source FROM seen WHERE ${owned}
+     ORDER BY accepted_at, id`,
   )
-  const alerts = alertsOf(sql, ids, owned)
+  const alerts = of(OwnAlert, `SELECT ${ALERT} FROM alerts WHERE ${owned} ORDER BY number`)
+  const histories = alerts.size > 0 ? historiesOf(sql, ids, owned) : new Map<string, AlertEvent[]>()
+  // In most data sets nobody was ever erased, and whose mark is which costs as much as a whole table.
+  const areMarks = sql.exists('SELECT 1 FROM tombstones LIMIT 1') || sql.exists('SELECT 1 FROM expiries LIMIT 1')
   return users.map((user): UserCopy => {
-    const mark = markOf(tombstoneKey, user)
-    const record = loadUser(sql, user)
+    const record = records.get(user)
     const state = record && {
-      ...stateOf(record),
-      conversations: (conversations.get(user) ?? []).map(({ userId: _, ...rest }) => rest),
-      emotions: (emotions.get(user) ?? []).map(({ userId: _, ...rest }) => rest),
-      topics: (topics.get(user) ?? []).map(({ userId: _, ...rest }) => rest),
-      seen: (seen.get(user) ?? []).map(({ userId: _, ...rest }) => rest),
-      alerts: alerts.get(user) ?? [],
+      ...record,
+      conversations: conversations.get(user) ?? [],
+      emotions: emotions.get(user) ?? [],
+      topics: topics.get(user) ?? [],
+      seen: seen.get(user) ?? [],
+      alerts: (alerts.get(user) ?? []).map((alert) => ({ ...alert, history: histories.get(alert.id) ?? [] })),
     }
-    return { user, state, erasedAt: markedAt(sql, 'tombstones', mark), expiredAt: markedAt(sql, 'expiries', mark) }
+    const known = { user, state: state ?? null }
+    if (!areMarks) return { ...known, erasedAt: null, expiredAt: null }
+    const mark = markOf(tombstoneKey, user)
+    return { ...known, erasedAt: markedAt(sql, 'tombstones', mark), expiredAt: markedAt(sql, 'expiries', mark) }
   })
 }
 
-function alertsOf(sql: Sql, ids: string, owned: string): Map<string, UserState['alerts'][number][]> {
-  const histories = new Map<string, UserState['alerts'][number]['history'][number][]>()
-  const events = sql.all(
-    AlertEventRow,
-    `SELECT ${ALERT_EVENT} FROM alert_events
-     WHERE alert_id IN (SELECT id FROM alerts WHERE ${owned}) ORDER BY alert_id, place`,
-    ids,
-  )
-  for (const event of events) histories.set(event.alertId, [...(histories.get(event.alertId) ?? []), event])
-  const rows = sql.all(AlertRow, `SELECT ${ALERT} FROM alerts WHERE ${owned} ORDER BY number`, ids)
-  const found = new Map<string, UserState['alerts'][number][]>()
-  for (const { userId, ...alert } of rows)
-    found.set(userId, [...(found.get(userId) ?? []), { ...alert, history: histories.get(alert.id) ?? [] }])
-  return found
+function historiesOf(sql: Sql, ids: string, owned: string): Map<string, AlertEvent[]> {
+  const histories = new Map<string, AlertEvent[]>()
+  const query = `SELECT ${ALERT_EVENT} FROM alert_events WHERE alert_id IN (SELECT id FROM alerts WHERE ${owned}) ORDER BY alert_id, place`
+  for (const event of sql.all(AlertEventRow, query, ids)) add(histories, event.alertId, event)
+  return histories
 }
 
-const stateOf = ({ userId: _, ...record }: UserRecord) => record
+function add<T>(groups: Map<string, T[]>, name: string, item: T): void {
+  const group = groups.get(name)
+  if (group) group.push(item)
+  else groups.set(name, [item])
+}
 
-function grouped<T extends { userId: string }>(rows: readonly T[]): Map<string, T[]> {
+/** By their users. One that can't be read is passed over. */
+function grouped<T>(schema: z.ZodType<T>, rows: readonly unknown[]): Map<string, T[]> {
   const groups = new Map<string, T[]>()
   for (const row of rows) {
-    const group = groups.get(row.userId)
-    if (group) group.push(row)
-    else groups.set(row.userId, [row])
+    const [owner, found] = [Owner.safeParse(row), schema.safeParse(row)]
+    if (owner.success && found.success) add(groups, owner.data.userId, found.data)
   }
   return groups
 }

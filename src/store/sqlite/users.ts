@@ -44,7 +44,7 @@ export type UserRecord = z.infer<typeof UserRecordRow> & { alertsRaised: number 
 const LOAD = `SELECT user_id AS userId, rev, created_at AS createdAt, last_active_at AS lastActiveAt, total_chats AS totalChats,
   total_risk_alerts AS totalRiskAlerts, accepted_at AS acceptedAt, oldest_at AS oldestAt, last_points AS lastPoints, alerts_raised AS alertsRaised,
   open_alert_id AS openAlertId, open_alert_level AS openAlertLevel, stripped_at AS strippedAt, trend_day AS trendDay, counselor, sources
-  FROM users WHERE user_id = ?`
+  FROM users WHERE user_id`
 
 const SAVE = `INSERT INTO users (user_id, rev, created_at, last_active_at, total_chats, total_risk_alerts, accepted_at, oldest_at, last_points,
   alerts_raised, open_alert_id, open_alert_level, stripped_at, trend_day, counselor, sources, current_risk, attention)
@@ -57,8 +57,16 @@ const SAVE = `INSERT INTO users (user_id, rev, created_at, last_active_at, total
 
 /** Null only for one who is not there. */
 export function loadUser(sql: Sql, userId: string): UserRecord | null {
-  const user = sql.get(UserRecordRow, LOAD, userId)
+  const user = sql.get(UserRecordRow, `${LOAD} = ?`, userId)
   return user && { ...user, alertsRaised: user.alertsRaised ?? countAlerts(sql, userId) }
+}
+
+/** Those of them who are there, by their ids. */
+export function loadUsers(sql: Sql, userIds: readonly string[]): Map<string, Omit<UserRecord, 'userId'>> {
+  const found = sql.all(UserRecordRow, `${LOAD} IN (SELECT value FROM json_each(?))`, JSON.stringify(userIds))
+  return new Map(
+    found.map(({ userId, ...user }) => [userId, { ...user, alertsRaised: user.alertsRaised ?? countAlerts(sql, userId) }] as const),
+  )
 }
 
 export const countAlerts = (sql: Sql, userId: string): number =>

@@ -1,9 +1,9 @@
--- Puts users into Redis as another store describes them. What is to be written comes as ARGV, in the order in which it is taken here (copies.ts).
+-- Puts users into Redis as another store describes them. What is to be written comes as texts, in the order in which it is taken here (put.ts).
 
-local cursor
+local texts, cursor = ARGV, 1
 local function take()
   cursor = cursor + 1
-  return ARGV[cursor]
+  return texts[cursor]
 end
 
 -- As many arguments as one command is given at most: Lua's stack is not endless.
@@ -12,7 +12,7 @@ local MOST = 1000
 -- The next `count` arguments, as the last ones of a command on a key that is not there.
 local function with_next(count, command, key)
   for first = cursor + 1, cursor + count, MOST do
-    redis.call(command, key, unpack(ARGV, first, math.min(first + MOST - 1, cursor + count)))
+    redis.call(command, key, unpack(texts, first, math.min(first + MOST - 1, cursor + count)))
   end
   cursor = cursor + count
 end
@@ -55,8 +55,8 @@ local function put_user(user, keys)
   with_next(tonumber(take()), 'RPUSH', keys.emotions)
   local names = tonumber(take())
   for i = cursor + 1, cursor + names do
-    local members = topics[ARGV[i]] or {}
-    topics[ARGV[i]] = members
+    local members = topics[texts[i]] or {}
+    topics[texts[i]] = members
     members[#members + 1], members[#members + 2] = '0', user
   end
   with_next(names, 'SADD', keys.words)

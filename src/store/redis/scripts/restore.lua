@@ -18,7 +18,6 @@ elseif not found and (tonumber(call('LINDEX', keys.entries, -1) or nil) or 0) > 
   return 'refused'
 end
 drop_user(request.user, keys)
-cursor = 1
 put_user(request.user, keys)
 raise_mark(TOMBSTONES, request.mark, request.erasedAt)
 raise_mark(EXPIRIES, request.mark, request.expiredAt)

@@ -1,11 +1,12 @@
--- seedlog: adds entries to the log, under the indexes that they have. ARGV[1] JSON {token}, then of each: n, origin, seq, chain, id, user, kind,
+-- seedlog: adds entries to the log, under the indexes that they have. ARGV[1] JSON {token}, ARGV[2] MessagePack: of each n, origin, seq, chain, id, user, kind,
 -- at, occurred, fingerprint, body, outcome, alerts. Those that are there already are passed over. Answers 'lost' or 'ok'.
 local request = cjson.decode(ARGV[1])
 if not holds_lease(request.token) then return 'lost' end
 local newest = redis.call('XREVRANGE', LOG, '+', '-', 'COUNT', 1)[1]
 local top = newest and tonumber(string.match(newest[1], '^%d+')) or 0
-for i = 2, #ARGV, 13 do
-  local n, origin, seq, chain, id, user, kind, at, occurred, fingerprint, body, outcome, alerts = unpack(ARGV, i, i + 12)
+local texts = cmsgpack.unpack(ARGV[2])
+for i = 1, #texts, 13 do
+  local n, origin, seq, chain, id, user, kind, at, occurred, fingerprint, body, outcome, alerts = unpack(texts, i, i + 12)
   if outcome == 'erased' then
     redis.call('HSET', HOLES, n, origin .. ' ' .. seq .. ' ' .. chain)
   elseif tonumber(n) > top then

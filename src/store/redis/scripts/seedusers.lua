@@ -1,8 +1,8 @@
 -- seedusers: puts users, in place of whoever is there under these names. ARGV[1] JSON {token, users: [name], marks: of each user who has any [mark,
--- erasedAt, expiredAt (ms, -1 for never)]}, then of each '1' or '0' (whether there is such a user), and the user. Answers 'lost' or 'ok'.
+-- erasedAt, expiredAt (ms, -1 for never)]}, ARGV[2] MessagePack: of each '1' or '0' (whether there is such a user), and the user. Answers 'lost' or 'ok'.
 local request = cjson.decode(ARGV[1])
 if not holds_lease(request.token) then return 'lost' end
-cursor = 1
+texts, cursor = cmsgpack.unpack(ARGV[2]), 0
 local present = call('HMGET', USERS, unpack(request.users))
 for i, user in ipairs(request.users) do
   local keys = keys_of(user)

@@ -230,8 +230,8 @@ export class Replica {
     return this.#sql.snapshot(() => seedHead(this.#sql, this.#meta(), epoch, entries))
   }
 
-  seedLog(head: Pick<Head, 'n' | 'trimmed'>): LogEntry[] {
-    return this.#sql.snapshot(() => seedLog(this.#sql, head))
+  seedLog(after: number, limit: number): LogEntry[] {
+    return this.#sql.snapshot(() => seedLog(this.#sql, after, limit))
   }
 
   settle(head: Pick<Head, 'epoch' | 'n' | 'positions' | 'lineage'>): void {

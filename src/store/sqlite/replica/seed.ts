@@ -59,9 +59,9 @@ export function seedHead(sql: Sql, meta: Meta, epoch: string, entries: number): 
   }
 }
 
-/** The log that goes with it; what was erased since is gone from there. To be called in one snapshot. */
-export const seedLog = (sql: Sql, { n, trimmed }: Pick<Head, 'n' | 'trimmed'>): LogEntry[] =>
-  entriesAfter(sql, trimmed, n - trimmed, chainsAhead(sql))
+/** The next entries of the log that goes with it; what was erased since is gone from there. To be called in one snapshot. */
+export const seedLog = (sql: Sql, after: number, limit: number): LogEntry[] =>
+  entriesAfter(sql, after, limit, after + limit > (loadMeta(sql)?.n ?? 0) ? chainsAhead(sql) : new Map())
 
 const PAGE = 1_000
 

@@ -1,7 +1,7 @@
 import { workerData } from 'node:worker_threads'
 import { z } from 'zod'
-import { serveThread } from '../../thread/worker.ts'
-import { Replica } from './replica.ts'
+import { serveThread } from '../thread/worker.ts'
+import { JoinedReplica } from './replica.ts'
 
 const { path } = z.object({ path: z.string() }).parse(workerData)
-serveThread(() => new Replica(path))
+serveThread(() => new JoinedReplica(path))
