@@ -152,3 +152,27 @@ test('a data directory copied with what was pending, and started beside the orig
   expect(await totalOf(copy.store, 'ann')).toBe(5)
   await expectAllEqual(server, [original, copy])
 })
+
+test('who was told of a repeat finds its user, though Redis is gone the next moment and the user was not taken over before', async () => {
+  const server = await ownRedis()
+  const a = await site({ url: server.url })
+  await healed(server, [a])
+  await a.record('ann', ['a1', 'a2'])
+  const held = heldReplica()
+  const reached = held.before('noteRevs')
+  const b = await site({ url: server.url, path: held.path, seams: { replica: held.replica } })
+  await reached
+  const repeat = b.origin.recorded({ user: 'ann', id: 'a2' })
+  expect(await b.tell(repeat)).toMatchObject([{ type: 'duplicate' }])
+  await expect.poll(async () => (await held.replica.facts()).journalSize).toBe(0)
+  await server.kill()
+  expect(await chatsOf(b.store, 'ann')).toEqual(['a2'])
+  held.goOn()
+  await server.restart()
+  await healed(server, [a, b])
+  for (const { store } of [a, b]) {
+    expect(await chatsOf(store, 'ann')).toEqual(['a1', 'a2'])
+    expect(await totalOf(store, 'ann')).toBe(2)
+  }
+  await expectAllEqual(server, [a, b])
+})

@@ -34,9 +34,17 @@ function journaled(row: unknown): Journaled[] {
 export const eventInJournal = (sql: Sql, origin: string, seq: number): Event | null =>
   sql.get(EventRow, `SELECT ${EVENT} FROM journal WHERE origin = ? AND seq = ?`, origin, seq)
 
-/** In the order in which Redis has to get them. */
-export const journalAfter = (sql: Sql, place: number, limit: number): Journaled[] =>
-  sql.rows(`SELECT ${COLUMNS} FROM journal WHERE place > ? ORDER BY place LIMIT ?`, place, limit).flatMap(journaled)
+/** What these positions of Redis do not cover, in the order in which Redis has to get it. */
+export const journalAfter = (sql: Sql, place: number, limit: number, positions: Readonly<Record<string, number>> = {}): Journaled[] =>
+  sql
+    .rows(
+      `WITH position (of, upTo) AS MATERIALIZED (SELECT key, value FROM json_each(?))
+       SELECT ${COLUMNS} FROM journal LEFT JOIN position ON of = origin WHERE place > ? AND seq > ifnull(upTo, 0) ORDER BY place LIMIT ?`,
+      JSON.stringify(positions),
+      place,
+      limit,
+    )
+    .flatMap(journaled)
 
 export const notApplied = (sql: Sql, limit: number): Journaled[] =>
   sql.rows(`SELECT ${COLUMNS} FROM journal WHERE n IS NULL ORDER BY place LIMIT ?`, limit).flatMap(journaled)

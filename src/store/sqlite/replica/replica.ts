@@ -99,8 +99,8 @@ export class Replica {
     })
   }
 
-  journalAfter(place: number, limit: number): Journaled[] {
-    return journalAfter(this.#sql, place, limit)
+  journalAfter(place: number, limit: number, positions?: Readonly<Record<string, number>>): Journaled[] {
+    return journalAfter(this.#sql, place, limit, positions)
   }
 
   /** How many events of the journal these positions do not cover. */

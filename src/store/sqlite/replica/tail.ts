@@ -9,7 +9,7 @@ import type { Sql } from '../sql.ts'
 import { type EventOf, type Judged, loadMeta, loadPolicies, type Meta, type Step, tombstoneOf } from '../state.ts'
 import { loadUser } from '../users.ts'
 import { applyAgain, hasAhead, isAnyAhead, isDirty, markDirty, restoreAhead, settleAhead } from './ahead.ts'
-import { voidInJournal } from './journal.ts'
+import { eventInJournal, voidInJournal } from './journal.ts'
 import { isPartial } from './kept.ts'
 import { isRemoval, type Removal } from './outcome.ts'
 
@@ -40,6 +40,9 @@ export function applyEntries(sql: Sql, { tombstoneKey }: Meta, entries: readonly
     ;({ n, chain } = entry)
     writeEntry(sql, entry)
     positions.set(origin, Math.max(positions.get(origin) ?? positionOf(sql, origin), seq))
+    // What was acknowledged here shows here, though it repeats what the log said before everybody was taken over.
+    const repeated = partial && entry.outcome === 'duplicate' ? eventInJournal(sql, origin, seq) : null
+    if (repeated) applyRepeated({ sql, n, policies, mark: markOf(tombstoneKey, repeated.user), told: [] }, repeated)
     covered.set(origin, Math.max(covered.get(origin) ?? 0, seq))
     const isAhead = areAhead && leaveJournal(sql, origin, seq).some((gone) => gone.seq === seq && gone.n !== null)
     if (event && entry.outcome === 'applied') {
@@ -70,6 +73,12 @@ export function applyEntries(sql: Sql, { tombstoneKey }: Meta, entries: readonly
 /** Up to this seq the log has all of the origin. */
 const leaveJournal = (sql: Sql, origin: string, seq: number): z.infer<typeof Gone>[] =>
   sql.all(Gone, 'DELETE FROM journal WHERE origin = ? AND seq <= ? RETURNING seq, n', origin, seq)
+
+/** Redis knows the event from before. Whoever is not taken over yet may be here without it; what Redis has of them comes in its place. */
+function applyRepeated(step: Step, event: Event): void {
+  if (!step.sql.exists('SELECT 1 FROM users WHERE user_id = ?', event.user)) markDirty(step.sql, event.user)
+  if (isDirty(step.sql, event.user)) judge(step, event)
+}
 
 /** Null where it was applied here ahead. */
 function takeOver(step: Step, event: Event, isAhead: boolean): Judged | null {
