@@ -18,7 +18,7 @@ import { Tidy } from './tidy.ts'
 import { type Verified, verify } from './verify.ts'
 
 const FIRST_RETRY_MS = 50
-const LAST_RETRY_MS = 200
+const LAST_RETRY_MS = 100
 const COMPARE_MS = 2_000
 const PULL_RETRY_MS = 250
 /** Every so many tries in vain, an operator is told why. */

@@ -96,7 +96,7 @@ class Push {
   }
 
   #rowsAfter(place: number): ReturnType<RemoteReplica['journalAfter']> {
-    const rows = this.#replica.journalAfter(place, MAX_EVENTS)
+    const rows = this.#replica.journalAfter(place, MAX_EVENTS, this.#positions)
     // Whoever waits for them hears of it; nobody may.
     rows.catch(() => {})
     return rows
@@ -120,6 +120,7 @@ class Push {
     answer.catch(() => {})
     await before
     const { outcomes } = await answer
+    if (outcomes.some(({ type }) => type === 'known')) await this.#noteOthers()
     const done = outcomes.findIndex((outcome) => !('n' in outcome) && outcome.type !== 'known')
     const failed = outcomes[done]
     this.#pushed(failed ? done : batch.length)
@@ -136,6 +137,15 @@ class Push {
     if (!isMendable || isSecond) throw new Outdated(`Redis answers ${failed.type} to what is pushed`)
     if (failed.type === 'damaged') await this.#mend([refused.user])
     await this.#send([refused, ...rest], Promise.resolve(), done === 0)
+  }
+
+  /** Others bring the same: what they were faster with need not be read here any more. */
+  async #noteOthers(): Promise<void> {
+    for (const [origin, seq] of Object.entries(await this.#primary.positions())) {
+      if (seq <= (this.#positions[origin] ?? 0)) continue
+      this.#positions[origin] = seq
+      this.#advanced.add(origin)
+    }
   }
 
   async #isNobody(user: string): Promise<boolean> {
