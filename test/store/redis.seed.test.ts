@@ -180,7 +180,7 @@ describe('who may seed', () => {
     await writeMuch(store)
     const { copies } = await store.copies({ after: '', limit: 100 })
     const redis = await databases.connection(1)
-    const slow = { ...lease(), leaseMs: 30 }
+    const slow = { ...lease(), leaseMs: 300 }
     await beginSeed(redis, slow)
     await seedUsers(redis, slow.token, packUsers(copies.slice(0, 3), SEEDED))
     await expect.poll(() => inspect(redis)).toMatchObject({ state: 'seeding', leaseHeld: false })
