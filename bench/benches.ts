@@ -5,6 +5,7 @@ import { percentiles } from '../test/torture/latency.ts'
 import { type Bench, fill, listen, plainServer, runClients, settled, usageOf, withBench } from './bench.ts'
 import { crashNoticed, hangNoticed } from './detection.ts'
 import type { Measured } from './job.ts'
+import { checkingTokens } from './tokens.ts'
 
 export interface Figure {
   what: string
@@ -258,6 +259,11 @@ async function reseed(): Promise<Figure[]> {
   })
 }
 
+async function tokens(): Promise<Figure[]> {
+  const { known, unknown } = await checkingTokens()
+  return [{ what: 'a known token checked', value: known, unit: 'µs of CPU', target: 5, more: `an unknown one ${unknown.toFixed(0)} µs` }]
+}
+
 export const BENCHES: Record<string, () => Promise<Figure[]>> = {
   'one-by-one': oneByOne,
   batches,
@@ -268,4 +274,5 @@ export const BENCHES: Record<string, () => Promise<Figure[]>> = {
   sharing,
   idle,
   reseed,
+  tokens,
 }

@@ -1,38 +1,7 @@
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Browser, chromium, type Page } from 'playwright-core'
-import { expect, onTestFinished, test } from 'vitest'
-import { findChromium } from '../helpers/programs.ts'
+import { expect, test } from 'vitest'
 import { graphql, startApp } from '../http/app.ts'
-
-const SCREENSHOTS = join(tmpdir(), 'xinyi-screenshots')
-const program = findChromium()
-// Chromium itself calls home unless it is told not to.
-const QUIET = '--disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'
-
-/** A page that reaches the server's origin and nothing else; what it tried besides ends up in `refused`. */
-async function openPage(origin: string): Promise<{ page: Page; refused: string[]; errors: string[] }> {
-  const browser: Browser = await chromium.launch({ executablePath: program ?? '', args: ['--no-sandbox', ...QUIET.split(' ')] })
-  onTestFinished(() => browser.close())
-  const page = await browser.newPage({ viewport: { width: 1440, height: 900 }, locale: 'en-GB' })
-  page.setDefaultTimeout(20_000)
-  const [refused, errors]: [string[], string[]] = [[], []]
-  await page.route('**/*', (route) => {
-    const url = route.request().url()
-    if (url.startsWith(`${origin}/`) || url.startsWith('data:') || url.startsWith('blob:')) return route.continue()
-    refused.push(url)
-    return route.abort()
-  })
-  page.on('websocket', (socket) => {
-    if (!socket.url().startsWith(origin.replace('http', 'ws'))) refused.push(socket.url())
-  })
-  page.on('pageerror', (error) => errors.push(error.message))
-  // What the content security policy refuses is told there, and what a request came to nothing for.
-  page.on('console', (said) => {
-    if (said.type() === 'error') errors.push(said.text())
-  })
-  return { page, refused, errors }
-}
+import { openPage, program, SCREENSHOTS } from './page.ts'
 
 test.skipIf(!program)(
   'GraphiQL works with the network cut: it runs a query, and its subscription shows an alert as it is raised',

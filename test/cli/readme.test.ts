@@ -22,7 +22,13 @@ const blocks = (language: string): string[] =>
 test('every command of the README is run by a test or by CI', () => {
   const { scripts } = JSON.parse(textOf('package.json'))
   // What test/cli runs as child processes; npm start and npm run demo have to be just that.
-  const tested = ['status', 'import docs/example.jsonl', 'storage pin sqlite', 'storage pin auto'].map((command) => `npx xinyi ${command}`)
+  const tested = [
+    'status',
+    'import docs/example.jsonl',
+    'storage pin sqlite',
+    'storage pin auto',
+    'token --role SUPERVISOR --name 陈主任',
+  ].map((command) => `npx xinyi ${command}`)
   if (scripts.start === 'node src/xinyi.js serve') tested.push('npm start')
   if (scripts.demo === 'node src/xinyi.js demo') tested.push('npm run demo')
   const ci = textOf('.ci/run')

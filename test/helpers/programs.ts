@@ -26,3 +26,5 @@ export const findRedisServer = (): string | null => find([process.env.REDIS_SERV
 
 export const findChromium = (): string | null =>
   find(process.env.CHROMIUM_BIN ? [process.env.CHROMIUM_BIN] : ['chromium', 'chromium-browser', 'google-chrome'])
+
+export const findProgram = (name: string): string | null => find([name])
