@@ -7,13 +7,14 @@ import { useServer } from 'graphql-ws/use/ws'
 import { createYoga } from 'graphql-yoga'
 import { WebSocketServer } from 'ws'
 import { buildApp } from '../src/app.ts'
+import { systemUser } from '../src/auth/authenticator.ts'
 import { loadConfig } from '../src/config.ts'
 import { requestContext } from '../src/graphql/context.ts'
 import { schema } from '../src/graphql/schema.ts'
 import { createLogger } from '../src/logging.ts'
 
 const { services } = await buildApp(loadConfig(process.env), { logger: createLogger('warn') })
-const yoga = createYoga({ schema, context: () => requestContext(services, {}), logging: false })
+const yoga = createYoga({ schema, context: () => requestContext(services, { caller: systemUser() }), logging: false })
 const server = createServer(yoga)
 type Enveloped = ReturnType<typeof yoga.getEnveloped>
 type Args = ExecutionArgs & { rootValue: Pick<Enveloped, 'execute' | 'subscribe'> }

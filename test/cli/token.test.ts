@@ -71,7 +71,7 @@ test.skipIf(!script)(
     const { PATH = '', HOME = '' } = process.env
     const child = spawnTied(script ?? '', ['-qec', `exec "${process.execPath}" src/xinyi.js serve 2>"${log}"`, '/dev/null'], {
       env: { PATH, HOME, ...settings },
-      stdio: ['pipe', 'pipe', 'inherit'],
+      stdio: ['pipe', 'pipe', 'ignore'],
     })
     onTestFinished(async () => {
       const ended = once(child, 'exit')
