@@ -8,7 +8,8 @@ import type { History } from '../services/history.ts'
 import type { Migration } from '../services/migration.ts'
 import type { Recorder } from '../services/recorder.ts'
 import type { Staff } from '../services/staff.ts'
-import type { Answer, ReadRequest, Store } from '../store/store.ts'
+import type { Answer, ReadRequest, Store, View } from '../store/store.ts'
+import { NOTHING } from './nothing.ts'
 
 /** What the schema is served from; src/app.ts builds it. */
 export interface Services {
@@ -39,17 +40,32 @@ export interface GraphQLContext {
   services: Services
   /** Who asks; null where that is not known. */
   caller: Caller | null
+  /** Whom the caller sees; undefined: everybody. */
+  view: View | undefined
   /** What takes the results of a subscription as they are sent; null where they are taken as they come of the execution. */
   line: Line | null
-  /** Reads from the store; everything asked for at one level of a query travels together, and nothing is asked for twice. */
+  /**
+   * Reads from the store what the caller may see, and no more; everything asked for at one level of a query travels together, and nothing
+   * is asked for twice.
+   */
   load<R extends ReadRequest>(request: R): Promise<Answer<R>>
-  /** Forgets what was read: after a write, and before each event of a subscription. */
-  renew(): void
+  /** Forgets what was read: after a write, and before each event of a subscription. From then on it reaches as far as is said; as far as the caller sees, if nothing is. */
+  renew(reach?: Reach): void
   /** Takes note of a write. */
   wrote(durability: Durability): void
   /** Where the answer came from since this was last asked: SQLITE if any part of it did. */
   served(): StorageBackend
 }
+
+/**
+ * Further than the caller sees: the person and the alert that something was about which the caller has just done, or has a right to be told,
+ * though it may have taken both out of sight. Or nowhere at all.
+ */
+export type Reach = { userId: string; alertId: string } | 'NOWHERE'
+
+/** Rights of several roles add up; so whoever may see everybody as one of them does. */
+export const viewOf = (caller: Caller | null): View | undefined =>
+  caller?.roles.includes('COUNSELOR') && !caller.roles.includes('SUPERVISOR') ? { counselor: caller.sub } : undefined
 
 /** What comes with each request besides its text. */
 export interface RequestInfo {
@@ -62,25 +78,38 @@ const MAX_BATCH = 2_000
 
 export function requestContext(services: Services, { caller = null, line = null }: RequestInfo): GraphQLContext {
   const from = new Set<StorageBackend>()
-  const read = async (requests: readonly ReadRequest[]): Promise<readonly unknown[]> => {
-    const { answers, served } = await services.store.read(requests, services.clock())
-    from.add(served)
-    return answers
+  const view = viewOf(caller)
+  const newLoader = (seen: View | undefined) => {
+    const read = async (requests: readonly ReadRequest[]): Promise<readonly unknown[]> => {
+      const { answers, served } = await services.store.read(requests, services.clock(), seen)
+      from.add(served)
+      return answers
+    }
+    return new DataLoader<ReadRequest, unknown, string>(read, { cacheKeyFn: (request) => JSON.stringify(request), maxBatchSize: MAX_BATCH })
   }
-  const newLoader = () =>
-    new DataLoader<ReadRequest, unknown, string>(read, { cacheKeyFn: (request) => JSON.stringify(request), maxBatchSize: MAX_BATCH })
+  // Made when they are needed: most events of a subscription need none.
   let loader: ReturnType<typeof newLoader> | null = null
+  let beyond: ReturnType<typeof newLoader> | null = null
+  let reach: Reach | undefined
   return {
     services,
     caller,
+    view,
     line,
     // The store answers each request of a batch in its kind; one loader for all kinds can't express that.
-    load: <R extends ReadRequest>(request: R) => {
-      loader ??= newLoader()
+    load<R extends ReadRequest>(request: R) {
+      if (reach === 'NOWHERE') return Promise.resolve(NOTHING[request.kind] as Answer<R>)
+      if (reach && isAbout(request, reach)) {
+        beyond ??= newLoader(undefined)
+        return beyond.load(request) as Promise<Answer<R>>
+      }
+      loader ??= newLoader(view)
       return loader.load(request) as Promise<Answer<R>>
     },
-    renew() {
+    renew(further) {
       loader = null
+      beyond = null
+      reach = further
     },
     wrote(durability) {
       // What is in the journal alone, SQLite alone has.
@@ -94,6 +123,9 @@ export function requestContext(services: Services, { caller = null, line = null 
     },
   }
 }
+
+const isAbout = (request: ReadRequest, { userId, alertId }: Exclude<Reach, string>): boolean =>
+  ('userId' in request && request.userId === userId) || ('alertId' in request && request.alertId === alertId)
 
 /** A user that something else refers to; only an erasure in the meantime can have removed it. */
 export async function userOf(context: GraphQLContext, userId: string): Promise<User> {

@@ -1,7 +1,7 @@
 import { uuidv7 } from 'uuidv7'
 import { badInput, storeUnavailable, XinyiError } from '../errors.ts'
 import type { Durability, RiskAlert } from '../model.ts'
-import type { AlertAction, Store } from '../store/store.ts'
+import type { AlertAction, Store, View } from '../store/store.ts'
 import type { Staff } from './staff.ts'
 import { checkText, checkUserId } from './text.ts'
 import type { LogWriter } from './writer.ts'
@@ -12,8 +12,16 @@ export interface Deed {
   alertId: string
   /** sub. */
   actor: string
+  /** Whom the actor sees; undefined: everybody. Of others there are no alerts. */
+  view: View | undefined
   expectedVersion?: number | null | undefined
   note?: string | null | undefined
+}
+
+export interface Done {
+  /** Whose alert it was. */
+  userId: string
+  durability: Durability
 }
 
 /** Where counselors act upon alerts. Each deed is decided on the alert as it is now, and loses against one that came first. */
@@ -30,22 +38,22 @@ export class Desk {
     this.#clock = clock
   }
 
-  acknowledge(deed: Deed): Promise<Durability> {
+  acknowledge(deed: Deed): Promise<Done> {
     return this.#act('ACKNOWLEDGE', deed)
   }
 
-  resolve(deed: Deed & { resolution: string }): Promise<Durability> {
+  resolve(deed: Deed & { resolution: string }): Promise<Done> {
     if (deed.resolution.trim() === '')
       throw badInput('resolution is empty.', 'Say in some words how the alert was dealt with.', 'input.resolution')
     checkText('input.resolution', deed.resolution, { max: MAX_NOTE })
     return this.#act('RESOLVE', deed)
   }
 
-  escalate(deed: Deed): Promise<Durability> {
+  escalate(deed: Deed): Promise<Done> {
     return this.#act('ESCALATE', deed)
   }
 
-  note(deed: Deed): Promise<Durability> {
+  note(deed: Deed): Promise<Done> {
     if (!deed.note?.trim()) throw badInput('note is empty.', 'Say what is to be noted.', 'input.note')
     return this.#act('NOTE', deed)
   }
@@ -76,10 +84,10 @@ export class Desk {
 
   async #act(
     action: AlertAction['action'],
-    { alertId, actor, expectedVersion, ...deed }: Deed & { resolution?: string },
-  ): Promise<Durability> {
+    { alertId, actor, view, expectedVersion, ...deed }: Deed & { resolution?: string },
+  ): Promise<Done> {
     const note = checkNote('input.note', deed.note)
-    const alert = await this.#find(alertId)
+    const alert = await this.#find(alertId, view)
     if (expectedVersion != null && expectedVersion !== alert.version) throw conflict(alert)
     if (alert.status === 'RESOLVED' && action !== 'NOTE') throw conflict(alert)
     const { outcome, durability } = await this.#submit((acceptedAt) => ({
@@ -99,12 +107,12 @@ export class Desk {
       },
     }))
     if (outcome.type !== 'applied') throw gone()
-    if (!outcome.kept) throw conflict(await this.#find(alertId))
-    return durability
+    if (!outcome.kept) throw conflict(await this.#find(alertId, view))
+    return { userId: alert.userId, durability }
   }
 
-  async #find(alertId: string): Promise<RiskAlert> {
-    const { answers } = await this.#store.read([{ kind: 'alert', alertId }], this.#clock())
+  async #find(alertId: string, view: View | undefined): Promise<RiskAlert> {
+    const { answers } = await this.#store.read([{ kind: 'alert', alertId }], this.#clock(), view)
     if (!answers[0]) throw gone()
     return answers[0]
   }

@@ -58,7 +58,7 @@ describe.each(stores)('deadlines in $name', (kind) => {
     const { store, now, alertId, alert } = await alerted('HIGH')
     await store.append([new Origin().policy({ alertsDays: 3 })])
     const instances = Array.from({ length: 3 }, () => instance(store, now))
-    await instances[0]?.desk.resolve({ alertId, actor: 'li', resolution: 'talked' })
+    await instances[0]?.desk.resolve({ alertId, actor: 'li', view: undefined, resolution: 'talked' })
     now.time = NOW + 3 * DAY_MS - 1
     for (const { escalation } of instances) expect(await escalation.tick()).toBe(0)
     now.time += 1
@@ -97,7 +97,7 @@ describe.each(stores)('deadlines in $name', (kind) => {
   test('an acknowledgement stops it, its lapse starts it again, and who had it is told first', async () => {
     const { store, now, alertId, alert, history } = await alerted('HIGH')
     const { desk, escalation } = instance(store, now)
-    await desk.acknowledge({ alertId, actor: 'zhao' })
+    await desk.acknowledge({ alertId, actor: 'zhao', view: undefined })
     now.time = NOW + 30 * MINUTE - 1
     expect(await escalation.tick()).toBe(0)
     now.time += 1

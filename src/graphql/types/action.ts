@@ -1,5 +1,6 @@
 import { XinyiError } from '../../errors.ts'
 import type { RiskAlert as Alert, Caller, Durability as DurabilityName } from '../../model.ts'
+import type { Deed, Done } from '../../services/desk.ts'
 import { builder } from '../builder.ts'
 import { type GraphQLContext, userOf } from '../context.ts'
 import { idOf } from '../ids.ts'
@@ -61,7 +62,7 @@ const AssignCounselorPayload = builder.objectRef<{ userId: string; durability: D
   }),
 })
 
-/** Whoever acts has to be somebody. */
+/** Whoever acts is somebody. */
 function actorOf({ caller }: GraphQLContext): Caller {
   if (caller) return caller
   throw new XinyiError('UNAUTHENTICATED', 'It is not known who does this.', 'Send a token: authorization: Bearer <token>.')
@@ -73,23 +74,25 @@ interface Given {
   note?: string | null | undefined
 }
 
-/** Has something done about an alert, and answers how that is then. */
+/** Has something done about an alert, and answers how that is then, whether its person is still the caller's to see or not. */
 async function act(
   context: GraphQLContext,
   { alertId: id, expectedVersion, note }: Given,
-  carryOut: (deed: { alertId: string; actor: string; expectedVersion: number | null; note: string | null }) => Promise<DurabilityName>,
+  carryOut: (deed: Deed) => Promise<Done>,
 ): Promise<{ alert: Alert; durability: DurabilityName }> {
   const { sub } = actorOf(context)
+  const { view } = context
   const alertId = idOf('RiskAlert', id, 'input.alertId')
   try {
-    const durability = await carryOut({ alertId, actor: sub, expectedVersion: expectedVersion ?? null, note: note ?? null })
+    const { userId, durability } = await carryOut({ alertId, actor: sub, view, expectedVersion, note })
     context.wrote(durability)
-    context.renew()
+    context.renew({ userId, alertId })
     const alert = await context.load({ kind: 'alert', alertId })
     if (!alert) throw new XinyiError('NOT_FOUND', 'The alert is not there any more.', 'The user was erased in the meantime.')
     return { alert, durability }
-  } finally {
+  } catch (error) {
     context.renew()
+    throw error
   }
 }
 
