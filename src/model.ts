@@ -120,6 +120,20 @@ export interface RiskAlert {
   escalation: { since: number; step: number; to: readonly string[]; next: number | null }
 }
 
+/** Whose an alert is, and its person: who may see them follows from it. */
+export interface Holders {
+  /** The sub of the counselor who looks after the person. */
+  counselor: string | null
+  /** The sub of the counselor who is to look after the alert. */
+  assignee: string | null
+  /** The sub of whoever has it acknowledged. */
+  acknowledgedBy: string | null
+}
+
+/** Whether a counselor may see a person with an unresolved alert. */
+export const isHeldBy = (sub: string, { counselor, assignee, acknowledgedBy }: Holders): boolean =>
+  counselor === sub || assignee === sub || (counselor === null && (acknowledgedBy === null || acknowledgedBy === sub))
+
 export interface AlertEvent {
   id: string
   alertId: string
@@ -129,6 +143,8 @@ export interface AlertEvent {
   note: string | null
   /** RAISED, LEVEL_RAISED: the alert's level from then on. OCCURRED: the level of what occurred. */
   level: RiskLevel
+  /** ACKNOWLEDGED, ASSIGNED, RESOLVED: whose it was until then. Others take it from nobody. */
+  before: Holders | null
 }
 
 export const ROLES = ['SERVICE', 'COUNSELOR', 'SUPERVISOR', 'ADMIN'] as const

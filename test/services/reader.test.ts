@@ -17,7 +17,16 @@ import { Reader, type Told, UNKNOWN } from '../../src/services/reader.ts'
 import { Recent } from '../../src/services/recent.ts'
 import { NOW } from '../helpers/events.ts'
 
-const event = (id: string): AlertEvent => ({ id, alertId: 'a', kind: 'OCCURRED', at: NOW, actor: null, note: null, level: 'HIGH' })
+const event = (id: string): AlertEvent => ({
+  id,
+  alertId: 'a',
+  kind: 'OCCURRED',
+  at: NOW,
+  actor: null,
+  note: null,
+  level: 'HIGH',
+  before: null,
+})
 const alert: RiskAlert = {
   ...{
     id: 'a',

@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto'
-import { type AlertEvent, type AlertEventKind, DAY_MS, type Limits, type RiskAlert, type RiskLevel, riskRank } from '../../src/model.ts'
+import {
+  type AlertEvent,
+  type AlertEventKind,
+  DAY_MS,
+  type Holders,
+  type Limits,
+  type RiskAlert,
+  type RiskLevel,
+  riskRank,
+} from '../../src/model.ts'
 import type { AlertAction, Event } from '../../src/store/store.ts'
 
 /** The life of alerts, for the model. */
@@ -87,21 +96,34 @@ export class AlertBook {
   }
 
   /** Whether it was carried out; null where nothing at all comes of it. */
-  act(held: Held, action: AlertAction): boolean | null {
+  act(held: Held, action: AlertAction, counselor: string | null): boolean | null {
     const { alert } = held
+    const before = AlertBook.#holders(held, counselor)
     const { actor, note, due } = action
     const kind = action.version !== null && action.version !== alert.version ? null : this.#change(held, action)
     if (kind === null && due !== null) return null
     const late = [`not carried out: ${action.action}`, ...[action.resolution, note].flatMap((text) => text ?? [])].join('; ')
-    this.#tell(held, kind ?? 'NOTED', { level: alert.level, actor, note: kind ? note : late })
+    this.#tell(held, kind ?? 'NOTED', {
+      ...{ level: alert.level, actor, note: kind ? note : late },
+      before: kind === 'ACKNOWLEDGED' || kind === 'RESOLVED' ? before : null,
+    })
     return kind !== null
   }
 
-  assign(held: Held, { counselor, actor, note }: { counselor: string | null; actor: string | null; note: string | null }): void {
+  assign(
+    held: Held,
+    { counselor, actor, note }: { counselor: string | null; actor: string | null; note: string | null },
+    until: string | null,
+  ): void {
     const { alert } = held
+    const before = AlertBook.#holders(held, until)
     held.alert = { ...alert, assignee: counselor, version: alert.version + Number(alert.assignee !== counselor) }
     this.#renew(held)
-    this.#tell(held, 'ASSIGNED', { actor, note })
+    this.#tell(held, 'ASSIGNED', { actor, note, before })
+  }
+
+  static #holders({ alert: { status, assignee, acknowledged } }: Held, counselor: string | null): Holders {
+    return { counselor, assignee, acknowledgedBy: status === 'ACKNOWLEDGED' && acknowledged ? acknowledged.by : null }
   }
 
   #change(held: Held, { action, actor, resolution, to, due }: AlertAction): AlertEventKind | null {
@@ -165,10 +187,14 @@ export class AlertBook {
     return { status: 'OPEN', acknowledged: null, resolved: null, escalation }
   }
 
-  #tell(held: Held, kind: AlertEventKind, { level = held.alert.level, actor = null, note = null }: Partial<AlertEvent>): void {
+  #tell(
+    held: Held,
+    kind: AlertEventKind,
+    { level = held.alert.level, actor = null, note = null, before = null }: Partial<AlertEvent>,
+  ): void {
     const { id, acceptedAt: at } = this.#event
     const alertId = held.alert.id
-    const event = { id: sha1(id, alertId, kind, this.told.length), alertId, kind, at, actor, note, level }
+    const event = { id: sha1(id, alertId, kind, this.told.length), alertId, kind, at, actor, note, level, before }
     this.told.push(event)
     held.history.push(event)
   }

@@ -311,11 +311,11 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'log'> 
     const book = new AlertBook(event, this.#limits, told)
     let kept = true
     if (event.kind === 'acted' && held && !isEnd) {
-      const carriedOut = book.act(held, event.payload)
+      const carriedOut = book.act(held, event.payload, person.counselor)
       if (carriedOut === null) return { type: 'conflict', n }
       kept = carriedOut
     } else if (event.kind === 'assigned') {
-      if (held) book.assign(held, event.payload)
+      if (held) book.assign(held, event.payload, person.counselor)
       person.counselor = event.payload.counselor
     }
     this.#meetPolicies(person, acceptedAt)

@@ -46,6 +46,7 @@ const conversationSchema = z.object({
 
 const pointSchema = z.object({ id: z.string(), at: time, score: z.number().nullable(), rank })
 
+const holder = z.string().nullable().default(null)
 const alertEventSchema = z.object({
   id: z.string(),
   alertId: z.string(),
@@ -54,6 +55,7 @@ const alertEventSchema = z.object({
   level: z.enum(RISK_LEVELS),
   actor: z.string().nullable().default(null),
   note: z.string().nullable().default(null),
+  before: z.object({ counselor: holder, assignee: holder, acknowledgedBy: holder }).nullable().default(null).catch(null),
 })
 
 const triggerSchema = z.object({ at: time, rank, query: z.string(), response: z.string() })

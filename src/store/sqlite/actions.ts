@@ -1,4 +1,4 @@
-import type { AlertEvent, AlertEventKind, RiskAlert } from '../../model.ts'
+import type { AlertEvent, AlertEventKind, Holders, RiskAlert } from '../../model.ts'
 import type { AlertAction, Event } from '../store.ts'
 import { acknowledgedUntil, nextEscalation, resolvedUntil, waiting } from '../triage.ts'
 import { eventsToldOf, loadAlert, saveAlert, tell } from './alerts.ts'
@@ -25,7 +25,13 @@ export function acted(step: Step, event: EventOf<'acted'>): Judged {
   const about = { alertId: alert.id, actor }
   if (change) {
     saveAlert(sql, change.alert)
-    tell(step, event, { ...about, kind: change.kind, level: alert.level, note })
+    tell(step, event, {
+      ...about,
+      kind: change.kind,
+      level: alert.level,
+      note,
+      before: TAKING.has(change.kind) ? holdersOf(user, alert) : null,
+    })
     if (change.alert.status === 'RESOLVED' && after.openAlertId === alert.id)
       Object.assign(after, { openAlertId: null, openAlertLevel: null })
   } else {
@@ -68,12 +74,21 @@ export function assigned(step: Step, event: EventOf<'assigned'>): Judged {
   if (alert) {
     const version = alert.version + (alert.assignee === counselor ? 0 : 1)
     saveAlert(sql, { ...alert, assignee: counselor, version, acknowledged: renewed(alert, event.acceptedAt, step) })
-    tell(step, event, { alertId: alert.id, kind: 'ASSIGNED', level: alert.level, actor, note })
+    tell(step, event, { alertId: alert.id, kind: 'ASSIGNED', level: alert.level, actor, note, before: holdersOf(user, alert) })
   }
   saveUser(sql, { ...touched(user, n, event.acceptedAt), counselor })
   remember(sql, event, '0', alert?.id ?? null)
   return applied(n, alert?.id ?? null, true)
 }
+
+/** What may take an alert from somebody. */
+const TAKING: ReadonlySet<AlertEventKind> = new Set(['ACKNOWLEDGED', 'RESOLVED'])
+
+const holdersOf = ({ counselor }: UserRecord, { status, assignee, acknowledged }: RiskAlert): Holders => ({
+  counselor,
+  assignee,
+  acknowledgedBy: (status === 'ACKNOWLEDGED' && acknowledged?.by) || null,
+})
 
 interface Change {
   alert: RiskAlert

@@ -107,7 +107,7 @@ function alertIdOf(step: Step, user: UserRecord): string {
 export const loadAlert = (sql: Sql, id: string, userId: string): RiskAlert | null =>
   sql.get(AlertRow, `SELECT ${ALERT} FROM alerts WHERE id = ? AND user_id = ?`, id, userId)
 
-const orJson = (value: object | null): string | null => value && JSON.stringify(value)
+export const orJson = (value: object | null): string | null => value && JSON.stringify(value)
 
 export function saveAlert(sql: Sql, alert: RiskAlert): void {
   sql.run(
@@ -150,19 +150,24 @@ export function eventsToldOf(sql: Sql, event: Event, alertId: string): AlertEven
 export function tell(
   step: Step,
   event: Event,
-  { actor = null, note = null, ...said }: Pick<AlertEvent, 'alertId' | 'kind' | 'level'> & Partial<Pick<AlertEvent, 'actor' | 'note'>>,
+  {
+    actor = null,
+    note = null,
+    before = null,
+    ...said
+  }: Pick<AlertEvent, 'alertId' | 'kind' | 'level'> & Partial<Pick<AlertEvent, 'actor' | 'note' | 'before'>>,
 ): void {
   const { sql, told } = step
   const { alertId, kind, level } = said
   const id = eventIdOf(event, alertId, kind, told.length)
-  told.push({ id, alertId, kind, at: event.acceptedAt, actor, note, level })
+  told.push({ id, alertId, kind, at: event.acceptedAt, actor, note, level, before })
   const next = sql.get(
     NextPlace,
     'SELECT ifnull(max(place) + 1, 0) AS place FROM alert_events WHERE alert_id = ? AND place < 1e15',
     alertId,
   )
   sql.run(
-    'INSERT INTO alert_events (alert_id, place, id, kind, at, actor, note, level) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
-    ...[alertId, next?.place ?? 0, id, kind, event.acceptedAt, actor, note, riskRank(level)],
+    'INSERT INTO alert_events (alert_id, place, id, kind, at, actor, note, level, holders) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    ...[alertId, next?.place ?? 0, id, kind, event.acceptedAt, actor, note, riskRank(level), orJson(before)],
   )
 }

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { type AlertEvent, riskRank } from '../../model.ts'
 import type { UserCopy, UserState } from '../copy.ts'
 import { markOf } from '../rules.ts'
-import { insertAlert } from './alerts.ts'
+import { insertAlert, orJson } from './alerts.ts'
 import { ALERT, ALERT_EVENT, AlertEventRow, AlertRow, ConversationRow, EmotionRow, UserTopicRow } from './rows.ts'
 import type { Sql } from './sql.ts'
 import { type Meta, markedAt } from './state.ts'
@@ -135,8 +135,8 @@ function writeAlert(sql: Sql, user: string, { history, ...alert }: UserState['al
   insertAlert(sql, { ...alert, userId: user })
   for (const [place, event] of history.entries())
     sql.run(
-      'INSERT INTO alert_events (alert_id, place, id, kind, at, actor, note, level) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
-      ...[alert.id, place, event.id, event.kind, event.at, event.actor, event.note, riskRank(event.level)],
+      'INSERT INTO alert_events (alert_id, place, id, kind, at, actor, note, level, holders) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      ...[alert.id, place, event.id, event.kind, event.at, event.actor, event.note, riskRank(event.level), orJson(event.before)],
     )
 }
 

@@ -119,6 +119,8 @@ export const AlertRow = z.object({
 export const ALERT = `id, user_id AS userId, level, status, occurrences, raised_at AS raisedAt, last_seen_at AS lastSeenAt,
   conversation_id AS conversationId, exchange AS "trigger", version, assignee, acknowledged, resolved, escalation`
 
+const Holder = z.string().nullable().default(null)
+const HoldersJson = z.object({ counselor: Holder, assignee: Holder, acknowledgedBy: Holder })
 const AlertEventFields = {
   id: z.string(),
   alertId: z.string(),
@@ -127,6 +129,6 @@ const AlertEventFields = {
   actor: z.string().nullable(),
   note: z.string().nullable(),
 }
-export const AlertEventRow = z.object({ ...AlertEventFields, level: Level })
-export const ALERT_EVENT = 'id, alert_id AS alertId, kind, at, actor, note, level'
-export const AlertEventJson = z.object({ ...AlertEventFields, level: RiskName })
+export const AlertEventRow = z.object({ ...AlertEventFields, level: Level, before: json(HoldersJson).nullable().catch(null) })
+export const ALERT_EVENT = 'id, alert_id AS alertId, kind, at, actor, note, level, holders AS "before"'
+export const AlertEventJson = z.object({ ...AlertEventFields, level: RiskName, before: HoldersJson.nullable().default(null).catch(null) })

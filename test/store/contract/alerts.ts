@@ -32,7 +32,16 @@ export function alerts(open: Open): void {
     expect(await it.ask({ kind: 'alert', alertId: id })).toEqual(alert)
     expect(await it.alerts()).toEqual([alert])
     expect(valuesOf(await it.ask({ kind: 'userAlerts', userId: 'u', page: ALL }))).toEqual([alert])
-    const raised = { id: sha1('c', id, 'RAISED', 0), alertId: id, kind: 'RAISED', at: NOW, actor: null, note: null, level: 'HIGH' }
+    const raised = {
+      id: sha1('c', id, 'RAISED', 0),
+      alertId: id,
+      kind: 'RAISED',
+      at: NOW,
+      actor: null,
+      note: null,
+      level: 'HIGH',
+      before: null,
+    }
     expect(await it.ask({ kind: 'alertHistory', alertId: id, page: ALL })).toEqual({
       items: [{ key: [0, raised.id], value: raised }],
       hasPrevious: false,
@@ -118,8 +127,26 @@ export function alerts(open: Open): void {
     const escalation = { since: NOW + 1, step: 0, to: [], next: NOW + 1 }
     expect(all[0]).toEqual({ ...before, level: 'IMMINENT', occurrences: 2, lastSeenAt: NOW + 1, version: 2, escalation })
     expect((await it.history(id)).slice(1)).toEqual([
-      { id: sha1('c2', id, 'OCCURRED', 0), alertId: id, kind: 'OCCURRED', at: NOW + 1, actor: null, note: null, level: 'IMMINENT' },
-      { id: sha1('c2', id, 'LEVEL_RAISED', 1), alertId: id, kind: 'LEVEL_RAISED', at: NOW + 1, actor: null, note: null, level: 'IMMINENT' },
+      {
+        id: sha1('c2', id, 'OCCURRED', 0),
+        alertId: id,
+        kind: 'OCCURRED',
+        at: NOW + 1,
+        actor: null,
+        note: null,
+        level: 'IMMINENT',
+        before: null,
+      },
+      {
+        id: sha1('c2', id, 'LEVEL_RAISED', 1),
+        alertId: id,
+        kind: 'LEVEL_RAISED',
+        at: NOW + 1,
+        actor: null,
+        note: null,
+        level: 'IMMINENT',
+        before: null,
+      },
     ])
   })
 

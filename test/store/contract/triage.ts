@@ -342,4 +342,25 @@ export function triage(open: Open): void {
       { event: { kind: 'assigned', payload: { counselor: 'wang' } }, alertEvents: [{ kind: 'ASSIGNED', actor: 'wang' }] },
     ])
   })
+
+  test('what takes an alert from somebody says whose it was until then', async () => {
+    const { it, alertId, acknowledge, resolve, act } = await alerted(open)
+    const assign = (counselor: string | null, at: number) => it.tell(it.origin.assigned('u', counselor, at))
+    await acknowledge('li')
+    await act({ action: 'NOTE', actor: 'li', note: 'called' })
+    await assign('wang', NOW + 2 * MINUTE)
+    await act({ action: 'ACKNOWLEDGE', actor: 'zhao' }, NOW + 3 * MINUTE)
+    await assign(null, NOW + 4 * MINUTE)
+    await resolve(NOW + 5 * MINUTE)
+    const before = (await it.history(alertId)).map((event) => [event.kind, event.before && Object.values(event.before)])
+    expect(before).toEqual([
+      ['RAISED', null],
+      ['ACKNOWLEDGED', [null, null, null]],
+      ['NOTED', null],
+      ['ASSIGNED', [null, 'li', 'li']],
+      ['ACKNOWLEDGED', ['wang', 'wang', 'li']],
+      ['ASSIGNED', ['wang', 'zhao', 'zhao']],
+      ['RESOLVED', [null, null, 'zhao']],
+    ])
+  })
 }

@@ -118,6 +118,14 @@ local function ended(event, n, keys, record, told)
   return { 'applied', 1, id }
 end
 
+-- What may take an alert from somebody.
+local TAKING = { ACKNOWLEDGED = true, RESOLVED = true }
+
+-- Whose an alert is, and its person.
+local function holders_of(record, alert)
+  return { counselor = record.counselor, assignee = alert.assignee, acknowledgedBy = alert.status == 'ACKNOWLEDGED' and alert.ackBy or nil }
+end
+
 local function acted(event, n, keys, record, told)
   local action = event.payload
   if action.action == 'EXPIRE' then return ended(event, n, keys, record, told) end
@@ -131,7 +139,7 @@ local function acted(event, n, keys, record, told)
   end
   local was = alert.status or 'lost'
   make_good(alert, event, record.alert == id and record.level)
-  local level = alert.level
+  local level, holders = alert.level, holders_of(record, alert)
   local fits_version = not action.version or action.version == alert.version
   local kind = fits_version and ACTIONS[action.action](alert, action, event.at)
   if not kind and action.due then return { 'conflict' } end
@@ -139,7 +147,7 @@ local function acted(event, n, keys, record, told)
   meet_policies(keys, record, event.at)
   if kind then
     save_alert(id, alert, was)
-    tell(told, event, id, kind, level, action.actor, action.note)
+    tell(told, event, id, kind, level, action.actor, action.note, TAKING[kind] and holders or nil)
     if record.alert == id then
       record.assignee = alert.assignee
       if alert.status == 'RESOLVED' then record.alert, record.level, record.assignee = nil, nil, nil end
@@ -161,11 +169,12 @@ local function assigned(event, n, keys, record, told)
   if alert then
     local was = alert.status or 'lost'
     make_good(alert, event, record.level)
+    local holders = holders_of(record, alert)
     if alert.assignee ~= assignment.counselor then alert.version = alert.version + 1 end
     alert.assignee, record.assignee = assignment.counselor, assignment.counselor
     renew(alert, event.at)
     save_alert(record.alert, alert, was)
-    tell(told, event, record.alert, 'ASSIGNED', alert.level, assignment.actor, assignment.note)
+    tell(told, event, record.alert, 'ASSIGNED', alert.level, assignment.actor, assignment.note, holders)
   end
   record.counselor = assignment.counselor
   save_action(event, n, keys, record, before, alert and record.alert or '')

@@ -93,10 +93,10 @@ end
 local function alert_event_id(event, id, kind, ordinal) return redis.sha1hex(event.id .. '\0' .. id .. '\0' .. kind .. '\0' .. int(ordinal)) end
 
 -- Appends an alert event to the alert's history and to `told`, the list that goes with the log entry.
-local function tell(told, event, id, kind, level, actor, note)
+local function tell(told, event, id, kind, level, actor, note, before)
   local text = cjson.encode({
     id = alert_event_id(event, id, kind, #told),
-    alertId = id, kind = kind, at = event.at, level = RISKS[level], actor = actor, note = note,
+    alertId = id, kind = kind, at = event.at, level = RISKS[level], actor = actor, note = note, before = before,
   })
   told[#told + 1] = text
   call('HSET', alert_key(id), 'told', call('RPUSH', history_key(id), text))
