@@ -312,7 +312,7 @@ export type RiskAlertNewsSubscriptionVariables = Exact<{
 }>;
 
 
-export type RiskAlertNewsSubscription = { riskAlerts: { cursor: string, replayed: boolean, event: { id: string, kind: AlertEventKind, at: string, actor: string | null, note: string | null, level: RiskLevel }, alert: { id: string, level: RiskLevel, status: AlertStatus, occurrences: number, raisedAt: string, lastSeenAt: string, version: number, user: { id: string, userId: string, currentRisk: RiskLevel, attention: Attention } } } };
+export type RiskAlertNewsSubscription = { riskAlerts: { cursor: string, replayed: boolean, withdrawn: boolean, event: { id: string, kind: AlertEventKind, at: string, actor: string | null, note: string | null, level: RiskLevel }, alert: { id: string, level: RiskLevel, status: AlertStatus, occurrences: number, raisedAt: string, lastSeenAt: string, version: number, user: { id: string, userId: string, currentRisk: RiskLevel, attention: Attention } } } };
 
 export type AlertFactsFragment = { id: string, level: RiskLevel, status: AlertStatus, occurrences: number, raisedAt: string, lastSeenAt: string, version: number, user: { id: string, userId: string, currentRisk: RiskLevel, attention: Attention } };
 
@@ -850,6 +850,7 @@ export const RiskAlertNewsDocument = new TypedDocumentString(`
   riskAlerts(after: $after, minLevel: $minLevel) {
     cursor
     replayed
+    withdrawn
     event {
       id
       kind

@@ -3,11 +3,11 @@ import type { AlertMessage } from '../../services/reader.ts'
 import { orFailure, streamOf } from '../../services/stream.ts'
 import { builder } from '../builder.ts'
 import { checkChoice } from '../check.ts'
-import { type GraphQLContext, userOf } from '../context.ts'
+import { userOf } from '../context.ts'
+import { asksOfOthers, hear, type LiveMessage, type Subscriber } from '../hearing.ts'
 import { globalId, idOf } from '../ids.ts'
 import { connection } from '../paging.ts'
 import { CARE, FOR_SERVICE } from '../roles.ts'
-import type { News } from '../shared.ts'
 import { AlertEventKind, AlertStatus, RiskLevel } from './enums.ts'
 import { AlertEvent, AlertEventConnection, Conversation, Counselor, RiskAlert, RiskAlertConnection, User } from './refs.ts'
 
@@ -45,7 +45,11 @@ RiskAlert.implement({
   interfaces: [builder.nodeInterfaceRef()],
   fields: (t) => ({
     id: t.id({ ...FOR_SERVICE, description: 'Global id of the alert.', resolve: ({ id }) => globalId({ type: 'RiskAlert', id }) }),
-    user: t.field({ type: User, description: 'Whom it is about.', resolve: ({ userId }, _, context) => userOf(context, userId) }),
+    user: t.field({
+      type: User,
+      description: 'Whom it is about.',
+      resolve: ({ userId, person }, _, context) => person ?? userOf(context, userId),
+    }),
     level: t.expose('level', { ...FOR_SERVICE, type: RiskLevel, description: 'The highest risk of its conversations.' }),
     status: t.expose('status', { ...FOR_SERVICE, type: AlertStatus, description: 'Where it stands.' }),
     occurrences: t.exposeInt('occurrences', { description: 'How many conversations have raised it and added to it.' }),
@@ -164,8 +168,6 @@ builder.queryField('riskAlerts', (t) =>
   ),
 )
 
-interface LiveMessage extends AlertMessage, News {}
-
 const RiskAlertMessage = builder.objectRef<LiveMessage>('RiskAlertMessage').implement({
   authScopes: CARE,
   description: 'News of an alert.',
@@ -174,20 +176,23 @@ const RiskAlertMessage = builder.objectRef<LiveMessage>('RiskAlertMessage').impl
     replayed: t.exposeBoolean('replayed', {
       description: 'Whether it happened before the subscription began: true while catching up from `after`.',
     }),
+    withdrawn: t.exposeBoolean('withdrawn', {
+      description:
+        "True: somebody else has the alert now, or it is resolved, and so it and the person are not the caller's to see any more. This is the last they hear of it, and the alert has nothing but its id, its level and the id of the person. Only counselors are told so.",
+    }),
     event: t.expose('event', { type: AlertEvent, description: 'What happened.' }),
     alert: t.expose('alert', { type: RiskAlert, description: 'The alert as it is now, which may be later than the event.' }),
   }),
 })
 
 /** What is asked for of the feed. A failure is the last item, so that it reaches the client as an error. */
-function newsOf(messages: AsyncIterableIterator<AlertMessage>, assignee: string | null, context: GraphQLContext) {
+function newsOf(messages: AsyncIterableIterator<AlertMessage>, subscriber: Subscriber) {
   const next = async (): Promise<{ value: LiveMessage } | null> => {
     for (;;) {
       const { value: message, done } = await messages.next()
       if (done) return null
-      context.renew()
-      const { event, alert, replayed } = message
-      if (assignee === null || alert.assignee === assignee) return { value: { ...message, sharedAs: replayed ? null : event.id } }
+      const heard = await hear(message, subscriber)
+      if (heard) return { value: heard }
     }
   }
   return streamOf(orFailure(next), () => messages.return?.())
@@ -204,11 +209,11 @@ builder.subscriptionField('riskAlerts', (t) =>
       minLevel: t.arg({ type: RiskLevel, defaultValue: 'MEDIUM', description: 'Only events of this level or above.' }),
       counselorId: t.arg.id({ description: 'Global id of a counselor: only events of alerts that they are to look after by then.' }),
     },
-    subscribe: async (_, { after, minLevel, counselorId }, context) => {
+    subscribe: async (_, { after, minLevel, counselorId }, context, info) => {
       const assignee = counselorId == null ? null : idOf('Counselor', counselorId, 'counselorId')
       const { line, services } = context
       const asked = { after: line?.lastEventId ?? after, minLevel: minLevel ?? 'MEDIUM', onIdle: line?.idle, onTooSlow: line?.tooSlow }
-      return newsOf(await services.feed.subscribe(asked), assignee, context)
+      return newsOf(await services.feed.subscribe(asked), { context, assignee, asksOfOthers: asksOfOthers(info) })
     },
     resolve: (message) => {
       if (message instanceof Error) throw message

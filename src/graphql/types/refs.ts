@@ -7,7 +7,7 @@ export const User = builder.objectRef<model.User>('User')
 export const Conversation = builder.objectRef<model.Conversation>('Conversation')
 export const Topic = builder.objectRef<{ name: string }>('Topic')
 export const EmotionPoint = builder.objectRef<model.EmotionPoint>('EmotionPoint')
-export const RiskAlert = builder.objectRef<model.RiskAlert>('RiskAlert')
+export const RiskAlert = builder.objectRef<model.RiskAlert & { person?: model.User }>('RiskAlert')
 export const Counselor = builder.objectRef<model.Counselor>('Counselor')
 export const AlertEvent = builder.objectRef<model.AlertEvent>('AlertEvent')
 
