@@ -151,6 +151,16 @@ describe('an operation', () => {
   })
 })
 
+test('a subscription is refused before it begins', async () => {
+  const served = await serve(sqliteStore)
+  const refused = async (role: Role, query: string) => {
+    as(served, role)
+    await expect(served.listen(query), `${role} ${query}`).rejects.toThrow('"code":"FORBIDDEN"')
+  }
+  for (const role of ['SERVICE', 'ADMIN'] as const) await refused(role, 'subscription { riskAlerts { cursor } }')
+  for (const role of ['SERVICE', 'COUNSELOR', 'SUPERVISOR'] as const) await refused(role, 'subscription { storageStatus { mode } }')
+})
+
 describe("the assistant's back end", () => {
   test('records, and gets what a prompt needs, of whomever it names', async () => {
     const served = as(await serve(sqliteStore), 'SERVICE')

@@ -152,7 +152,7 @@ builder.queryField('riskAlerts', (t) =>
     {
       authScopes: CARE,
       type: RiskAlert,
-      description: 'The alerts of all users: most severe first, and of those the oldest first.',
+      description: 'The alerts of everybody whom the caller may see: most severe first, and of those the oldest first.',
       args: { filter: t.arg({ type: RiskAlertFilter, description: 'Which alerts; all of them, resolved ones too, when left out.' }) },
       resolve: (_, { filter, ...args }, { load }) => {
         const asked = {

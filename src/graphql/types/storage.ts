@@ -66,7 +66,7 @@ const StorageStatus = builder.objectRef<StoreStatus>('StorageStatus').implement(
 
 const Overview = builder.objectRef<Figures>('Overview').implement({
   authScopes: FIGURES,
-  description: 'All users at a glance.',
+  description: 'Everybody whom the caller may see, at a glance; for an admin, everybody.',
   fields: (t) => ({
     users: t.exposeInt('users', { description: 'How many there are.' }),
     activeUsers: t.exposeInt('activeUsers', { description: 'How many were active within the last 24 h.' }),
@@ -85,7 +85,7 @@ builder.queryFields((t) => ({
   overview: t.field({
     authScopes: FIGURES,
     type: Overview,
-    description: 'All users at a glance.',
+    description: 'Everybody whom the caller may see, at a glance; for an admin, everybody.',
     resolve: (_, _args, { load }) => load({ kind: 'overview' }),
   }),
   storage: t.field({

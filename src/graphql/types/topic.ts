@@ -61,7 +61,7 @@ builder.queryField('topics', (t) =>
     {
       authScopes: CARE,
       type: Topic,
-      description: 'What people talk about: the topics of most users first.',
+      description: 'What people talk about whom the caller may see: the topics of most users first.',
       resolve: (_, args, { load }) => connection(args, ['Query.topics'], (page) => load({ kind: 'topics', page })),
     },
     TopicConnection,

@@ -133,7 +133,8 @@ builder.queryField('user', (t) =>
     authScopes: PROMPT,
     type: User,
     nullable: true,
-    description: 'One person; null when nothing was ever recorded for them. Asking never creates anybody.',
+    description:
+      'One person; null when nothing was ever recorded for them, and for a counselor also where they are not theirs to see. Asking never creates anybody.',
     args: { userId: t.arg.string({ required: true, description: "The caller's own id of the person, 1 to 512 code points." }) },
     resolve: (_, { userId }, { load }) => load({ kind: 'user', userId: checkUserId(userId) }),
   }),

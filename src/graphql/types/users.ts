@@ -46,7 +46,7 @@ builder.queryField('users', (t) =>
       authScopes: CARE,
       type: User,
       description:
-        'The people, in an order and by a filter. A filtered page looks at a bounded number of users, and may end early with hasNextPage true: go on from endCursor.',
+        'The people whom the caller may see, in an order and by a filter. A filtered page looks at a bounded number of users, and may end early with hasNextPage true: go on from endCursor.',
       args: {
         filter: t.arg({ type: UserFilter, description: 'Which users; all of them when left out.' }),
         orderBy: t.arg({ type: UserOrder, defaultValue: 'LAST_ACTIVE_DESC', description: 'In which order.' }),
