@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { Argument, Command, CommanderError } from 'commander'
+import { Argument, Command, CommanderError, Option } from 'commander'
+import type { Target } from './commands/export.ts'
 import type { MigrateOptions } from './commands/migrate.ts'
 import type { TokenOptions } from './commands/token.ts'
 import type { VerifyOptions } from './commands/verify.ts'
@@ -71,6 +72,18 @@ function program(done: (exitCode: number) => void): Command {
     .action(async (options: VerifyOptions) => {
       const { differences } = await (await import('./commands/verify.ts')).verify(configAndWarnings(), options)
       if (differences > 0) done(EXIT.failed)
+    })
+  xinyi
+    .command('export')
+    .description('write everybody as the predecessor can read them, for the way back')
+    .addOption(
+      new Option('--to <kind>', 'which store of the predecessor')
+        .choices(['sqlite-legacy', 'redis-legacy'] satisfies Target[])
+        .makeOptionMandatory(),
+    )
+    .argument('<place>', 'a new SQLite file, or redis://HOST:PORT/DB of an empty Redis')
+    .action(async (place: string, { to }: { to: Target }) => {
+      await (await import('./commands/export.ts')).exportAll(configAndWarnings(), { to, place })
     })
   xinyi
     .command('status')

@@ -337,6 +337,13 @@ export type EmotionTrendQueryVariables = Exact<{
 
 export type EmotionTrendQuery = { user: { id: string, userId: string, attention: Attention, emotionTrend: { count: number, mean: number | null, movingAverage: Array<number>, volatility: number | null, slopePerDay: number | null, attention: Attention }, emotions: { totalCount: number | null, pageInfo: { hasNextPage: boolean, endCursor: string | null }, edges: Array<{ node: { id: string, occurredAt: string, score: number | null, riskLevel: RiskLevel } }> } } | null };
 
+export type ExportLegacyQueryVariables = Exact<{
+  after?: string | null | undefined;
+}>;
+
+
+export type ExportLegacyQuery = { users: { pageInfo: { hasNextPage: boolean, endCursor: string | null }, edges: Array<{ node: { userId: string, createdAt: string, lastActiveAt: string | null, totalChats: number, totalRiskAlerts: number, conversations: { edges: Array<{ node: { occurredAt: string, query: string, response: string, riskLevel: RiskLevel, emotionScore: number | null, references: number } }> }, topics: { edges: Array<{ node: { name: string } }> }, emotions: { edges: Array<{ node: { occurredAt: string, score: number | null, riskLevel: RiskLevel } }> } } }> } };
+
 export type ImportConversationsMutationVariables = Exact<{
   input: Array<RecordConversationInput> | RecordConversationInput;
 }>;
@@ -927,6 +934,53 @@ export const EmotionTrendDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<EmotionTrendQuery, EmotionTrendQueryVariables>;
+export const ExportLegacyDocument = new TypedDocumentString(`
+    query ExportLegacy($after: String) {
+  users(first: 100, after: $after, orderBy: USER_ID_ASC) {
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+    edges {
+      node {
+        userId
+        createdAt
+        lastActiveAt
+        totalChats
+        totalRiskAlerts
+        conversations(first: 5) {
+          edges {
+            node {
+              occurredAt
+              query
+              response
+              riskLevel
+              emotionScore
+              references
+            }
+          }
+        }
+        topics(first: 24) {
+          edges {
+            node {
+              name
+            }
+          }
+        }
+        emotions(first: 10) {
+          edges {
+            node {
+              occurredAt
+              score
+              riskLevel
+            }
+          }
+        }
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ExportLegacyQuery, ExportLegacyQueryVariables>;
 export const ImportConversationsDocument = new TypedDocumentString(`
     mutation ImportConversations($input: [RecordConversationInput!]!) {
   recordConversations(input: $input) {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { connect } from '../../src/commands/client.ts'
+import { exportAll, type Target } from '../../src/commands/export.ts'
 import { migrate } from '../../src/commands/migrate.ts'
 import { verify } from '../../src/commands/verify.ts'
 import { loadConfig } from '../../src/config.ts'
@@ -31,6 +32,7 @@ function given(env: Record<string, string> = {}) {
             .split('\n')
             .map((line): { where: string; reason: string } => JSON.parse(line))
         : [],
+    export: (to: Target, place: string) => exportAll(config, { to, place }),
     async user(userId: string) {
       const client = await connect(config)
       try {
@@ -213,3 +215,21 @@ function overwrite(path: string, at: number): void {
   bytes.fill(0xff, at, at + 30_000)
   writeFileSync(path, bytes)
 }
+
+test.each(['sqlite-legacy', 'redis-legacy'] as const)(
+  'what was taken over can be written back as %s, and taken over from there as it was',
+  async (to) => {
+    const [it, other] = [given(), given()]
+    const some = people(25, 11)
+    writeSqlite(it.path, some).close()
+    await it.run()
+    const place = to === 'sqlite-legacy' ? other.path : (await legacyRedis([])).url
+    expect(await it.export(to, place)).toEqual({ users: 25, conversations: some.flatMap(({ turns }) => turns).length })
+    const from = to === 'sqlite-legacy' ? `sqlite:${place}` : place
+    // The way back loses what lies below the millisecond; everything else is as it was.
+    await other.run({ from })
+    expect(await other.verify({ against: from })).toMatchObject({ users: 25, differences: 0 })
+    const withoutCursors = (user: unknown) => JSON.stringify(user).replaceAll(/"endCursor":"[^"]*"/g, '')
+    for (const { userId } of some.slice(0, 5)) expect(withoutCursors(await other.user(userId))).toBe(withoutCursors(await it.user(userId)))
+  },
+)
