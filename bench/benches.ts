@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as z from 'zod'
+import { MAX_CANDIDATES } from '../src/store/store.ts'
 import { percentiles } from '../test/torture/latency.ts'
 import { type Bench, fill, listen, plainServer, runClients, settled, usageOf, withBench } from './bench.ts'
+import { dashboardCosts } from './dashboard.ts'
 import { crashNoticed, hangNoticed } from './detection.ts'
 import type { Measured } from './job.ts'
 import { checkingTokens } from './tokens.ts'
@@ -264,6 +266,29 @@ async function tokens(): Promise<Figure[]> {
   return [{ what: 'a known token checked', value: known, unit: 'µs of CPU', target: 5, more: `an unknown one ${unknown.toFixed(0)} µs` }]
 }
 
+const DASHBOARD_USERS = 100_000
+
+/** Each question that a dashboard asks of so many users. */
+async function dashboard(): Promise<Figure[]> {
+  const costs = await dashboardCosts(DASHBOARD_USERS)
+  console.log('| question | Redis, ms | users looked at | SQLite, ms | how SQLite goes about it |\n| --- | --- | --- | --- | --- |')
+  for (const { question, redisMs, candidates, sqliteMs, plan } of costs)
+    console.log(
+      `| ${question} | ${redisMs.toFixed(1)} | ${candidates.toLocaleString('en')} | ${sqliteMs.toFixed(1)} | ${plan.join('; ')} |`,
+    )
+  const most = (of: (cost: (typeof costs)[number]) => number): number => Math.max(...costs.map(of))
+  const slowest = most(({ redisMs, sqliteMs }) => Math.max(redisMs, sqliteMs))
+  return [
+    {
+      what: 'most users that a question looks at, of 100,000',
+      value: most(({ candidates }) => candidates),
+      unit: 'users',
+      target: MAX_CANDIDATES,
+    },
+    { what: 'slowest question of a dashboard, of 100,000 users', value: slowest, unit: 'ms', target: COMMAND_TIMEOUT_MS },
+  ]
+}
+
 export const BENCHES: Record<string, () => Promise<Figure[]>> = {
   'one-by-one': oneByOne,
   batches,
@@ -273,6 +298,7 @@ export const BENCHES: Record<string, () => Promise<Figure[]>> = {
   subscribers,
   sharing,
   idle,
+  dashboard,
   reseed,
   tokens,
 }

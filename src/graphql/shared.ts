@@ -30,7 +30,7 @@ const HOLE = randomUUID()
 
 /**
  * Carries subscriptions out. What many subscribers ask for in the same words about the same event is worked out and written once, for the first
- * of them: but for the cursor, nothing of it depends on who asks.
+ * of them: but for the cursor, nothing of it depends on who asks beyond their roles.
  */
 export class SharedSubscriptions {
   readonly #present: (args: Args, result: ExecutionResult) => ExecutionResult
@@ -80,15 +80,16 @@ export class SharedSubscriptions {
     return this.#present(args, await execute({ ...args, rootValue }))
   }
 
-  /** What is asked of each event: the document, and the values of the variables that are used below its one field. */
-  #questionOf({ document, operationName, variableValues }: Args): string {
+  /** What is asked of each event: the document, the values of the variables that are used below its one field, and the roles, which say what may be read. */
+  #questionOf({ document, operationName, variableValues, contextValue: { caller } }: Args): string {
     let known = this.#documents.get(document)
     if (!known) {
       this.#count += 1
       known = { id: this.#count, variables: variablesBelow(document, operationName) }
       this.#documents.set(document, known)
     }
-    return `${known.id} ${operationName ?? ''} ${JSON.stringify(known.variables.map((name) => variableValues?.[name]))}`
+    const values = known.variables.map((name) => variableValues?.[name])
+    return JSON.stringify([known.id, operationName ?? '', values, caller?.roles.toSorted() ?? null])
   }
 }
 

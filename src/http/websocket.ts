@@ -12,7 +12,8 @@ import type { Caller } from '../model.ts'
 import { credentialsOf } from './credentials.ts'
 
 interface Extra {
-  req: IncomingMessage
+  /** Let go of as soon as it is known who connects: there can be thousands. */
+  req: IncomingMessage | null
   socket: WebSocket
   isSocket: boolean
   /** Null until they have said who they are. */
@@ -152,6 +153,8 @@ const admission = (
 ): Pick<ServerOptions<ConnectionInitMessage['payload'], Extra>, 'onConnect'> => ({
   onConnect: async ({ connectionParams, extra }) => {
     const { req, socket, isSocket } = extra
+    if (!req) return false
+    extra.req = null
     try {
       const caller = await authenticator.authenticate(credentialsOf(req, { isSocket, cookie }, connectionParams))
       extra.caller = caller
@@ -175,7 +178,12 @@ const admission = (
 function operations(yoga: GraphQLServer): ServerOptions<ConnectionInitMessage['payload'], Extra> {
   type Engine = Pick<ReturnType<GraphQLServer['getEnveloped']>, 'execute' | 'subscribe'>
   const engines = new WeakMap<ExecutionArgs, Engine>()
-  const engineOf = (args: ExecutionArgs): Engine => engines.get(args) ?? yoga.getEnveloped({})
+  const engineOf = (args: ExecutionArgs): Engine => {
+    const engine = engines.get(args) ?? yoga.getEnveloped({})
+    // It is used once, and these args are kept as long as a subscription runs.
+    engines.delete(args)
+    return engine
+  }
 
   const prepare = async (
     params: SubscribeMessage['payload'],
