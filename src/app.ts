@@ -4,7 +4,7 @@ import type { Logger } from 'pino'
 import { Authenticator } from './auth/authenticator.ts'
 import { type Keys, openKeys } from './auth/keys.ts'
 import { Tokens } from './auth/tokens.ts'
-import { type Config, DATABASE_NAME, SOCKET_NAME, WEBHOOK_NAME } from './config.ts'
+import { AUDIT_HEAD_NAME, AUDIT_NAME, type Config, DATABASE_NAME, SOCKET_NAME, WEBHOOK_NAME } from './config.ts'
 import { makeDataDir } from './data-dir.ts'
 import type { Services } from './graphql/context.ts'
 import { globalId } from './graphql/ids.ts'
@@ -13,6 +13,7 @@ import { anyHost, hostsAt } from './http/host.ts'
 import { HttpService } from './http/http.ts'
 import { listenOnPort, listenOnSocket } from './http/listen.ts'
 import { DAY_MS } from './model.ts'
+import { Audit, NO_LOG } from './services/audit.ts'
 import { Desk } from './services/desk.ts'
 import { Escalation } from './services/escalation.ts'
 import { AlertFeed } from './services/feed.ts'
@@ -22,6 +23,9 @@ import { Recorder } from './services/recorder.ts'
 import { Staff } from './services/staff.ts'
 import { Webhook } from './services/webhook.ts'
 import { LogWriter } from './services/writer.ts'
+import type { AuditLog } from './store/audit/audit.ts'
+import { openAuditLog } from './store/audit/remote.ts'
+import { type Verdict, verifyAudit } from './store/audit/verify.ts'
 import { openFailoverStore } from './store/failover/store.ts'
 import { redisHoldsData } from './store/redis/connect.ts'
 import { openRedisStore } from './store/redis/open.ts'
@@ -58,6 +62,7 @@ export async function buildApp(config: Config, options: AppOptions): Promise<App
   const { logger, clock = Date.now, keepRetention = false, readOnly = false } = options
   if (!readOnly) await makeDataDir(config.dataDir)
   const store = await openStore(config, { logger, clock, readOnly })
+  const audit = new Audit(readOnly ? NO_LOG : await openAudit(config).catch(closeAfter(store)), { logger })
   const writer = new LogWriter(store)
   const recorder = new Recorder(writer, config, clock)
   const history = new History(store, writer, clock)
@@ -75,7 +80,7 @@ export async function buildApp(config: Config, options: AppOptions): Promise<App
       clock,
       logger,
     })
-  const services: Services = { store, recorder, history, migration, feed, desk, staff, clock, config }
+  const services: Services = { store, recorder, history, migration, feed, desk, staff, audit, clock, config }
   const yoga = createGraphQL(services, { logger })
   let keys: Keys | undefined
   let http: HttpService | undefined
@@ -100,6 +105,7 @@ export async function buildApp(config: Config, options: AppOptions): Promise<App
     await escalation.close()
     await yoga.dispose()
     await writer.close()
+    await audit.close()
     await store.close()
   }
 
@@ -153,6 +159,19 @@ function openStore(
   // Whoever only looks makes no file.
   if (readOnly && !existsSync(path)) return openRedisStore({ ...redisTarget, localTimeZone })
   return openFailoverStore({ target: redisTarget, path, localTimeZone, logger, clock })
+}
+
+const auditFiles = ({ dataDir }: Config) => ({ path: join(dataDir, AUDIT_NAME), headPath: join(dataDir, AUDIT_HEAD_NAME) })
+
+const openAudit = (config: Config): Promise<AuditLog> => openAuditLog(auditFiles(config))
+
+/** Whether the audit log of this DATA_DIR is as it was written; also while a server writes to it. */
+export const verifyAuditLog = async (config: Config): Promise<Verdict> => verifyAudit(auditFiles(config))
+
+/** Leaves nothing open where the rest can't be. */
+const closeAfter = (store: Store) => async (error: unknown) => {
+  await store.close()
+  throw error
 }
 
 /** What to call a host from this machine. */

@@ -6,12 +6,12 @@ import { checkKeyFile } from './auth/key-file.ts'
 import { StartError } from './errors.ts'
 import { isLoopback } from './loopback.ts'
 import type { Limits } from './model.ts'
-import { DATABASE_NAME, SECRET_NAME, SETTINGS, Settings, SOCKET_NAME, WEBHOOK_NAME } from './settings.ts'
+import { AUDIT_HEAD_NAME, AUDIT_NAME, DATABASE_NAME, SECRET_NAME, SETTINGS, Settings, SOCKET_NAME, WEBHOOK_NAME } from './settings.ts'
 import { readStaff, type StaffMember } from './staff.ts'
 import type { RedisTarget } from './store/redis/connect.ts'
 import { DEFAULT_VOCABULARY, type TopicRule } from './vocabulary.ts'
 
-export { DATABASE_NAME, SECRET_NAME, SOCKET_NAME, type TopicRule, WEBHOOK_NAME }
+export { AUDIT_HEAD_NAME, AUDIT_NAME, DATABASE_NAME, SECRET_NAME, SOCKET_NAME, type TopicRule, WEBHOOK_NAME }
 
 /** How it is known who asks. */
 export interface AuthConfig {

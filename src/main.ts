@@ -105,6 +105,14 @@ function program(done: (exitCode: number) => void): Command {
     .addArgument(new Argument('<to>', 'which store is to serve').choices(['sqlite', 'auto'] satisfies Pin[]))
     .option('--json', 'print the status after it as JSON')
     .action(async (to: Pin, options: { json?: true }) => (await import('./commands/pin.ts')).pin(configAndWarnings(), to, options))
+  const audit = xinyi.command('audit').description('look after the log of who did, or was shown, what of whom')
+  audit
+    .command('verify')
+    .description('read all of it, and say whether it is as it was written; with or without a running server')
+    .option('--json', 'print it as JSON')
+    .action(async (options: { json?: true }) => {
+      if (!(await (await import('./commands/audit.ts')).audit(configAndWarnings(), options))) done(EXIT.failed)
+    })
   return xinyi
 }
 

@@ -16,6 +16,9 @@ export const about = z.registry<About>()
 const LONGEST_SOCKET_PATH = 103
 export const SOCKET_NAME = 'xinyi.sock'
 export const DATABASE_NAME = 'xinyi.db'
+/** Who did, or was shown, what of whom; and how far it goes. */
+export const AUDIT_NAME = 'audit.db'
+export const AUDIT_HEAD_NAME = 'audit.head'
 /** What the webhook has been told. */
 export const WEBHOOK_NAME = 'webhook.json'
 /** The secret that this server signs tokens with where none is configured. */

@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto'
 import DataLoader from 'dataloader'
 import type { Config } from '../config.ts'
 import { XinyiError } from '../errors.ts'
 import type { Caller, Durability, StorageBackend, User } from '../model.ts'
+import type { Audit } from '../services/audit.ts'
 import type { Desk } from '../services/desk.ts'
 import type { AlertFeed } from '../services/feed.ts'
 import type { History } from '../services/history.ts'
@@ -9,6 +11,7 @@ import type { Migration } from '../services/migration.ts'
 import type { Recorder } from '../services/recorder.ts'
 import type { Staff } from '../services/staff.ts'
 import type { Answer, ReadRequest, Store, View } from '../store/store.ts'
+import { Trail } from './audit.ts'
 import { NOTHING } from './nothing.ts'
 
 /** What the schema is served from; src/app.ts builds it. */
@@ -20,6 +23,7 @@ export interface Services {
   feed: AlertFeed
   desk: Desk
   staff: Staff
+  audit: Audit
   clock: () => number
   config: Config
 }
@@ -42,6 +46,10 @@ export interface GraphQLContext {
   caller: Caller | null
   /** Whom the caller sees; undefined: everybody. */
   view: View | undefined
+  /** Names this request in its answer, in the log and in the audit log. */
+  requestId: string
+  /** What is to be written down of it. */
+  trail: Trail
   /** What takes the results of a subscription as they are sent; null where they are taken as they come of the execution. */
   line: Line | null
   /**
@@ -70,13 +78,14 @@ export const viewOf = (caller: Caller | null): View | undefined =>
 /** What comes with each request besides its text. */
 export interface RequestInfo {
   caller?: Caller | null
+  requestId?: string
   line?: Line | null
 }
 
 /** Bounds how long one batch can occupy the store. */
 const MAX_BATCH = 2_000
 
-export function requestContext(services: Services, { caller = null, line = null }: RequestInfo): GraphQLContext {
+export function requestContext(services: Services, { caller = null, line = null, requestId = randomUUID() }: RequestInfo): GraphQLContext {
   const from = new Set<StorageBackend>()
   const view = viewOf(caller)
   const newLoader = (seen: View | undefined) => {
@@ -95,6 +104,8 @@ export function requestContext(services: Services, { caller = null, line = null 
     services,
     caller,
     view,
+    requestId,
+    trail: new Trail(services.clock),
     line,
     // The store answers each request of a batch in its kind; one loader for all kinds can't express that.
     load<R extends ReadRequest>(request: R) {

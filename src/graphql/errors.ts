@@ -76,6 +76,13 @@ const STATUSES: Partial<Record<ErrorCode, number>> = { UNAUTHENTICATED: 401, FOR
 const isShown = (error: unknown): error is GraphQLError =>
   error instanceof GraphQLError && !error.originalError && typeof error.extensions.code === 'string' && error.extensions.code in OUR_CODES
 
+/** What kind of failure it is, as its caller sees it. */
+export function codeOf(error: unknown): ErrorCode {
+  const root = rootOf(error)
+  if (root instanceof XinyiError) return root.code
+  return root instanceof GraphQLError && isShown(root) ? (root.extensions.code as ErrorCode) : 'INTERNAL_SERVER_ERROR'
+}
+
 const rootOf = (error: unknown): unknown => (error instanceof GraphQLError && error.originalError ? rootOf(error.originalError) : error)
 
 /** What is known about an error; null for an unexpected one. */

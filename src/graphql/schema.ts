@@ -1,4 +1,5 @@
 import type { GraphQLSchema } from 'graphql'
+import { watched } from './audit.ts'
 import { builder } from './builder.ts'
 import './types/scalars.ts'
 import './types/enums.ts'
@@ -15,5 +16,6 @@ import './types/record.ts'
 import './types/removal.ts'
 import './types/migration.ts'
 import './types/storage.ts'
+import './types/audit.ts'
 
-export const schema: GraphQLSchema = builder.toSchema()
+export const schema: GraphQLSchema = watched(builder.toSchema())

@@ -3,6 +3,8 @@ import { type ExecutionArgs, type ExecutionResult, parse } from 'graphql'
 import { createLRUCache, createYoga, isAsyncIterable, type Plugin, type YogaServerInstance } from 'graphql-yoga'
 import type { Logger } from 'pino'
 import type { StorageBackend } from '../model.ts'
+import { unauditable } from '../services/audit.ts'
+import { isWrittenDown, noteRefusal } from './audit.ts'
 import { type GraphQLContext, type RequestInfo, requestContext, type Services } from './context.ts'
 import { type ErrorFormatter, errorFormatter } from './errors.ts'
 import { GRAPHIQL } from './graphiql.ts'
@@ -68,8 +70,10 @@ function presentation({ store }: Services, format: ErrorFormatter): Plugin<Graph
       if (!isAsyncIterable(result) && !Array.isArray(result) && !result.extensions?.storage) setResult(withStorage(result, store.backend))
     },
     onExecute: () => ({
-      onExecuteDone: ({ args, result, setResult }) => {
-        if (!isAsyncIterable(result)) setResult(present(args, result))
+      onExecuteDone: async ({ args, result, setResult }) => {
+        if (isAsyncIterable(result)) return
+        const shown = present(args, result)
+        setResult((await isWrittenDown(args.contextValue)) ? shown : present(args, { data: null, errors: [format(unauditable())] }))
       },
     }),
     onSubscribe: ({ args, setSubscribeFn }) => {
@@ -87,7 +91,10 @@ function presentation({ store }: Services, format: ErrorFormatter): Plugin<Graph
 function rights(format: ErrorFormatter): Plugin<GraphQLContext> {
   const check = (args: ExecutionArgs & { contextValue: GraphQLContext }, refuse: (result: ExecutionResult) => void) => {
     const refusals = refusalsOf(args, args.contextValue.caller)
-    if (refusals.length > 0) refuse({ errors: refusals.map(format) })
+    const [first] = refusals
+    if (!first) return
+    noteRefusal(args, first)
+    refuse({ errors: refusals.map(format) })
   }
   return {
     onExecute: ({ args, setResultAndStopExecution }) => check(args, setResultAndStopExecution),

@@ -4,7 +4,7 @@ import type { Authenticator } from '../auth/authenticator.ts'
 import type { GraphQLServer } from '../graphql/yoga.ts'
 import type { Caller } from '../model.ts'
 import { readBody, refuseBody } from './body.ts'
-import { type HttpError, sendError } from './respond.ts'
+import { type HttpError, requestIdOf, sendError } from './respond.ts'
 import { paramsOf, serveEvents, wantsEvents } from './sse.ts'
 
 /** After so long without taking anything (a stream sends something every 12 s) a client is taken for gone. */
@@ -23,6 +23,7 @@ export async function serveGraphQL(
   { yoga, authenticator, maxBodyBytes, streams }: GraphQLEndpoint,
   { req, res, caller }: { req: IncomingMessage; res: ServerResponse; caller: Caller },
 ): Promise<void> {
+  const requestId = requestIdOf(res)
   const answer = async (response: Response) => {
     const stop = authenticator.onEnd(caller, () => res.destroy())
     res.once('close', stop)
@@ -33,13 +34,13 @@ export async function serveGraphQL(
     return params !== null && (await serveEvents({ yoga, authenticator, streams }, { params, req, res, caller }))
   }
   if (req.method === 'GET' && (await servesEvents(null))) return
-  if (req.method === 'GET') return answer(await yoga.fetch(urlOf(req), initOf(req), { caller }))
+  if (req.method === 'GET') return answer(await yoga.fetch(urlOf(req), initOf(req), { caller, requestId }))
   if (req.method !== 'POST') return sendError(res, METHOD)
   if (!takesJson(req)) return sendError(res, MEDIA_TYPE)
   const body = await readBody(req, maxBodyBytes)
   if (typeof body !== 'string') return refuseBody(req, res, body)
   if (await servesEvents(body)) return
-  return answer(await yoga.fetch(urlOf(req), { ...initOf(req), body }, { caller }))
+  return answer(await yoga.fetch(urlOf(req), { ...initOf(req), body }, { caller, requestId }))
 }
 
 /** Whether the body is said to be JSON, as no form of a page of another site can say. */

@@ -22,6 +22,9 @@ export const errorBody = ({ code, message, hint }: HttpError): object => ({ erro
 
 export const sendError = (res: ServerResponse, error: HttpError): void => sendJson(res, error.status, errorBody(error), error.headers)
 
+/** What names a request, in its answer as in the log. */
+export const requestIdOf = (res: ServerResponse): string => String(res.getHeader('x-request-id'))
+
 export function sendJson(res: ServerResponse, status: number, body: unknown, headers: OutgoingHttpHeaders = {}): void {
   const text = JSON.stringify(body)
   res.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(text), ...headers })

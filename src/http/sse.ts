@@ -7,6 +7,7 @@ import type { Authenticator } from '../auth/authenticator.ts'
 import type { Line } from '../graphql/context.ts'
 import type { GraphQLServer } from '../graphql/yoga.ts'
 import type { Caller } from '../model.ts'
+import { requestIdOf } from './respond.ts'
 
 /** Something is sent at least so often, so that neither end takes the other for gone. */
 const SILENCE_MS = 12_000
@@ -53,7 +54,7 @@ export async function serveEvents(
     idle: (cursor) => void res.write(`id: ${cursor}\n\n`),
     tooSlow: () => {},
   }
-  const { schema, parse, validate, contextFactory, subscribe } = yoga.getEnveloped({ params, caller, line })
+  const { schema, parse, validate, contextFactory, subscribe } = yoga.getEnveloped({ params, caller, requestId: requestIdOf(res), line })
   const document = subscriptionIn(params, parse)
   if (!document || validate(schema, document).length > 0) return false
   const { operationName, variables: variableValues } = params

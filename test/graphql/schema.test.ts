@@ -46,6 +46,7 @@ test('every list that can grow is a connection that pages both ways', () => {
   )
   expect(connections.map(([coordinate]) => coordinate).sort()).toEqual([
     'Counselor.users',
+    'Query.auditLog',
     'Query.counselors',
     'Query.riskAlerts',
     'Query.topics',

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import pino from 'pino'
 import { onTestFinished } from 'vitest'
 import { loadConfig } from '../../src/config.ts'
@@ -5,6 +6,7 @@ import type { TypedDocumentString } from '../../src/gql/graphql.ts'
 import type { Services } from '../../src/graphql/context.ts'
 import { createGraphQL, type GraphQLServer } from '../../src/graphql/yoga.ts'
 import type { Caller } from '../../src/model.ts'
+import { Audit } from '../../src/services/audit.ts'
 import { Desk } from '../../src/services/desk.ts'
 import { AlertFeed } from '../../src/services/feed.ts'
 import { History } from '../../src/services/history.ts'
@@ -12,10 +14,12 @@ import { Migration } from '../../src/services/migration.ts'
 import { Recorder } from '../../src/services/recorder.ts'
 import { Staff } from '../../src/services/staff.ts'
 import { LogWriter } from '../../src/services/writer.ts'
+import { openAuditLog } from '../../src/store/audit/remote.ts'
 import type { ReadRequest, Store } from '../../src/store/store.ts'
 import { NOW } from '../helpers/events.ts'
 import { STAFF } from '../helpers/staff.ts'
 import type { StoreKind } from '../helpers/stores.ts'
+import { tempDir } from '../helpers/temp.ts'
 
 export interface Failure {
   message: string
@@ -88,9 +92,13 @@ export async function serveStore(store: Store, replaced: Partial<Store> = {}): P
   const writer = new LogWriter(watched)
   const feed = new AlertFeed({ store: watched, logger, clock })
   await feed.start()
+  const dir = tempDir()
+  const audit = new Audit(await openAuditLog({ path: join(dir.path, 'audit.db'), headPath: join(dir.path, 'audit.head') }), { logger })
   onTestFinished(async () => {
     await feed.close()
     await writer.close()
+    await audit.close()
+    dir.remove()
   })
   const recorder = new Recorder(writer, config, clock)
   const staff = new Staff(STAFF)
@@ -105,6 +113,7 @@ export async function serveStore(store: Store, replaced: Partial<Store> = {}): P
     feed,
     desk,
     staff,
+    audit,
     clock,
     config,
   }

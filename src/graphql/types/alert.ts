@@ -1,6 +1,7 @@
 import type * as model from '../../model.ts'
 import type { AlertMessage } from '../../services/reader.ts'
 import { orFailure, streamOf } from '../../services/stream.ts'
+import { TEXT } from '../audit.ts'
 import { builder } from '../builder.ts'
 import { checkChoice } from '../check.ts'
 import { userOf } from '../context.ts'
@@ -11,13 +12,16 @@ import { CARE, FOR_SERVICE } from '../roles.ts'
 import { AlertEventKind, AlertStatus, RiskLevel } from './enums.ts'
 import { AlertEvent, AlertEventConnection, Conversation, Counselor, RiskAlert, RiskAlertConnection, User } from './refs.ts'
 
-const AlertTrigger = builder.objectRef<model.AlertTrigger>('AlertTrigger').implement({
+/** With whom it is about. */
+type Of<T> = T & { userId: string }
+
+const AlertTrigger = builder.objectRef<Of<model.AlertTrigger>>('AlertTrigger').implement({
   authScopes: CARE,
   description: 'The copy of the exchange that raised an alert; it stays with the alert when the conversation is no longer kept.',
   fields: (t) => ({
     occurredAt: t.expose('occurredAt', { type: 'DateTime', description: 'When it happened.' }),
-    query: t.exposeString('query', { description: 'What the person wrote, whole.' }),
-    response: t.exposeString('response', { description: 'What the assistant answered, whole.' }),
+    query: t.exposeString('query', { ...TEXT, description: 'What the person wrote, whole.' }),
+    response: t.exposeString('response', { ...TEXT, description: 'What the assistant answered, whole.' }),
     riskLevel: t.expose('riskLevel', { type: RiskLevel, description: 'Its risk level.' }),
   }),
 })
@@ -30,7 +34,7 @@ AlertEvent.implement({
     kind: t.expose('kind', { type: AlertEventKind, description: 'What happened.' }),
     at: t.expose('at', { type: 'DateTime', description: 'When the service took note of it.' }),
     actor: t.exposeString('actor', { nullable: true, description: 'Who did it; null when a conversation or the passing of time did.' }),
-    note: t.exposeString('note', { nullable: true, description: 'What whoever did it had to say; null for nothing.' }),
+    note: t.exposeString('note', { ...TEXT, nullable: true, description: 'What whoever did it had to say; null for nothing.' }),
     level: t.expose('level', {
       type: RiskLevel,
       description: "For RAISED and LEVEL_RAISED the alert's level from then on; for OCCURRED the level of the conversation that was added.",
@@ -61,10 +65,11 @@ RiskAlert.implement({
       description: 'The conversation that raised it; null once it is no longer kept.',
       resolve: ({ userId, conversationId }, _, { load }) => load({ kind: 'conversation', userId, id: conversationId }),
     }),
-    trigger: t.expose('trigger', {
+    trigger: t.field({
       type: AlertTrigger,
       nullable: true,
       description: "The alert's own copy of that exchange; null after clearHistory.",
+      resolve: ({ userId, trigger }) => trigger && { ...trigger, userId },
     }),
     assignee: t.field({
       type: Counselor,
@@ -103,6 +108,7 @@ RiskAlert.implement({
       resolve: ({ resolved }, _, { services }) => resolved && services.staff.find(resolved.by),
     }),
     resolution: t.string({
+      ...TEXT,
       nullable: true,
       description: 'How it was dealt with; null while it is not resolved.',
       resolve: ({ resolved }) => resolved?.resolution ?? null,
@@ -129,8 +135,11 @@ RiskAlert.implement({
       {
         type: AlertEvent,
         description: 'What happened to it, oldest first.',
-        resolve: ({ id }, args, { load }) =>
-          connection(args, ['RiskAlert.history', id], (page) => load({ kind: 'alertHistory', alertId: id, page })),
+        resolve: ({ id, userId }, args, { load }) =>
+          connection(args, ['RiskAlert.history', id], async (page) => {
+            const { items, ...rest } = await load({ kind: 'alertHistory', alertId: id, page })
+            return { ...rest, items: items.map(({ key, value }) => ({ key, value: { ...value, userId } })) }
+          }),
       },
       AlertEventConnection,
     ),
@@ -180,7 +189,11 @@ const RiskAlertMessage = builder.objectRef<LiveMessage>('RiskAlertMessage').impl
       description:
         "True: somebody else has the alert now, or it is resolved, and so it and the person are not the caller's to see any more. This is the last they hear of it, and the alert has nothing but its id, its level and the id of the person. Only counselors are told so.",
     }),
-    event: t.expose('event', { type: AlertEvent, description: 'What happened.' }),
+    event: t.field({
+      type: AlertEvent,
+      description: 'What happened.',
+      resolve: ({ event, alert: { userId } }) => ({ ...event, userId }),
+    }),
     alert: t.expose('alert', { type: RiskAlert, description: 'The alert as it is now, which may be later than the event.' }),
   }),
 })

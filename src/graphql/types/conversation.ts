@@ -1,3 +1,4 @@
+import { TEXT } from '../audit.ts'
 import { builder } from '../builder.ts'
 import { userOf } from '../context.ts'
 import { globalId } from '../ids.ts'
@@ -21,8 +22,8 @@ Conversation.implement({
       type: 'DateTime',
       description: 'When it happened, as the caller said or else when it was recorded.',
     }),
-    query: t.exposeString('query', { ...FOR_SERVICE_IN_PROMPT, description: 'What the person wrote, whole.' }),
-    response: t.exposeString('response', { ...FOR_SERVICE_IN_PROMPT, description: 'What the assistant answered, whole.' }),
+    query: t.exposeString('query', { ...FOR_SERVICE_IN_PROMPT, ...TEXT, description: 'What the person wrote, whole.' }),
+    response: t.exposeString('response', { ...FOR_SERVICE_IN_PROMPT, ...TEXT, description: 'What the assistant answered, whole.' }),
     riskLevel: t.expose('riskLevel', { ...FOR_SERVICE, type: RiskLevel, description: 'How much it worried whoever assessed it.' }),
     emotionScore: t.exposeFloat('emotionScore', {
       nullable: true,

@@ -1,5 +1,6 @@
 import { DEFAULT_TURNS, type PromptContext as Prompt, promptContext } from '../../services/prompt.ts'
 import { emotionTrend, type EmotionTrend as Trend } from '../../services/trend.ts'
+import { TEXT } from '../audit.ts'
 import { builder } from '../builder.ts'
 import { checkRange } from '../check.ts'
 import { MAX_PAGE } from '../paging.ts'
@@ -7,11 +8,12 @@ import { CARE, FOR_SERVICE, IN_PROMPT, PROMPT } from '../roles.ts'
 import { Attention } from './enums.ts'
 import { Conversation, User } from './refs.ts'
 
-const PromptContext = builder.objectRef<Prompt>('PromptContext').implement({
+const PromptContext = builder.objectRef<Prompt & { userId: string }>('PromptContext').implement({
   authScopes: PROMPT,
   description: "Text for a language model's prompt, with where it came from; never another person's words.",
   fields: (t) => ({
     text: t.exposeString('text', {
+      ...TEXT,
       description:
         'The conversations, oldest first, with a blank line between: `第{i}轮（YYYY-MM-DD）：`, `用户：{query}`, `咨询师：{first 100 code points of the response}...`. Dates are in LOCAL_TIME_ZONE. Empty when there is nothing.',
     }),
@@ -80,10 +82,8 @@ builder.objectFields(User, (t) => ({
       const limit = checkRange('maxTurns', maxTurns ?? DEFAULT_TURNS, 0, MAX_PAGE)
       const tokens = maxTokens == null ? {} : { maxTokens: checkRange('maxTokens', maxTokens, 0, MAX_TOKENS) }
       const { items } = await load({ kind: 'conversations', userId, page: { take: 'first', limit } })
-      return promptContext(
-        items.map(({ value }) => value),
-        { ...tokens, timeZone: services.config.localTimeZone },
-      )
+      const newestFirst = items.map(({ value }) => value)
+      return { ...promptContext(newestFirst, { ...tokens, timeZone: services.config.localTimeZone }), userId }
     },
   }),
 }))

@@ -9,7 +9,7 @@ export const Topic = builder.objectRef<{ name: string }>('Topic')
 export const EmotionPoint = builder.objectRef<model.EmotionPoint>('EmotionPoint')
 export const RiskAlert = builder.objectRef<model.RiskAlert & { person?: model.User }>('RiskAlert')
 export const Counselor = builder.objectRef<model.Counselor>('Counselor')
-export const AlertEvent = builder.objectRef<model.AlertEvent>('AlertEvent')
+export const AlertEvent = builder.objectRef<model.AlertEvent & { userId: string }>('AlertEvent')
 
 builder.globalConnectionField('totalCount', (t) =>
   t.exposeInt('totalCount', {

@@ -1,4 +1,5 @@
 import type { Removed } from '../../store/store.ts'
+import { ERASES } from '../audit.ts'
 import { builder } from '../builder.ts'
 import { userOf } from '../context.ts'
 import { ERASURE, SUPERVISOR } from '../roles.ts'
@@ -60,6 +61,7 @@ builder.mutationFields((t) => ({
     },
   }),
   eraseUser: t.field({
+    ...ERASES,
     authScopes: ERASURE,
     type: EraseUserPayload,
     description:
