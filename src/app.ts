@@ -23,8 +23,9 @@ import { Recorder } from './services/recorder.ts'
 import { Staff } from './services/staff.ts'
 import { Webhook } from './services/webhook.ts'
 import { LogWriter } from './services/writer.ts'
-import type { AuditLog } from './store/audit/audit.ts'
-import { openAuditLog } from './store/audit/remote.ts'
+import { headsIn } from './store/audit/exchange.ts'
+import { Merger } from './store/audit/merger.ts'
+import { openLedger } from './store/audit/remote.ts'
 import { type Verdict, verifyAudit } from './store/audit/verify.ts'
 import { openFailoverStore } from './store/failover/store.ts'
 import { redisHoldsData } from './store/redis/connect.ts'
@@ -62,7 +63,12 @@ export async function buildApp(config: Config, options: AppOptions): Promise<App
   const { logger, clock = Date.now, keepRetention = false, readOnly = false } = options
   if (!readOnly) await makeDataDir(config.dataDir)
   const store = await openStore(config, { logger, clock, readOnly })
-  const audit = new Audit(readOnly ? NO_LOG : await openAudit(config).catch(closeAfter(store)), { logger })
+  const ledger = readOnly ? null : await openLedger(auditFiles(config)).catch(closeAfter(store))
+  const audit = new Audit(ledger ?? NO_LOG, { logger })
+  const merger =
+    ledger && config.storageBackend === 'redis'
+      ? new Merger({ ledger, target: config.redisTarget, dataSet: () => dataSetInRedis(store), clock, logger })
+      : undefined
   const writer = new LogWriter(store)
   const recorder = new Recorder(writer, config, clock)
   const history = new History(store, writer, clock)
@@ -105,6 +111,7 @@ export async function buildApp(config: Config, options: AppOptions): Promise<App
     await escalation.close()
     await yoga.dispose()
     await writer.close()
+    await merger?.close()
     await audit.close()
     await store.close()
   }
@@ -123,6 +130,7 @@ export async function buildApp(config: Config, options: AppOptions): Promise<App
       const port = await listenOnPort(http.newServer({ isOurs, isSocket: false }), config.host, config.port)
       escalation.start()
       webhook?.start()
+      merger?.start()
       sweep()
       sweeps = setInterval(sweep, DAY_MS).unref()
       return { url: `http://${urlHost(config.host)}:${port}/graphql`, newCode: () => authenticator.newCode() }
@@ -163,10 +171,19 @@ function openStore(
 
 const auditFiles = ({ dataDir }: Config) => ({ path: join(dataDir, AUDIT_NAME), headPath: join(dataDir, AUDIT_HEAD_NAME) })
 
-const openAudit = (config: Config): Promise<AuditLog> => openAuditLog(auditFiles(config))
+/** Whether the audit log of this DATA_DIR is as it was written, also while a server writes to it; and whether Redis could be asked how far it goes. */
+export async function verifyAuditLog(config: Config): Promise<Verdict & { redis: 'asked' | 'away' | null }> {
+  // Before the log is read: what it names is in there by then.
+  const heads = config.storageBackend === 'redis' ? await headsIn(config.redisTarget).catch(() => null) : []
+  const redis = config.storageBackend === 'redis' ? (heads ? 'asked' : 'away') : null
+  return { ...verifyAudit({ ...auditFiles(config), heads: heads ?? [] }), redis }
+}
 
-/** Whether the audit log of this DATA_DIR is as it was written; also while a server writes to it. */
-export const verifyAuditLog = async (config: Config): Promise<Verdict> => verifyAudit(auditFiles(config))
+/** Which data set the Redis in charge holds; null while none is. */
+async function dataSetInRedis(store: Store): Promise<string | null> {
+  const { mode, dataSetId } = await store.status()
+  return mode === 'PRIMARY' ? dataSetId : null
+}
 
 /** Leaves nothing open where the rest can't be. */
 const closeAfter = (store: Store) => async (error: unknown) => {

@@ -10,9 +10,8 @@ import {
   Kind,
   type SelectionSetNode,
 } from 'graphql'
-import { storeUnavailable } from '../errors.ts'
 import type { Caller } from '../model.ts'
-import type { AuditNote } from '../services/audit.ts'
+import { type AuditNote, unauditable } from '../services/audit.ts'
 import { MAX_USER_ID } from '../services/text.ts'
 import type { GraphQLContext } from './context.ts'
 import { codeOf } from './errors.ts'
@@ -138,7 +137,7 @@ function root(action: string, resolve: Resolver): Resolver {
 function text(name: string, resolve: Resolver): Resolver {
   return (parent, args, context, info) => {
     const { trail } = context
-    if (trail.isWithheld) throw storeUnavailable()
+    if (trail.isWithheld) throw unauditable()
     const note = (value: unknown): unknown => {
       if (value === null || value === undefined || value === '') return value
       const userId = textAt(parent, 'userId')

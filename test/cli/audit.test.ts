@@ -17,7 +17,7 @@ test('audit verify reads the log with and without a running server, and finds on
   })
   await server.stop()
   const { code, stdout } = await xinyi(['audit', 'verify', '--json'], settings)
-  expect({ code, ...JSON.parse(stdout) }).toEqual({ code: 0, whole: true, entries: 2, chains: 1, faults: [] })
+  expect({ code, ...JSON.parse(stdout) }).toEqual({ code: 0, whole: true, entries: 2, chains: 1, faults: [], redis: null })
 
   const db = new Database(join(settings.DATA_DIR, 'audit.db'))
   db.exec("DROP TRIGGER entries_are_not_changed; UPDATE entries SET body = replace(body, 'OK', 'OL') WHERE id LIKE '%1'")

@@ -97,7 +97,7 @@ test('one changed byte of any row is found', () => {
       }
       expect(verifyAudit(at).faults).not.toEqual([])
     }),
-    { numRuns: 300 },
+    { numRuns: 60 },
   )
 })
 
@@ -119,7 +119,7 @@ test('one changed byte in the file, past SQLite, is found wherever an entry has 
       writeFileSync(at.path, changed)
       expect(verifyAudit(at).faults).not.toEqual([])
     }),
-    { numRuns: 200 },
+    { numRuns: 40 },
   )
 })
 

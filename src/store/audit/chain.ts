@@ -7,11 +7,9 @@ import type { AuditEntry, AuditNote } from './audit.ts'
 export const Head = z.object({ origin: z.string(), seq: z.int().min(0), hash: z.string() })
 export type Head = z.output<typeof Head>
 
-export interface Chain {
-  origin: string
-  key: string
-  parent: Head | null
-}
+/** What is fixed of a chain. `key` is that of the marks in it; `parent` the entry that this server went on behind. */
+export const Chain = z.object({ origin: z.string(), key: z.string(), parent: Head.nullable() })
+export type Chain = z.output<typeof Chain>
 
 /** What an entry consists of, in this order: its bytes are hashed. */
 export const Body = z.object({

@@ -17,12 +17,32 @@ const ChainRow = z.object({
   key: z.string(),
   parent: z.string().transform((json) => Head.nullable().parse(JSON.parse(json))),
 })
+const NameRow = z.object({ userId: z.string() })
+const CopyRow = z.object({ id: z.string(), body: z.string(), hash: z.string(), userId: z.string().nullable() })
 const HashRow = z.object({ hash: z.string() })
 const LastRow = z.object({ id: z.string(), hash: z.string() })
 
 const Row = z
   .object({ id: z.string(), body: BodyText, userId: z.string().nullable() })
   .transform(({ id, body, userId }): AuditEntry => entryOf(id, body, userId))
+
+/** An entry as it goes from one server to another; userId: whom it names, which is not part of it. */
+export interface Copy {
+  seq: number
+  body: string
+  hash: string
+  userId: string | null
+}
+
+export interface Holdings {
+  /** Of this server: the chain that it goes on with, and its newest entry. */
+  own: Chain & Head
+  chains: (Chain & Head)[]
+  /** How many erasures were seen since it was opened. */
+  erasures: number
+}
+
+const newOrigin = (): string => randomBytes(8).toString('hex')
 
 /** Whom an entry names: nobody who was erased since. */
 const NAMED =
@@ -40,6 +60,8 @@ export class Ledger {
   #head: Head
   /** Users and their marks, whose names are in the file. */
   readonly #marks = new Map<string, string>()
+  /** How many it has seen since it was opened. */
+  #erasures = 0
 
   constructor({ path, headPath }: { path: string; headPath: string }) {
     this.#path = path
@@ -49,13 +71,15 @@ export class Ledger {
     const anchor = readHead(headPath)
     const chain = anchor && this.#toGoOnWith(anchor)
     this.#chain = chain ?? {
-      origin: randomBytes(8).toString('hex'),
+      origin: newOrigin(),
       key: this.#keyInUse() ?? randomBytes(32).toString('hex'),
       parent: this.#parentAt(anchor),
     }
     this.#head = this.#headOf(this.#chain.origin) ?? { origin: this.#chain.origin, seq: 0, hash: baseOf(this.#chain) }
     try {
       this.#headFile = new HeadFile(headPath)
+      // That this is missing later tells that somebody took it away.
+      if (!anchor) this.#anchor()
     } catch (error) {
       this.#db.close()
       throw new StartError(`The file ${headPath} can't be made or written. Check DATA_DIR and its permissions.`, { cause: error })
@@ -67,7 +91,7 @@ export class Ledger {
     if (inodeOf(this.#path) !== this.#inode) throw storeUnavailable(new Error('the audit log was moved or deleted'))
     try {
       this.#head = this.#sql.transaction(() => {
-        if (this.#head.seq === 0) this.#begin()
+        if (this.#head.seq === 0) this.#begin(this.#chain)
         return notes.reduce((head, note) => this.#add(head, note), this.#head)
       })
     } catch (error) {
@@ -99,13 +123,77 @@ export class Ledger {
     return this.#sql.snapshot(() => slice(this.#sql, ordering, page, false))
   }
 
+  /** How far it has each chain, and with what this server's own goes on. */
+  holdings(): Holdings {
+    const chains = this.#sql.all(ChainRow, 'SELECT origin, key, parent FROM chains').flatMap((chain) => {
+      const head = this.#headOf(chain.origin)
+      return head ? [{ ...chain, ...head }] : []
+    })
+    return { own: { ...this.#chain, ...this.#head }, chains, erasures: this.#erasures }
+  }
+
+  /** Entries of a chain behind number `after`, up to number `last`. */
+  give(origin: string, after: number, last: number): Copy[] {
+    return this.#sql
+      .all(
+        CopyRow,
+        `SELECT id, body, hash, iif(erased_at IS NULL, user_id, NULL) AS userId FROM ${NAMED} WHERE id > ? AND id <= ? ORDER BY id`,
+        idOf(origin, after),
+        idOf(origin, last),
+      )
+      .map(({ id, ...copy }) => ({ seq: Number(id.slice(origin.length + 1)), ...copy }))
+  }
+
+  /** Takes over what follows here on the entries of another server's chain. False, and nothing, where that is not what followed there. */
+  take(chain: Chain, copies: readonly Copy[]): boolean {
+    return this.#sql.transaction(() => {
+      const known = this.#sql.get(ChainRow, 'SELECT origin, key, parent FROM chains WHERE origin = ?', chain.origin)
+      if (known && baseOf(known) !== baseOf(chain)) return false
+      let head = this.#headOf(chain.origin) ?? { origin: chain.origin, seq: 0, hash: baseOf(chain) }
+      const next = copies.filter(({ seq }) => seq > head.seq)
+      for (const { seq, body, hash } of next) {
+        if (seq !== head.seq + 1 || chained(head.hash, body) !== hash) return false
+        head = { origin: chain.origin, seq, hash }
+      }
+      if (!known && next.length > 0) this.#begin(chain)
+      for (const { seq, body, hash, userId } of next) {
+        this.#sql.run('INSERT INTO entries (id, body, hash) VALUES (?, ?, ?)', idOf(chain.origin, seq), body, hash)
+        const { at = 0, user = null, erases } = BodyText.safeParse(body).data ?? {}
+        if (user === null) continue
+        if (erases) this.#forget(chain.key, user, at)
+        else if (userId !== null && markOf(chain.key, userId) === user) this.#name(user, userId, at)
+      }
+      return true
+    })
+  }
+
+  /** From now on marks are made with this key, as those of all other servers are. */
+  adopt(key: string): void {
+    if (key === this.#chain.key) return
+    this.#goOnIn({
+      origin: this.#head.seq === 0 ? this.#chain.origin : newOrigin(),
+      key,
+      parent: this.#head.seq === 0 ? this.#chain.parent : this.#head,
+    })
+  }
+
+  /** Goes on in another chain, behind an entry that is not here. */
+  renew(parent: Head): void {
+    this.#goOnIn({ origin: newOrigin(), key: this.#chain.key, parent })
+  }
+
   close(): void {
     this.#headFile.close()
     this.#db.close()
   }
 
-  #begin(): void {
-    const { origin, key, parent } = this.#chain
+  #goOnIn(chain: Chain): void {
+    this.#chain = chain
+    this.#head = { origin: chain.origin, seq: 0, hash: baseOf(chain) }
+    this.#marks.clear()
+  }
+
+  #begin({ origin, key, parent }: Chain): void {
     this.#sql.run('INSERT INTO chains (origin, key, parent) VALUES (?, ?, ?)', origin, key, JSON.stringify(parent))
   }
 
@@ -114,32 +202,42 @@ export class Ledger {
     const body = JSON.stringify(bodyOf(note, mark))
     const next = { origin, seq: seq + 1, hash: chained(hash, body) }
     this.#sql.run('INSERT INTO entries (id, body, hash) VALUES (?, ?, ?)', idOf(origin, next.seq), body, next.hash)
-    if (mark !== null && note.erases) this.#forget(mark, note.at)
+    if (mark !== null && note.erases) this.#forget(this.#chain.key, mark, note.at)
     return next
   }
 
-  /** Takes the name along, unless they are, or were by then, erased. */
   #markOf(userId: string, { at, erases }: AuditNote): string {
     const known = this.#marks.get(userId)
     if (known !== undefined && !erases) return known
     const mark = known ?? markOf(this.#chain.key, userId)
-    const isErased = 'SELECT 1 FROM erasures WHERE pseudonym = ? AND erased_at >= ?'
-    if (erases) this.#marks.delete(userId)
-    else if (!this.#sql.exists(isErased, mark, at)) {
-      this.#sql.run('INSERT INTO names (pseudonym, user_id) VALUES (?, ?) ON CONFLICT DO NOTHING', mark, userId)
+    if (!erases && this.#name(mark, userId, at)) {
       if (this.#marks.size >= MAX_REMEMBERED) this.#marks.clear()
       this.#marks.set(userId, mark)
     }
     return mark
   }
 
-  #forget(mark: string, at: number): void {
-    this.#sql.run('DELETE FROM names WHERE pseudonym = ?', mark)
+  /** Notes whom a mark stands for, unless they are, or were by then, erased. Answers whether it is known. */
+  #name(mark: string, userId: string, at: number): boolean {
+    if (this.#sql.exists('SELECT 1 FROM erasures WHERE pseudonym = ? AND erased_at >= ?', mark, at)) return false
+    this.#sql.run('INSERT INTO names (pseudonym, user_id) VALUES (?, ?) ON CONFLICT DO NOTHING', mark, userId)
+    return true
+  }
+
+  #forget(key: string, mark: string, at: number): void {
+    const others = this.#keys().filter((each) => each !== key)
+    const known = this.#sql.all(NameRow, 'SELECT user_id AS userId FROM names WHERE pseudonym = ?', mark)
+    // Servers that have not met each other yet make their marks with keys of their own.
+    const named = known.length > 0 || others.length === 0 ? known : this.#sql.all(NameRow, 'SELECT user_id AS userId FROM names')
+    for (const { userId } of named.filter(({ userId }) => markOf(key, userId) === mark))
+      for (const each of [key, ...others]) this.#sql.run('DELETE FROM names WHERE pseudonym = ?', markOf(each, userId))
     this.#sql.run(
       'INSERT INTO erasures (pseudonym, erased_at) VALUES (?, ?) ON CONFLICT DO UPDATE SET erased_at = max(erased_at, excluded.erased_at)',
       mark,
       at,
     )
+    this.#erasures += 1
+    this.#marks.clear()
   }
 
   /** The entries are durable; where this can't be written, it is with the next ones. */
@@ -152,16 +250,17 @@ export class Ledger {
   /** The chain that the file beside speaks of, if it is here, whole, and not a copy. */
   #toGoOnWith(anchor: Anchor): Chain | null {
     const chain = this.#sql.get(ChainRow, 'SELECT origin, key, parent FROM chains WHERE origin = ?', anchor.origin)
-    return anchor.inode === this.#inode && this.#holds(anchor) ? chain : null
+    return anchor.inode === this.#inode && this.holds(anchor) ? chain : null
   }
 
   #parentAt(anchor: Anchor | null): Head | null {
-    if (!anchor) return null
+    if (!anchor || anchor.seq === 0) return null
     const { inode: _, ...head } = anchor
-    return (this.#holds(head) && this.#headOf(head.origin)) || head
+    return (this.holds(head) && this.#headOf(head.origin)) || head
   }
 
-  #holds({ origin, seq, hash }: Head): boolean {
+  /** Whether an entry is here, and the same. */
+  holds({ origin, seq, hash }: Head): boolean {
     return this.#sql.get(HashRow, 'SELECT hash FROM entries WHERE id = ?', idOf(origin, seq))?.hash === hash
   }
 

@@ -22,6 +22,9 @@ export function openAudit(path: string): Database.Database {
     db.pragma('secure_delete = ON')
     db.pragma('trusted_schema = OFF')
     db.pragma('temp_store = MEMORY')
+    // A page that changes often is written back once for many commits.
+    db.pragma('wal_autocheckpoint = 4000')
+    db.pragma('cache_size = -16384')
     if (db.pragma('user_version', { simple: true }) === 0) create(db)
     return db
   } catch (error) {

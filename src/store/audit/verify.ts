@@ -136,6 +136,7 @@ class Inspection {
 
   /** `mustHave`: nothing may be behind; otherwise only what is here must not be another. */
   #compare(head: Head, said: string, mustHave: boolean): void {
+    if (head.seq === 0) return
     const here = this.#heads.get(head.origin)
     if (this.#found.has(placeKey(head))) return
     if (here && here.seq >= head.seq) this.#fault(`${said} knows entry ${head.seq} of chain ${head.origin} as another than is here.`)
