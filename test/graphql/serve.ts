@@ -3,7 +3,7 @@ import pino from 'pino'
 import { onTestFinished } from 'vitest'
 import { loadConfig } from '../../src/config.ts'
 import type { TypedDocumentString } from '../../src/gql/graphql.ts'
-import type { Services } from '../../src/graphql/context.ts'
+import type { Line, Services } from '../../src/graphql/context.ts'
 import { createGraphQL, type GraphQLServer } from '../../src/graphql/yoga.ts'
 import type { Caller } from '../../src/model.ts'
 import { Audit } from '../../src/services/audit.ts'
@@ -140,12 +140,43 @@ export async function serveStore(store: Store, replaced: Partial<Store> = {}): P
       return data
     },
     async listen(document, variables) {
-      const { schema, parse, subscribe, contextFactory, validate } = yoga.getEnveloped({ caller: caller() })
+      // Through a line, as connections take them: what is the same for many is worked out once.
+      const taken: Answer<Loose>[] = []
+      let wake = () => {}
+      let isOver = false
+      const line: Line = {
+        lastEventId: null,
+        next: (json) => {
+          taken.push(JSON.parse(json))
+          wake()
+        },
+        idle: () => {},
+        tooSlow: () => {},
+      }
+      const { schema, parse, subscribe, contextFactory, validate } = yoga.getEnveloped({ caller: caller(), line })
       const parsed = parse(document.toString())
       validate(schema, parsed)
       const result: Loose = await subscribe({ schema, document: parsed, variableValues: variables, contextValue: await contextFactory() })
       if (!(Symbol.asyncIterator in result)) throw new Error(JSON.stringify(result))
-      return result[Symbol.asyncIterator]()
+      const end = () => {
+        isOver = true
+        wake()
+      }
+      const stream = result[Symbol.asyncIterator]()
+      stream.next().then(end, end)
+      const messages: AsyncIterableIterator<Answer<Loose>> = {
+        next: async () => {
+          while (taken.length === 0 && !isOver) await new Promise<void>((resolve) => (wake = resolve))
+          const value = taken.shift()
+          return value ? { value, done: false } : { value: undefined, done: true }
+        },
+        return: async () => {
+          await stream.return?.()
+          return { value: undefined, done: true }
+        },
+        [Symbol.asyncIterator]: () => messages,
+      }
+      return messages
     },
   }
 }
