@@ -7,6 +7,7 @@ import { Tokens } from './auth/tokens.ts'
 import { AUDIT_HEAD_NAME, AUDIT_NAME, type Config, DATABASE_NAME, SOCKET_NAME, WEBHOOK_NAME } from './config.ts'
 import { makeDataDir } from './data-dir.ts'
 import type { Services } from './graphql/context.ts'
+import { TrustedDocuments } from './graphql/documents.ts'
 import { globalId } from './graphql/ids.ts'
 import { createGraphQL, type GraphQLServer } from './graphql/yoga.ts'
 import { anyHost, hostsAt } from './http/host.ts'
@@ -19,6 +20,7 @@ import { Escalation } from './services/escalation.ts'
 import { AlertFeed } from './services/feed.ts'
 import { History } from './services/history.ts'
 import { Migration } from './services/migration.ts'
+import { Quotas } from './services/quotas.ts'
 import { Recorder } from './services/recorder.ts'
 import { Staff } from './services/staff.ts'
 import { Webhook } from './services/webhook.ts'
@@ -86,7 +88,20 @@ export async function buildApp(config: Config, options: AppOptions): Promise<App
       clock,
       logger,
     })
-  const services: Services = { store, recorder, history, migration, feed, desk, staff, audit, clock, config }
+  const services: Services = {
+    store,
+    recorder,
+    history,
+    migration,
+    feed,
+    desk,
+    staff,
+    audit,
+    quotas: new Quotas(config.quotas),
+    documents: new TrustedDocuments(config.trustedDocuments),
+    clock,
+    config,
+  }
   const yoga = createGraphQL(services, { logger })
   let keys: Keys | undefined
   let http: HttpService | undefined
@@ -124,7 +139,7 @@ export async function buildApp(config: Config, options: AppOptions): Promise<App
       keys = await openKeys(config, logger)
       const tokens = new Tokens(keys, rules, clock)
       const authenticator = new Authenticator({ required, tokens, clock })
-      http = new HttpService({ yoga, store, authenticator, config, logger })
+      http = new HttpService({ yoga, store, authenticator, services, config, logger })
       await listenOnSocket(http.newServer({ isOurs: anyHost, isSocket: true }), join(config.dataDir, SOCKET_NAME))
       const isOurs = hostsAt(config.host, config.publicUrl)
       const port = await listenOnPort(http.newServer({ isOurs, isSocket: false }), config.host, config.port)

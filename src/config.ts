@@ -3,9 +3,11 @@ import { pathToFileURL } from 'node:url'
 import { distance } from 'fastest-levenshtein'
 import * as z from 'zod'
 import { checkKeyFile } from './auth/key-file.ts'
+import { readDocuments } from './documents-file.ts'
 import { StartError } from './errors.ts'
 import { isLoopback } from './loopback.ts'
-import type { Limits } from './model.ts'
+import type { Limits, Role } from './model.ts'
+import type { QuotaLimits } from './services/quotas.ts'
 import { AUDIT_HEAD_NAME, AUDIT_NAME, DATABASE_NAME, SECRET_NAME, SETTINGS, Settings, SOCKET_NAME, WEBHOOK_NAME } from './settings.ts'
 import { readStaff, type StaffMember } from './staff.ts'
 import type { RedisTarget } from './store/redis/connect.ts'
@@ -45,6 +47,17 @@ export interface Config {
   readonly maxQueryCodePoints: number
   readonly maxResponseCodePoints: number
   readonly maxBodyBytes: number
+  /** What a client may take to send a request, or in taking nothing of an answer. */
+  readonly requestTimeoutMs: number
+  /** Open at a time over the network; 0: no limit. */
+  readonly maxConnections: number
+  readonly maxConnectionsPerAddress: number
+  /** What each token may ask for. */
+  readonly quotas: Readonly<QuotaLimits>
+  /** Whether documents are served by id, and those of the team's own, texts by id. */
+  readonly trustedDocuments: { readonly mode: 'off' | 'allow' | 'only'; readonly documents: ReadonlyMap<string, string> }
+  /** Who is told the schema. */
+  readonly introspection: readonly Role[]
   readonly vocabulary: readonly TopicRule[]
   readonly staff: readonly StaffMember[]
   readonly feedHeartbeatMs: number
@@ -86,6 +99,13 @@ export function loadConfig(env: Environment): Config {
     if (given.AUTH_JWKS_FILE) checkKeyFile(given.AUTH_JWKS_FILE)
   } catch (error) {
     mistakes.push(`AUTH_JWKS_FILE: ${error instanceof Error ? error.message : error}`)
+  }
+
+  let documents: ReadonlyMap<string, string> = new Map()
+  try {
+    if (given.TRUSTED_DOCUMENTS_FILE) documents = readDocuments(given.TRUSTED_DOCUMENTS_FILE)
+  } catch (error) {
+    mistakes.push(`TRUSTED_DOCUMENTS_FILE: ${error instanceof Error ? error.message : error}`)
   }
 
   if (parsed.data?.ALERT_WEBHOOK_URL && !parsed.data.ALERT_WEBHOOK_SECRET)
@@ -147,6 +167,16 @@ export function loadConfig(env: Environment): Config {
     maxQueryCodePoints: settings.MAX_QUERY_CODE_POINTS,
     maxResponseCodePoints: settings.MAX_RESPONSE_CODE_POINTS,
     maxBodyBytes: settings.MAX_BODY_BYTES,
+    requestTimeoutMs: settings.REQUEST_TIMEOUT_SECONDS * 1_000,
+    maxConnections: settings.MAX_CONNECTIONS,
+    maxConnectionsPerAddress: settings.MAX_CONNECTIONS_PER_ADDRESS,
+    quotas: Object.freeze({
+      perMinute: settings.RATE_LIMIT_PER_MINUTE,
+      servicePerMinute: settings.RATE_LIMIT_SERVICE_PER_MINUTE,
+      subscriptions: settings.MAX_SUBSCRIPTIONS_PER_TOKEN,
+    }),
+    trustedDocuments: Object.freeze({ mode: settings.TRUSTED_DOCUMENTS, documents }),
+    introspection: Object.freeze(settings.INTROSPECTION_ROLES),
     vocabulary,
     staff,
     feedHeartbeatMs: settings.FEED_HEARTBEAT_SECONDS * 1_000,

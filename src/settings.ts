@@ -1,6 +1,25 @@
 import { join } from 'node:path'
 import * as z from 'zod'
-import { isTimeZone } from './local-time.ts'
+import {
+  codePoints,
+  count,
+  days,
+  host,
+  integer,
+  jwksUrl,
+  lease,
+  oneOf,
+  origins,
+  publicUrl,
+  redisUrl,
+  roles,
+  sentinels,
+  steps,
+  timeZone,
+  tokenSecret,
+  webhookSecret,
+  webhookUrl,
+} from './setting-kinds.ts'
 
 /** What is told about a setting besides its schema, whose own description completes "it has to be …". */
 interface About {
@@ -23,102 +42,6 @@ export const AUDIT_HEAD_NAME = 'audit.head'
 export const WEBHOOK_NAME = 'webhook.json'
 /** The secret that this server signs tokens with where none is configured. */
 export const SECRET_NAME = 'token.key'
-
-const host = () =>
-  z
-    .string()
-    .regex(/^[^\s/@?#]+$/)
-    .describe('the name or address of a host (what belongs into a URL goes into REDIS_URL)')
-const integer = (min: number, max: number, expected = `a whole number from ${min} to ${max}`) =>
-  z
-    .string()
-    .regex(/^\d{1,12}$/)
-    .transform(Number)
-    .pipe(z.int().min(min).max(max))
-    .describe(expected)
-const oneOf = <const T extends readonly string[]>(values: T) =>
-  z
-    .string()
-    .toLowerCase()
-    .pipe(z.enum(values))
-    .describe(`one of ${values.join(', ')}`)
-const count = () => integer(0, 1_000_000)
-const days = () => integer(0, 36_500)
-const codePoints = () => integer(1, 1_000_000)
-
-const lease = () => integer(1, 100_000)
-const MAX_STEPS = 10
-const steps = () =>
-  z
-    .string()
-    .regex(/^(never|\d{1,6}(\s*,\s*\d{1,6})*)$/)
-    .transform((list) => (list === 'never' ? [] : list.split(',').map(Number)))
-    .refine((minutes) => minutes.length <= MAX_STEPS && minutes.every((each, i) => i === 0 || each > (minutes[i - 1] ?? 0)))
-    .describe(`up to ${MAX_STEPS} whole numbers of minutes, each greater than the one before, such as 5,15,30; or never`)
-
-const timeZone = () => z.string().refine(isTimeZone).describe('the IANA name of a time zone, such as Asia/Shanghai or Europe/Berlin')
-
-const isRedisUrl = (url: string): boolean =>
-  url.startsWith('/') || (URL.canParse(url) && /^rediss?:$/.test(new URL(url).protocol) && new URL(url).hostname !== '')
-const redisUrl = () =>
-  z
-    .string()
-    .refine((url) => url === '' || isRedisUrl(url))
-    .describe('redis://[user:password@]host[:port][/db], the same with rediss:// for TLS, or the absolute path of a socket')
-
-const webhookUrl = () =>
-  z
-    .string()
-    .refine((url) => url === '' || (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)))
-    .describe('an http:// or https:// URL')
-const webhookSecret = () =>
-  z
-    .string()
-    .regex(/^(whsec_[A-Za-z0-9+/]{32,88}={0,2})?$/)
-    .transform((text) => (text === '' ? null : Buffer.from(text.slice('whsec_'.length), 'base64')))
-    .describe('whsec_ and 24 to 64 bytes in base64, such as `echo whsec_$(openssl rand -base64 32)` prints')
-
-const SHORTEST_SECRET_BYTES = 32
-const tokenSecret = () =>
-  z
-    .string()
-    .refine((secret) => secret === '' || Buffer.byteLength(secret) >= SHORTEST_SECRET_BYTES)
-    .describe(`a text of ${SHORTEST_SECRET_BYTES} bytes or more, such as \`openssl rand -base64 32\` prints`)
-const jwksUrl = () =>
-  z
-    .string()
-    .refine((url) => url === '' || (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)))
-    .describe('an https:// URL')
-
-const SENTINEL = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s/@?#:[\]]+)):(\d{1,5})$/
-const sentinels = () =>
-  z
-    .string()
-    .transform((list, { issues }) =>
-      list === ''
-        ? []
-        : list.split(',').map((each) => {
-            const [, bracketed, host = bracketed ?? '', port] = SENTINEL.exec(each.trim()) ?? []
-            if (port === undefined || Number(port) < 1 || Number(port) > 65_535)
-              issues.push({ code: 'custom', input: list, message: 'not host:port' })
-            return { host, port: Number(port) }
-          }),
-    )
-    .describe('a list of host:port, separated by commas, such as sentinel-1:26379,sentinel-2:26379,sentinel-3:26379')
-
-const isOrigin = (text: string): boolean => /^https?:$/.test(URL.parse(text)?.protocol ?? '') && URL.parse(text)?.origin === text
-const origins = () =>
-  z
-    .string()
-    .transform((list) => (list === '' ? [] : list.split(',').map((each) => each.trim().replace(/\/$/, ''))))
-    .refine((list) => list.every(isOrigin))
-    .describe('a list of origins, separated by commas, such as https://dashboard.example,http://localhost:3000')
-const publicUrl = () =>
-  z
-    .string()
-    .transform((url) => url.replace(/\/$/, ''))
-    .refine((url) => url === '' || isOrigin(url))
-    .describe('http:// or https://, a host, and a port where it is another than usual; no path')
 
 const dataDir = () =>
   z
@@ -240,6 +163,43 @@ export const Settings = z.object({
   MAX_BODY_BYTES: integer(1_024, 1_073_741_824).register(about, {
     default: '8454144',
     description: 'Largest body of an HTTP request, in bytes (8 MiB and 64 KiB).',
+  }),
+  REQUEST_TIMEOUT_SECONDS: integer(1, 3_600).register(about, {
+    default: '60',
+    description: 'How long a client may take to send a request; one that takes nothing of an answer for twice as long is cut off.',
+  }),
+  MAX_CONNECTIONS: count().register(about, {
+    default: '10000',
+    description: 'Connections over the network at a time, WebSockets and event streams included; `0` for any number.',
+  }),
+  MAX_CONNECTIONS_PER_ADDRESS: count().register(about, {
+    default: '2000',
+    description: 'The same from one address (or /64 of IPv6). Behind a proxy all come from one.',
+  }),
+  RATE_LIMIT_PER_MINUTE: count().register(about, {
+    default: '1200',
+    description: 'Requests a minute of one token of a person, at once or spread; `0` for any number.',
+  }),
+  RATE_LIMIT_SERVICE_PER_MINUTE: count().register(about, {
+    default: '0',
+    description: 'The same of one token with the role SERVICE: what is not recorded is lost, so there is no limit unless one is set.',
+  }),
+  MAX_SUBSCRIPTIONS_PER_TOKEN: count().register(about, {
+    default: '100',
+    description: 'Subscriptions of one token that run at a time; `0` for any number.',
+  }),
+  TRUSTED_DOCUMENTS: oneOf(['off', 'allow', 'only']).register(about, {
+    default: 'allow',
+    description:
+      'Whether [known documents](docs/security.md#trusted-documents) can be asked for by id: not, as well as others, or nothing else.',
+  }),
+  TRUSTED_DOCUMENTS_FILE: z.string().register(about, {
+    default: '',
+    description: 'Manifest of known documents, beside those in `schema/operations`: a JSON object of texts by id.',
+  }),
+  INTROSPECTION_ROLES: roles().register(about, {
+    default: 'SERVICE,COUNSELOR,SUPERVISOR,ADMIN',
+    description: 'Roles that are told the schema, as GraphiQL needs it, separated by commas; or `none`.',
   }),
   TOPICS_FILE: z.string().register(about, {
     default: '',

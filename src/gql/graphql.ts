@@ -584,7 +584,7 @@ export const AcknowledgeRiskAlertDocument = new TypedDocumentString(`
       }
     }
   }
-}`) as unknown as TypedDocumentString<AcknowledgeRiskAlertMutation, AcknowledgeRiskAlertMutationVariables>;
+}`, {"hash":"sha256:f1accbcd5bc662d66d4a0b2b12d1e9971a2feb07bc62d8d9cc072b68c359ae35"}) as unknown as TypedDocumentString<AcknowledgeRiskAlertMutation, AcknowledgeRiskAlertMutationVariables>;
 export const ResolveRiskAlertDocument = new TypedDocumentString(`
     mutation ResolveRiskAlert($input: ResolveRiskAlertInput!) {
   resolveRiskAlert(input: $input) {
@@ -630,7 +630,7 @@ export const ResolveRiskAlertDocument = new TypedDocumentString(`
       }
     }
   }
-}`) as unknown as TypedDocumentString<ResolveRiskAlertMutation, ResolveRiskAlertMutationVariables>;
+}`, {"hash":"sha256:256b8554c6ce3dee22193ef53f5f641bac03106614a8982219c041f4f2abd425"}) as unknown as TypedDocumentString<ResolveRiskAlertMutation, ResolveRiskAlertMutationVariables>;
 export const EscalateRiskAlertDocument = new TypedDocumentString(`
     mutation EscalateRiskAlert($input: AlertActionInput!) {
   escalateRiskAlert(input: $input) {
@@ -676,7 +676,7 @@ export const EscalateRiskAlertDocument = new TypedDocumentString(`
       }
     }
   }
-}`) as unknown as TypedDocumentString<EscalateRiskAlertMutation, EscalateRiskAlertMutationVariables>;
+}`, {"hash":"sha256:b991677eebdaaa38c421a38ff68626ab0967f67dbc54db016ee66f1b45676859"}) as unknown as TypedDocumentString<EscalateRiskAlertMutation, EscalateRiskAlertMutationVariables>;
 export const AddRiskAlertNoteDocument = new TypedDocumentString(`
     mutation AddRiskAlertNote($input: AlertActionInput!) {
   addRiskAlertNote(input: $input) {
@@ -722,7 +722,7 @@ export const AddRiskAlertNoteDocument = new TypedDocumentString(`
       }
     }
   }
-}`) as unknown as TypedDocumentString<AddRiskAlertNoteMutation, AddRiskAlertNoteMutationVariables>;
+}`, {"hash":"sha256:011d2f44948389e62036309fc9a9faa5536b215ee33d9e4dc244fd187d963cdf"}) as unknown as TypedDocumentString<AddRiskAlertNoteMutation, AddRiskAlertNoteMutationVariables>;
 export const AssignCounselorDocument = new TypedDocumentString(`
     mutation AssignCounselor($input: AssignCounselorInput!) {
   assignCounselor(input: $input) {
@@ -780,7 +780,7 @@ export const AssignCounselorDocument = new TypedDocumentString(`
       }
     }
   }
-}`) as unknown as TypedDocumentString<AssignCounselorMutation, AssignCounselorMutationVariables>;
+}`, {"hash":"sha256:7ac0efd4c40f6bc3a3f7a4dfac48dff7308e319943bc1e33a2dbde8b350b8429"}) as unknown as TypedDocumentString<AssignCounselorMutation, AssignCounselorMutationVariables>;
 export const CounselorsDocument = new TypedDocumentString(`
     query Counselors($first: Int = 20, $after: String) {
   viewer {
@@ -811,7 +811,7 @@ export const CounselorsDocument = new TypedDocumentString(`
     }
   }
 }
-    `) as unknown as TypedDocumentString<CounselorsQuery, CounselorsQueryVariables>;
+    `, {"hash":"sha256:4cbb4df5b0335b6bef9377ef1dd34544e215547ef788fb7cfc5f7ed3d7ec1c45"}) as unknown as TypedDocumentString<CounselorsQuery, CounselorsQueryVariables>;
 export const RiskAlertsDocument = new TypedDocumentString(`
     query RiskAlerts($first: Int = 20, $after: String, $filter: RiskAlertFilter) {
   riskAlerts(first: $first, after: $after, filter: $filter) {
@@ -851,7 +851,7 @@ export const RiskAlertsDocument = new TypedDocumentString(`
     currentRisk
     attention
   }
-}`) as unknown as TypedDocumentString<RiskAlertsQuery, RiskAlertsQueryVariables>;
+}`, {"hash":"sha256:0a1f6c5433897404c2f9af9ab55d8e6b3099b1b13061094dc64e692e6af13a1d"}) as unknown as TypedDocumentString<RiskAlertsQuery, RiskAlertsQueryVariables>;
 export const RiskAlertNewsDocument = new TypedDocumentString(`
     subscription RiskAlertNews($after: String, $minLevel: RiskLevel) {
   riskAlerts(after: $after, minLevel: $minLevel) {
@@ -885,7 +885,7 @@ export const RiskAlertNewsDocument = new TypedDocumentString(`
     currentRisk
     attention
   }
-}`) as unknown as TypedDocumentString<RiskAlertNewsSubscription, RiskAlertNewsSubscriptionVariables>;
+}`, {"hash":"sha256:cc55bf7dd17de6931bf29cd91f43a2538b4b1509fb3c86265d103c2e147df66f"}) as unknown as TypedDocumentString<RiskAlertNewsSubscription, RiskAlertNewsSubscriptionVariables>;
 export const PromptContextDocument = new TypedDocumentString(`
     query PromptContext($userId: String!, $maxTurns: Int = 3, $maxTokens: Int) {
   user(userId: $userId) {
@@ -901,7 +901,7 @@ export const PromptContextDocument = new TypedDocumentString(`
     }
   }
 }
-    `) as unknown as TypedDocumentString<PromptContextQuery, PromptContextQueryVariables>;
+    `, {"hash":"sha256:50e422d3a10d57075464d6327e7f21b250939fedb16d89b79220b071c1f1f9a2"}) as unknown as TypedDocumentString<PromptContextQuery, PromptContextQueryVariables>;
 export const EmotionTrendDocument = new TypedDocumentString(`
     query EmotionTrend($userId: String!, $window: Int = 3, $from: DateTime, $to: DateTime, $first: Int = 100, $after: String) {
   user(userId: $userId) {
@@ -933,7 +933,7 @@ export const EmotionTrendDocument = new TypedDocumentString(`
     }
   }
 }
-    `) as unknown as TypedDocumentString<EmotionTrendQuery, EmotionTrendQueryVariables>;
+    `, {"hash":"sha256:da7572e310ebbd66708930b438b4ea9e070a9ff77e07b6875bf1b4e2a8835042"}) as unknown as TypedDocumentString<EmotionTrendQuery, EmotionTrendQueryVariables>;
 export const ExportLegacyDocument = new TypedDocumentString(`
     query ExportLegacy($after: String) {
   users(first: 100, after: $after, orderBy: USER_ID_ASC) {
@@ -980,7 +980,7 @@ export const ExportLegacyDocument = new TypedDocumentString(`
     }
   }
 }
-    `) as unknown as TypedDocumentString<ExportLegacyQuery, ExportLegacyQueryVariables>;
+    `, {"hash":"sha256:ec655f4cf4763122a63c01430955a9e71a80ce507ed0b6feb5d0ac1e1317d1d1"}) as unknown as TypedDocumentString<ExportLegacyQuery, ExportLegacyQueryVariables>;
 export const ImportConversationsDocument = new TypedDocumentString(`
     mutation ImportConversations($input: [RecordConversationInput!]!) {
   recordConversations(input: $input) {
@@ -990,7 +990,7 @@ export const ImportConversationsDocument = new TypedDocumentString(`
     }
   }
 }
-    `) as unknown as TypedDocumentString<ImportConversationsMutation, ImportConversationsMutationVariables>;
+    `, {"hash":"sha256:54b28d58d55e94a6e0bc2d3baac140886fcc7b326938d2c3d5f3519c496eb986"}) as unknown as TypedDocumentString<ImportConversationsMutation, ImportConversationsMutationVariables>;
 export const MigrateUsersDocument = new TypedDocumentString(`
     mutation MigrateUsers($input: [MigratedUserInput!]!) {
   migrateUsers(input: $input) {
@@ -1003,7 +1003,7 @@ export const MigrateUsersDocument = new TypedDocumentString(`
     }
   }
 }
-    `) as unknown as TypedDocumentString<MigrateUsersMutation, MigrateUsersMutationVariables>;
+    `, {"hash":"sha256:da208a5bb8f5fb01b3e95e629d4ec09a4d39eda6699d4b9405ab2af1b3e421e4"}) as unknown as TypedDocumentString<MigrateUsersMutation, MigrateUsersMutationVariables>;
 export const VerifyUserDocument = new TypedDocumentString(`
     query VerifyUser($userId: String!, $after: String, $afterPoint: String) {
   user(userId: $userId) {
@@ -1049,7 +1049,7 @@ export const VerifyUserDocument = new TypedDocumentString(`
     }
   }
 }
-    `) as unknown as TypedDocumentString<VerifyUserQuery, VerifyUserQueryVariables>;
+    `, {"hash":"sha256:f6213efea2e7be4ce087a77ff69ad64b278bcbfecb1cadff66d63924d6c73a5f"}) as unknown as TypedDocumentString<VerifyUserQuery, VerifyUserQueryVariables>;
 export const PersonDocument = new TypedDocumentString(`
     query Person($userId: String!, $first: Int = 20, $after: String, $minRisk: RiskLevel) {
   user(userId: $userId) {
@@ -1130,7 +1130,7 @@ export const PersonDocument = new TypedDocumentString(`
     }
   }
 }
-    `) as unknown as TypedDocumentString<PersonQuery, PersonQueryVariables>;
+    `, {"hash":"sha256:571c4e70c57889e956f5b7d42b6ec4f8bc1c77c8691e1d58d44b992dd06ca735"}) as unknown as TypedDocumentString<PersonQuery, PersonQueryVariables>;
 export const RecordConversationDocument = new TypedDocumentString(`
     mutation RecordConversation($input: RecordConversationInput!) {
   recordConversation(input: $input) {
@@ -1151,7 +1151,7 @@ export const RecordConversationDocument = new TypedDocumentString(`
     }
   }
 }
-    `) as unknown as TypedDocumentString<RecordConversationMutation, RecordConversationMutationVariables>;
+    `, {"hash":"sha256:9bdae52124a01ac305730ff44f3915483e4de964f137d5af9801b7e48b961118"}) as unknown as TypedDocumentString<RecordConversationMutation, RecordConversationMutationVariables>;
 export const ClearHistoryDocument = new TypedDocumentString(`
     mutation ClearHistory($userId: String!) {
   clearHistory(userId: $userId) {
@@ -1163,7 +1163,7 @@ export const ClearHistoryDocument = new TypedDocumentString(`
     }
   }
 }
-    `) as unknown as TypedDocumentString<ClearHistoryMutation, ClearHistoryMutationVariables>;
+    `, {"hash":"sha256:120a23c1c45e8731dfbf0c32c6a1de403c3a157b824df83d50bf828b663bd69d"}) as unknown as TypedDocumentString<ClearHistoryMutation, ClearHistoryMutationVariables>;
 export const EraseUserDocument = new TypedDocumentString(`
     mutation EraseUser($userId: String!, $reason: String!) {
   eraseUser(userId: $userId, reason: $reason) {
@@ -1178,7 +1178,7 @@ export const EraseUserDocument = new TypedDocumentString(`
     }
   }
 }
-    `) as unknown as TypedDocumentString<EraseUserMutation, EraseUserMutationVariables>;
+    `, {"hash":"sha256:8434c52cf111d456628abe881a80e806a1d515624ae8722547189c2f4f506d50"}) as unknown as TypedDocumentString<EraseUserMutation, EraseUserMutationVariables>;
 export const StorageDocument = new TypedDocumentString(`
     query Storage {
   storage {
@@ -1215,7 +1215,7 @@ export const StorageDocument = new TypedDocumentString(`
     repaired
     inAgreement
   }
-}`) as unknown as TypedDocumentString<StorageQuery, StorageQueryVariables>;
+}`, {"hash":"sha256:3a1c37ca9b6ac464556f73912ddb4b7f7881fc7af8293fd2daf9486a674168b0"}) as unknown as TypedDocumentString<StorageQuery, StorageQueryVariables>;
 export const PinStorageDocument = new TypedDocumentString(`
     mutation PinStorage($to: StoragePin!) {
   pinStorage(to: $to) {
@@ -1245,7 +1245,7 @@ export const PinStorageDocument = new TypedDocumentString(`
     repaired
     inAgreement
   }
-}`) as unknown as TypedDocumentString<PinStorageMutation, PinStorageMutationVariables>;
+}`, {"hash":"sha256:9a482159fb93b4c1919dcc5e7a3e6cf5c3f5eda0d6f0393b9aa002e8ea66e5b6"}) as unknown as TypedDocumentString<PinStorageMutation, PinStorageMutationVariables>;
 export const StorageNewsDocument = new TypedDocumentString(`
     subscription StorageNews {
   storageStatus {
@@ -1275,7 +1275,7 @@ export const StorageNewsDocument = new TypedDocumentString(`
     repaired
     inAgreement
   }
-}`) as unknown as TypedDocumentString<StorageNewsSubscription, StorageNewsSubscriptionVariables>;
+}`, {"hash":"sha256:1f6d3202d2472734a8405fa8dbe29e9920073cb8aea2da7351d0afb12f015fb0"}) as unknown as TypedDocumentString<StorageNewsSubscription, StorageNewsSubscriptionVariables>;
 export const TopicsDocument = new TypedDocumentString(`
     query Topics($first: Int = 20, $after: String, $users: Int = 5) {
   topics(first: $first, after: $after) {
@@ -1304,7 +1304,7 @@ export const TopicsDocument = new TypedDocumentString(`
     }
   }
 }
-    `) as unknown as TypedDocumentString<TopicsQuery, TopicsQueryVariables>;
+    `, {"hash":"sha256:53d984ce2ce967bd78ad31f5d3242e90db454043ad7e04cd14902a4aaf07968b"}) as unknown as TypedDocumentString<TopicsQuery, TopicsQueryVariables>;
 export const UsersDocument = new TypedDocumentString(`
     query Users($first: Int, $after: String, $last: Int, $before: String, $filter: UserFilter, $orderBy: UserOrder) {
   overview {
@@ -1382,4 +1382,4 @@ export const UsersDocument = new TypedDocumentString(`
     }
   }
 }
-    `) as unknown as TypedDocumentString<UsersQuery, UsersQueryVariables>;
+    `, {"hash":"sha256:737a45c3f6d2eeb302cf8e4e46f6fa0c85d5b92136ca850a8dc4cdbd2c8392f8"}) as unknown as TypedDocumentString<UsersQuery, UsersQueryVariables>;

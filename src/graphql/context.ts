@@ -8,10 +8,12 @@ import type { Desk } from '../services/desk.ts'
 import type { AlertFeed } from '../services/feed.ts'
 import type { History } from '../services/history.ts'
 import type { Migration } from '../services/migration.ts'
+import type { Quotas } from '../services/quotas.ts'
 import type { Recorder } from '../services/recorder.ts'
 import type { Staff } from '../services/staff.ts'
 import type { Answer, ReadRequest, Store, View } from '../store/store.ts'
 import { Trail } from './audit.ts'
+import type { TrustedDocuments } from './documents.ts'
 import { NOTHING } from './nothing.ts'
 
 /** What the schema is served from; src/app.ts builds it. */
@@ -24,6 +26,8 @@ export interface Services {
   desk: Desk
   staff: Staff
   audit: Audit
+  quotas: Quotas
+  documents: TrustedDocuments
   clock: () => number
   config: Config
 }

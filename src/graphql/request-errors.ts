@@ -1,6 +1,7 @@
 import { coerceInputValue, type ExecutionArgs, GraphQLError, getOperationAST, isInputType, isNonNullType, typeFromAST } from 'graphql'
+import { XinyiError } from '../errors.ts'
 import { shownError } from './errors.ts'
-import { tooComplex } from './limits.ts'
+import { SHAPE, tooComplex } from './limits.ts'
 import { coercionMessage, syntaxMessage } from './messages.ts'
 
 /** 400, unless the client wants plain application/json: then, by the letter of GraphQL over HTTP, 200. */
@@ -8,7 +9,8 @@ const REQUEST_ERROR = { spec: true, status: 400 }
 
 /** Why a document can't be parsed, without its words. */
 export function parseError(error: Error): GraphQLError {
-  if (error.message.includes('Parsing aborted')) return shownError(error, tooComplex('tokens'))
+  if (error instanceof XinyiError) return shownError(error, error)
+  if (error.message.includes('Parsing aborted')) return shownError(error, tooComplex('tokens', SHAPE.tokens))
   const [location] = (error instanceof GraphQLError && error.locations) || []
   const where = location ? ` at line ${location.line}, column ${location.column}` : ''
   return shownError(error, { code: 'GRAPHQL_PARSE_FAILED', message: `${syntaxMessage(error.message)}${where}.`, http: REQUEST_ERROR })

@@ -1,17 +1,20 @@
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
-import { type ExecutionArgs, type ExecutionResult, parse } from 'graphql'
+import { type DocumentNode, type ExecutionArgs, type ExecutionResult, type ParseOptions, parse, type Source, validate } from 'graphql'
 import { createLRUCache, createYoga, isAsyncIterable, type Plugin, type YogaServerInstance } from 'graphql-yoga'
 import type { Logger } from 'pino'
 import type { StorageBackend } from '../model.ts'
 import { unauditable } from '../services/audit.ts'
+import { tooManySubscriptions } from '../services/quotas.ts'
 import { isWrittenDown, noteRefusal } from './audit.ts'
 import { type GraphQLContext, type RequestInfo, requestContext, type Services } from './context.ts'
+import { trusted } from './documents.ts'
 import { type ErrorFormatter, errorFormatter } from './errors.ts'
 import { GRAPHIQL } from './graphiql.ts'
-import { checkComplexity, LIMITS } from './limits.ts'
+import { checkComplexity, SHAPE } from './limits.ts'
 import { parseError, validationError, variableErrors } from './request-errors.ts'
 import { refusalsOf } from './rights.ts'
 import { schema } from './schema.ts'
+import { checkShape } from './shape.ts'
 import { SharedSubscriptions } from './shared.ts'
 
 export type GraphQLServer = YogaServerInstance<RequestInfo, GraphQLContext>
@@ -23,7 +26,8 @@ export function createGraphQL(services: Services, { logger }: { logger: Logger }
     schema,
     context: (info) => requestContext(services, info),
     graphqlEndpoint: '/graphql',
-    plugins: [presentation(services, format), rights(format), limits(format)],
+    plugins: [trusted(services.documents), presentation(services, format), rights(format), limits(services, format)],
+    extraParamNames: ['documentId'],
     maskedErrors: { maskError: format },
     // Whatever yoga would log of an error can hold what somebody wrote; the formatter logs what may be known.
     logging: false,
@@ -55,16 +59,18 @@ function presentation({ store }: Services, format: ErrorFormatter): Plugin<Graph
   const shared = new SharedSubscriptions(present)
   return {
     onParse: ({ setParseFn }) => {
-      setParseFn((source, options) => parse(source, { ...options, maxTokens: LIMITS.tokens }))
+      setParseFn(parseWithin)
       return ({ result, replaceParseResult }) => {
         if (result instanceof Error) replaceParseResult(parseError(result))
       }
     },
-    onValidate:
-      () =>
-      ({ valid, result, setResult }) => {
+    onValidate: ({ setValidationFn }) => {
+      // What a name was probably meant to be tells of others, and takes long to find.
+      setValidationFn((schema, document, rules, options) => validate(schema, document, rules, { ...options, hideSuggestions: true }))
+      return ({ valid, result, setResult }) => {
         if (!valid) setResult(result.map((error) => validationError(error)))
-      },
+      }
+    },
     // What was not executed, for it could not be parsed or is not valid, says where the data is too.
     onResultProcess: ({ result, setResult }) => {
       if (!isAsyncIterable(result) && !Array.isArray(result) && !result.extensions?.storage) setResult(withStorage(result, store.backend))
@@ -102,19 +108,67 @@ function rights(format: ErrorFormatter): Plugin<GraphQLContext> {
   }
 }
 
-/** Refuses what is too complex, before anything is read. */
-function limits(format: ErrorFormatter): Plugin<GraphQLContext> {
-  const check = (args: ExecutionArgs, refuse: (result: ExecutionResult) => void) => {
+/** Parses a document, within bounds of what validating it may take. */
+function parseWithin(source: string | Source, options?: ParseOptions): DocumentNode {
+  const document = parse(source, { ...options, maxTokens: SHAPE.tokens })
+  checkShape(document)
+  return document
+}
+
+/** Refuses what is too complex, and one subscription too many, before anything is read. */
+function limits({ config: { introspection }, quotas }: Services, format: ErrorFormatter): Plugin<GraphQLContext> {
+  type Args = ExecutionArgs & { contextValue: GraphQLContext }
+  const refusalOf = (args: Args): ExecutionResult | undefined => {
     try {
-      checkComplexity(args)
+      checkComplexity(args, { caller: args.contextValue.caller, introspection })
     } catch (error) {
-      refuse({ errors: [format(error)] })
+      return { errors: [format(error)] }
     }
   }
   return {
-    onExecute: ({ args, setResultAndStopExecution }) => check(args, setResultAndStopExecution),
-    onSubscribe: ({ args, setResultAndStopExecution }) => check(args, setResultAndStopExecution),
+    onExecute: ({ args, setResultAndStopExecution }) => {
+      const refusal = refusalOf(args)
+      if (refusal) setResultAndStopExecution(refusal)
+    },
+    onSubscribe: ({ args, setResultAndStopExecution }) => {
+      const refusal = refusalOf(args)
+      if (refusal) return setResultAndStopExecution(refusal)
+      const { caller } = args.contextValue
+      const release = caller ? quotas.subscribe(caller) : () => {}
+      if (!release) return setResultAndStopExecution({ errors: [format(tooManySubscriptions())] })
+      return {
+        onSubscribeError: release,
+        onSubscribeResult: ({ result, setResult }) => {
+          if (isAsyncIterable(result)) setResult(endingWith(result, release))
+          else release()
+        },
+      }
+    },
   }
+}
+
+/** The same, but for what is done when it ends, or nobody wants more of it. */
+function endingWith<T>(items: AsyncIterable<T>, ended: () => void): AsyncIterableIterator<T> {
+  const source = items[Symbol.asyncIterator]()
+  const iterator: AsyncIterableIterator<T> = {
+    async next() {
+      try {
+        const item = await source.next()
+        if (item.done) ended()
+        return item
+      } catch (error) {
+        ended()
+        throw error
+      }
+    },
+    async return(value?: unknown) {
+      ended()
+      await source.return?.()
+      return { done: true, value }
+    },
+    [Symbol.asyncIterator]: () => iterator,
+  }
+  return iterator
 }
 
 const CACHED = 250

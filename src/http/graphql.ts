@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Authenticator } from '../auth/authenticator.ts'
+import type { TrustedDocuments } from '../graphql/documents.ts'
 import type { GraphQLServer } from '../graphql/yoga.ts'
 import type { Caller } from '../model.ts'
 import { readBody, refuseBody } from './body.ts'
@@ -13,6 +14,7 @@ const STALLED_MS = 60_000
 export interface GraphQLEndpoint {
   yoga: GraphQLServer
   authenticator: Authenticator
+  documents: TrustedDocuments
   maxBodyBytes: number
   /** Answers that go on until somebody ends them. */
   streams: Set<ServerResponse>
@@ -20,7 +22,7 @@ export interface GraphQLEndpoint {
 
 /** GraphQL over HTTP: queries by GET, everything by POST of JSON (never of a form, which pages of other sites can send); subscriptions as server-sent events. */
 export async function serveGraphQL(
-  { yoga, authenticator, maxBodyBytes, streams }: GraphQLEndpoint,
+  { yoga, authenticator, documents, maxBodyBytes, streams }: GraphQLEndpoint,
   { req, res, caller }: { req: IncomingMessage; res: ServerResponse; caller: Caller },
 ): Promise<void> {
   const requestId = requestIdOf(res)
@@ -31,7 +33,7 @@ export async function serveGraphQL(
   }
   const servesEvents = async (body: string | null): Promise<boolean> => {
     const params = wantsEvents(req) ? paramsOf(req, body) : null
-    return params !== null && (await serveEvents({ yoga, authenticator, streams }, { params, req, res, caller }))
+    return params !== null && (await serveEvents({ yoga, authenticator, documents, streams }, { params, req, res, caller }))
   }
   if (req.method === 'GET' && (await servesEvents(null))) return
   if (req.method === 'GET') return answer(await yoga.fetch(urlOf(req), initOf(req), { caller, requestId }))

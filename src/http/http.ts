@@ -4,31 +4,41 @@ import type { Logger } from 'pino'
 import type { Authenticator } from '../auth/authenticator.ts'
 import type { Config } from '../config.ts'
 import { XinyiError } from '../errors.ts'
+import type { Services } from '../graphql/context.ts'
 import type { GraphQLServer } from '../graphql/yoga.ts'
 import type { Caller } from '../model.ts'
+import { tooManyRequests } from '../services/quotas.ts'
 import type { Store } from '../store/store.ts'
 import { refuseBody } from './body.ts'
+import { Connections } from './connections.ts'
 import { cookieName, credentialsOf } from './credentials.ts'
 import { serveGraphQL } from './graphql.ts'
 import { secureHeaders } from './headers.ts'
 import { live, ready } from './health.ts'
 import type { HostCheck } from './host.ts'
+import { answerMalformed } from './malformed.ts'
 import { ANOTHER_ORIGIN, Origins } from './origins.ts'
-import { GraphiQLPage } from './page.ts'
+import { GraphiQLPage, sendNoPage } from './page.ts'
 import { isPredecessors, servePredecessor } from './predecessor.ts'
-import { type HttpError, httpErrorOf, sendError } from './respond.ts'
+import { type HttpError, httpErrorOf, refuseSocket, sendError } from './respond.ts'
 import { SESSION_METHODS, SessionEndpoint } from './session.ts'
 import { serveSignIn } from './sign-in.ts'
-import { refuse, WebSocketEndpoint } from './websocket.ts'
+import { WebSocketEndpoint } from './websocket.ts'
 
-/** For headers, for a whole request, and between two: slow clients must not pile up. */
-const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 60_000, keepAliveTimeout: 30_000, connectionsCheckingInterval: 5_000 }
+/** For headers, for a whole request, for taking nothing of an answer, and between two requests: slow clients must not pile up. */
+const timeouts = ({ requestTimeoutMs }: Pick<Config, 'requestTimeoutMs'>) => ({
+  headersTimeout: Math.min(10_000, requestTimeoutMs),
+  requestTimeout: requestTimeoutMs,
+  keepAliveTimeout: 30_000,
+  connectionsCheckingInterval: Math.min(5_000, requestTimeoutMs / 2),
+})
 
 export interface HttpOptions {
   yoga: GraphQLServer
   store: Store
   authenticator: Authenticator
-  config: Pick<Config, 'localTimeZone' | 'maxBodyBytes' | 'publicUrl' | 'allowedOrigins'>
+  config: Config
+  services: Pick<Services, 'quotas' | 'documents'>
   logger: Logger
 }
 
@@ -43,6 +53,7 @@ export class HttpService {
   readonly #options: HttpOptions
   readonly #page: GraphiQLPage
   readonly #webSockets: WebSocketEndpoint
+  readonly #connections: Connections
   readonly #origins: Origins
   readonly #sessions: SessionEndpoint
   readonly #cookie: string
@@ -54,23 +65,28 @@ export class HttpService {
   constructor(options: HttpOptions) {
     this.#options = options
     this.#page = new GraphiQLPage(options.yoga)
-    const { config, yoga, authenticator, logger } = options
+    const { config, authenticator } = options
     const behindTls = config.publicUrl.startsWith('https:')
     this.#cookie = cookieName(behindTls)
     this.#sessions = new SessionEndpoint({ authenticator, behindTls })
-    this.#webSockets = new WebSocketEndpoint({ yoga, authenticator, cookie: this.#cookie, maxBodyBytes: config.maxBodyBytes, logger })
+    this.#webSockets = new WebSocketEndpoint({ ...options, cookie: this.#cookie })
+    this.#connections = new Connections(config)
     this.#origins = new Origins(config.publicUrl === '' ? config.allowedOrigins : [...config.allowedOrigins, config.publicUrl])
     this.#headers = new Map(secureHeaders({ behindTls }))
   }
 
   /** One more server; the caller lets it listen. */
   newServer(door: Door): Server {
-    const server = createServer({ ...TIMEOUTS, keepAlive: true }, (req, res) => this.#handle(req, res, server, door))
+    const { config } = this.#options
+    const server = createServer({ ...timeouts(config), keepAlive: true }, (req, res) => this.#handle(req, res, server, door))
+    // A connection on which nothing moves, in either direction; a WebSocket has its own ways.
+    server.timeout = 2 * config.requestTimeoutMs
+    if (!door.isSocket) this.#connections.watch(server)
+    answerMalformed(server)
     server.on('upgrade', (req, socket, head) => {
-      if (!door.isOurs(req.headers.host)) refuse(socket, '421 Misdirected Request')
-      else if (!this.#origins.admits(req)) refuse(socket, '403 Forbidden')
-      else if (pathOf(req) === '/graphql') this.#webSockets.upgrade(req, socket, head, door.isSocket)
-      else refuse(socket, '404 Not Found')
+      const refusal = this.#refusalOf(req, door) ?? (pathOf(req) === '/graphql' ? undefined : NOT_FOUND)
+      if (refusal) refuseSocket(socket, refusal)
+      else this.#webSockets.upgrade(req, socket, head, door.isSocket)
     })
     this.#servers.push(server)
     return server
@@ -88,7 +104,13 @@ export class HttpService {
     await Promise.all([this.#webSockets.close(), ...closed])
   }
 
-  async #handle(req: IncomingMessage, res: ServerResponse, server: Server, { isOurs, isSocket }: Door): Promise<void> {
+  /** Why a request is refused whatever it asks for. */
+  #refusalOf(req: IncomingMessage, { isOurs }: Door): HttpError | undefined {
+    if (!isOurs(req.headers.host)) return ANOTHER_HOST
+    return this.#origins.admits(req) ? this.#connections.refusalOf(req.socket) : ANOTHER_ORIGIN
+  }
+
+  async #handle(req: IncomingMessage, res: ServerResponse, server: Server, door: Door): Promise<void> {
     const requestId = randomUUID()
     const started = performance.now()
     res.setHeader('x-request-id', requestId)
@@ -100,9 +122,9 @@ export class HttpService {
       if (this.#closing) setImmediate(() => server.closeIdleConnections())
     })
     try {
-      if (!isOurs(req.headers.host)) sendError(res, ANOTHER_HOST)
-      else if (!this.#origins.admits(req)) sendError(res, ANOTHER_ORIGIN)
-      else if (!this.#origins.answerPreflight(req, res)) await this.#route(req, res, isSocket)
+      const refusal = this.#refusalOf(req, door)
+      if (refusal) sendError(res, refusal)
+      else if (!this.#origins.answerPreflight(req, res)) await this.#route(req, res, door.isSocket)
     } catch (error) {
       // Most often the client went away in the middle; nobody is left to tell.
       if (res.destroyed) return
@@ -114,7 +136,7 @@ export class HttpService {
 
   /** What is open to everybody, first; all else is for those who are known. */
   async #route(req: IncomingMessage, res: ServerResponse, isSocket: boolean): Promise<void> {
-    const { yoga, store, authenticator, config } = this.#options
+    const { yoga, store, authenticator, services, config } = this.#options
     const path = pathOf(req)
     const isRead = req.method === 'GET' || req.method === 'HEAD'
     if (path === '/health/live') return isRead ? live(res) : sendError(res, READ_ONLY)
@@ -122,12 +144,21 @@ export class HttpService {
     if (path === '/session' && req.method === 'POST') return this.#sessions.signIn(req, res)
     const isPage = isRead && (req.headers.accept?.includes('text/html') ?? false)
     if (path === '/session' && isPage) return serveSignIn(res, req.method === 'HEAD')
+    if (path === '/graphql' && isPage && config.trustedDocuments.mode === 'only' && config.auth.required) return sendNoPage(res)
 
     const caller = await this.#callerOf(req, isSocket)
     if (path === '/graphql' && isPage) return 'sub' in caller ? this.#page.serve(req, res) : serveSignIn(res, req.method === 'HEAD')
-    if (!('sub' in caller)) return hasBody(req) ? refuseBody(req, res, caller) : sendError(res, caller)
+    if (!('sub' in caller)) return refuseWhole(req, res, caller)
+    const waitSeconds = services.quotas.request(caller)
+    if (waitSeconds > 0) {
+      const error = httpErrorOf(tooManyRequests(waitSeconds))
+      return refuseWhole(req, res, { ...error, headers: { 'retry-after': String(waitSeconds) } })
+    }
     if (path === '/graphql')
-      return serveGraphQL({ yoga, authenticator, maxBodyBytes: config.maxBodyBytes, streams: this.#streams }, { req, res, caller })
+      return serveGraphQL(
+        { yoga, authenticator, documents: services.documents, maxBodyBytes: config.maxBodyBytes, streams: this.#streams },
+        { req, res, caller },
+      )
     if (path === '/session' && isRead) return this.#sessions.tell(res, caller)
     if (path === '/session' && req.method === 'DELETE') return this.#sessions.signOut(res, caller)
     if (isPredecessors(path)) {
@@ -149,6 +180,9 @@ export class HttpService {
 }
 
 const hasBody = ({ headers }: IncomingMessage): boolean => 'content-length' in headers || 'transfer-encoding' in headers
+
+const refuseWhole = (req: IncomingMessage, res: ServerResponse, error: HttpError): void =>
+  hasBody(req) ? refuseBody(req, res, error) : sendError(res, error)
 
 const pathOf = (req: IncomingMessage): string | undefined => URL.parse(req.url ?? '', 'http://localhost')?.pathname
 

@@ -68,3 +68,18 @@ function encodingFor(accepted: string): Encoding {
   if (wanted.has('br')) return 'br'
   return wanted.has('gzip') ? 'gzip' : 'identity'
 }
+
+/** What a browser is shown where GraphiQL could not work. */
+export function sendNoPage(res: ServerResponse): void {
+  res.writeHead(403, { 'content-type': 'text/html; charset=utf-8', 'content-length': Buffer.byteLength(NO_PAGE) })
+  res.end(NO_PAGE)
+}
+
+const NO_PAGE = `<!doctype html>
+<html lang="en">
+<title>Xinyi</title>
+<h1>There is no GraphiQL here</h1>
+<p>This server answers known documents only (<code>TRUSTED_DOCUMENTS=only</code>), and GraphiQL writes its own.
+To explore the API, start a server with <code>TRUSTED_DOCUMENTS=allow</code>; <code>schema/schema.graphql</code> has the schema.</p>
+</html>
+`

@@ -5,6 +5,7 @@ import { isAsyncIterable } from 'graphql-yoga'
 import * as z from 'zod'
 import type { Authenticator } from '../auth/authenticator.ts'
 import type { Line } from '../graphql/context.ts'
+import type { TrustedDocuments } from '../graphql/documents.ts'
 import type { GraphQLServer } from '../graphql/yoga.ts'
 import type { Caller } from '../model.ts'
 import { requestIdOf } from './respond.ts'
@@ -15,7 +16,8 @@ const SILENCE_MS = 12_000
 const STALLED_MS = 60_000
 
 const Params = z.object({
-  query: z.string(),
+  query: z.string().nullish(),
+  documentId: z.string().nullish(),
   operationName: z.string().nullish(),
   variables: z.record(z.string(), z.unknown()).nullish(),
 })
@@ -26,8 +28,8 @@ export function paramsOf(req: IncomingMessage, body: string | null): Params | nu
   try {
     if (body !== null) return Params.parse(JSON.parse(body))
     const { searchParams } = new URL(req.url ?? '', 'http://localhost')
-    const { query, operationName, variables } = Object.fromEntries(searchParams)
-    return Params.parse({ query, operationName, variables: variables ? JSON.parse(variables) : undefined })
+    const { query, documentId, operationName, variables } = Object.fromEntries(searchParams)
+    return Params.parse({ query, documentId, operationName, variables: variables ? JSON.parse(variables) : undefined })
   } catch {
     return null
   }
@@ -41,7 +43,12 @@ export const wantsEvents = (req: IncomingMessage): boolean => req.headers.accept
  * but the present one: whoever sends it back as `Last-Event-ID`, as browsers do, goes on behind it. False where it is no valid subscription.
  */
 export async function serveEvents(
-  { yoga, authenticator, streams }: { yoga: GraphQLServer; authenticator: Authenticator; streams: Set<ServerResponse> },
+  {
+    yoga,
+    authenticator,
+    documents,
+    streams,
+  }: { yoga: GraphQLServer; authenticator: Authenticator; documents: TrustedDocuments; streams: Set<ServerResponse> },
   { params, req, res, caller }: { params: Params; req: IncomingMessage; res: ServerResponse; caller: Caller },
 ): Promise<boolean> {
   const send = async (text: string): Promise<void> => {
@@ -55,7 +62,7 @@ export async function serveEvents(
     tooSlow: () => {},
   }
   const { schema, parse, validate, contextFactory, subscribe } = yoga.getEnveloped({ params, caller, requestId: requestIdOf(res), line })
-  const document = subscriptionIn(params, parse)
+  const document = subscriptionIn(params.operationName, () => parse(documents.textOf(params, caller)))
   if (!document || validate(schema, document).length > 0) return false
   const { operationName, variables: variableValues } = params
   const result: unknown = await subscribe({ schema, document, operationName, variableValues, contextValue: await contextFactory() })
@@ -85,9 +92,9 @@ export async function serveEvents(
   return true
 }
 
-function subscriptionIn({ query, operationName }: Params, parse: (text: string) => DocumentNode): DocumentNode | null {
+function subscriptionIn(operationName: Params['operationName'], parse: () => DocumentNode): DocumentNode | null {
   try {
-    const document = parse(query)
+    const document = parse()
     return getOperationAST(document, operationName)?.operation === OperationTypeNode.SUBSCRIPTION ? document : null
   } catch {
     return null

@@ -4,12 +4,18 @@ import { type ExecutionArgs, GraphQLError } from 'graphql'
 import { type ConnectionInitMessage, handleProtocols, makeServer, type ServerOptions, type SubscribeMessage } from 'graphql-ws'
 import type { Logger } from 'pino'
 import { type WebSocket, WebSocketServer } from 'ws'
+import * as z from 'zod'
 import type { Authenticator } from '../auth/authenticator.ts'
+import type { Config } from '../config.ts'
 import { XinyiError } from '../errors.ts'
-import type { Line } from '../graphql/context.ts'
+import type { Line, Services } from '../graphql/context.ts'
+import type { Asked } from '../graphql/documents.ts'
+import { shownError } from '../graphql/errors.ts'
 import type { GraphQLServer } from '../graphql/yoga.ts'
 import type { Caller } from '../model.ts'
+import { tooManyRequests } from '../services/quotas.ts'
 import { credentialsOf } from './credentials.ts'
+import { throttle } from './throttle.ts'
 
 interface Extra {
   /** Let go of as soon as it is known who connects: there can be thousands. */
@@ -29,6 +35,8 @@ const MAX_BUFFERED_BYTES = 65_536
 const CLOSING_MS = 1_000
 /** The same for one that has much left to read before. */
 const SLOW_CLOSING_MS = 10_000
+/** What somebody may send before it is known who they are: a token has a few hundred bytes. */
+const STRANGER_BYTES = 32 * 1024
 const GOING_AWAY = 1001
 const UNSUPPORTED_DATA = 1003
 const TRY_AGAIN_LATER = 1013
@@ -40,10 +48,10 @@ const TOO_SLOW = 4429
 export interface WebSocketOptions {
   yoga: GraphQLServer
   authenticator: Authenticator
+  services: Pick<Services, 'quotas' | 'documents'>
+  config: Pick<Config, 'maxBodyBytes'>
   /** The name of the cookie of a session. */
   cookie: string
-  /** Of one message. */
-  maxBodyBytes: number
   logger: Logger
 }
 
@@ -55,12 +63,15 @@ export class WebSocketEndpoint {
   readonly #sockets: WebSocketServer
   readonly #logger: Logger
 
-  constructor({ yoga, authenticator, cookie, maxBodyBytes, logger }: WebSocketOptions) {
+  constructor({ yoga, authenticator, services, config, cookie, logger }: WebSocketOptions) {
     this.#logger = logger
-    this.#sockets = new WebSocketServer({ noServer: true, maxPayload: maxBodyBytes, handleProtocols })
-    const server = makeServer({ ...operations(yoga), ...admission(authenticator, cookie) })
+    this.#sockets = new WebSocketServer({ noServer: true, maxPayload: config.maxBodyBytes, handleProtocols })
+    const server = makeServer({ ...operations(yoga, services), ...admission(authenticator, cookie) })
     this.#sockets.on('connection', (socket: WebSocket, req: IncomingMessage, isSocket: boolean) => {
       const stopPinging = keepAlive(socket)
+      const extra: Extra = { req, socket, isSocket, caller: null }
+      throttle(socket)
+      boundStranger(extra, req.socket)
       const closed = server.opened(
         {
           protocol: socket.protocol,
@@ -69,10 +80,10 @@ export class WebSocketEndpoint {
           onMessage: (receive) =>
             socket.on('message', (data, isBinary) => {
               if (isBinary) socket.close(UNSUPPORTED_DATA, 'Text only')
-              else receive(String(data)).catch((error) => this.#fail(socket, error))
+              else receive(withQuery(String(data))).catch((error) => this.#fail(socket, error))
             }),
         },
-        { req, socket, isSocket, caller: null },
+        extra,
       )
       // An error (a message that is too long or malformed) closes the socket by itself.
       socket.on('error', () => {})
@@ -106,9 +117,27 @@ export class WebSocketEndpoint {
   }
 }
 
-export function refuse(socket: Duplex, status: string): void {
-  socket.on('error', () => {})
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+/** graphql-ws takes no message for an operation that has no query, as those have none which ask for a document by its id. */
+function withQuery(text: string): string {
+  if (!text.includes('"documentId"')) return text
+  try {
+    const { payload, ...message } = ById.parse(JSON.parse(text))
+    return JSON.stringify({ ...message, payload: { query: '', ...payload } })
+  } catch {
+    return text
+  }
+}
+
+const ById = z.looseObject({ payload: z.looseObject({ documentId: z.string() }) })
+
+/** Cuts off whoever sends much before they have said who they are. */
+function boundStranger(extra: Extra, connection: IncomingMessage['socket']): void {
+  const before = connection.bytesRead
+  const look = () => {
+    if (extra.caller) connection.off('data', look)
+    else if (connection.bytesRead - before > STRANGER_BYTES) extra.socket.terminate()
+  }
+  connection.on('data', look)
 }
 
 /** Cuts off a client that no longer answers. */
@@ -175,7 +204,10 @@ const admission = (
 })
 
 /** Runs each operation through yoga's plugins, with a context of its own. */
-function operations(yoga: GraphQLServer): ServerOptions<ConnectionInitMessage['payload'], Extra> {
+function operations(
+  yoga: GraphQLServer,
+  { quotas, documents }: WebSocketOptions['services'],
+): ServerOptions<ConnectionInitMessage['payload'], Extra> {
   type Engine = Pick<ReturnType<GraphQLServer['getEnveloped']>, 'execute' | 'subscribe'>
   const engines = new WeakMap<ExecutionArgs, Engine>()
   const engineOf = (args: ExecutionArgs): Engine => {
@@ -186,11 +218,11 @@ function operations(yoga: GraphQLServer): ServerOptions<ConnectionInitMessage['p
   }
 
   const prepare = async (
-    params: SubscribeMessage['payload'],
+    params: SubscribeMessage['payload'] & Asked,
     { caller, line }: { caller: Caller; line: Line },
   ): Promise<ExecutionArgs | readonly GraphQLError[]> => {
     const { schema, parse, validate, contextFactory, execute, subscribe } = yoga.getEnveloped({ params, caller, line })
-    const document = parse(params.query)
+    const document = parse(documents.textOf(params, caller))
     const errors = validate(schema, document)
     if (errors.length > 0) return errors
     const { operationName, variables: variableValues } = params
@@ -206,10 +238,13 @@ function operations(yoga: GraphQLServer): ServerOptions<ConnectionInitMessage['p
     onSubscribe: async ({ subscriptions, extra: { socket, caller } }, id, params) => {
       if (!caller) return [nobody]
       if (Object.keys(subscriptions).length > MAX_OPERATIONS) return [tooMany]
+      const waitSeconds = quotas.request(caller)
+      if (waitSeconds > 0) return [shownError(null, tooManyRequests(waitSeconds))]
       try {
         return await prepare(params, { caller, line: lineOf(socket, id) })
       } catch (error) {
         if (error instanceof GraphQLError) return [error]
+        if (error instanceof XinyiError) return [shownError(null, error)]
         throw error
       }
     },

@@ -4,6 +4,7 @@ import { onTestFinished } from 'vitest'
 import { loadConfig } from '../../src/config.ts'
 import type { TypedDocumentString } from '../../src/gql/graphql.ts'
 import type { Line, Services } from '../../src/graphql/context.ts'
+import { TrustedDocuments } from '../../src/graphql/documents.ts'
 import { createGraphQL, type GraphQLServer } from '../../src/graphql/yoga.ts'
 import type { Caller } from '../../src/model.ts'
 import { Audit } from '../../src/services/audit.ts'
@@ -11,6 +12,7 @@ import { Desk } from '../../src/services/desk.ts'
 import { AlertFeed } from '../../src/services/feed.ts'
 import { History } from '../../src/services/history.ts'
 import { Migration } from '../../src/services/migration.ts'
+import { Quotas } from '../../src/services/quotas.ts'
 import { Recorder } from '../../src/services/recorder.ts'
 import { Staff } from '../../src/services/staff.ts'
 import { LogWriter } from '../../src/services/writer.ts'
@@ -114,6 +116,8 @@ export async function serveStore(store: Store, replaced: Partial<Store> = {}): P
     desk,
     staff,
     audit,
+    quotas: new Quotas(config.quotas),
+    documents: new TrustedDocuments(config.trustedDocuments),
     clock,
     config,
   }
