@@ -137,9 +137,9 @@ function root(action: string, resolve: Resolver): Resolver {
 function text(name: string, resolve: Resolver): Resolver {
   return (parent, args, context, info) => {
     const { trail } = context
-    if (trail.isWithheld) throw unauditable()
     const note = (value: unknown): unknown => {
       if (value === null || value === undefined || value === '') return value
+      if (trail.isWithheld) throw unauditable()
       const userId = textAt(parent, 'userId')
       if (userId === null) throw new Error(`It is not known whose text ${name} is.`)
       trail.read(userId, name)

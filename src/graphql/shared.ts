@@ -12,6 +12,7 @@ import {
 import { isAsyncIterable } from 'graphql-yoga'
 import { Recent } from '../services/recent.ts'
 import { streamOf } from '../services/stream.ts'
+import { type Account, isWrittenDown } from './audit.ts'
 import type { GraphQLContext } from './context.ts'
 
 type Args = ExecutionArgs & { contextValue: GraphQLContext }
@@ -28,14 +29,20 @@ const REMEMBERED = 1_000
 /** Stands for the cursor where a result is worked out for many. Nobody knows it, so nobody can have written it. */
 const HOLE = randomUUID()
 
+interface Shared {
+  /** In JSON: the cursor goes between them. */
+  pieces: readonly string[]
+  /** What each that is given it leaves in the audit log. */
+  account: Account
+}
+
 /**
  * Carries subscriptions out. What many subscribers ask for in the same words about the same event is worked out and written once, for the first
  * of them: but for the cursor, nothing of it depends on who asks beyond their roles.
  */
 export class SharedSubscriptions {
   readonly #present: (args: Args, result: ExecutionResult) => ExecutionResult
-  /** In JSON, in pieces: the cursor goes between them. */
-  readonly #results = new Recent<string, Promise<string[]>>(REMEMBERED)
+  readonly #results = new Recent<string, Promise<Shared>>(REMEMBERED)
   readonly #documents = new WeakMap<DocumentNode, { id: number; variables: readonly string[] }>()
   #count = 0
 
@@ -71,13 +78,37 @@ export class SharedSubscriptions {
     if (!isNews(payload) || payload.sharedAs === null) return JSON.stringify(await this.#carryOut(args, payload))
     const key = `${question} ${payload.sharedAs}`
     const known = this.#results.get(key)
-    const pieces = known ?? this.#carryOut(args, { ...payload, cursor: HOLE }).then((result) => JSON.stringify(result).split(HOLE))
-    if (!known) this.#results.set(key, pieces)
-    return (await pieces).join(payload.cursor)
+    const shared =
+      known ??
+      this.#execute(args, { ...payload, cursor: HOLE }).then(({ result, account }) => ({
+        pieces: JSON.stringify(result).split(HOLE),
+        account,
+      }))
+    if (!known) this.#results.set(key, shared)
+    const { pieces, account } = await shared
+    if (await isWrittenDown(args.contextValue, account)) return pieces.join(payload.cursor)
+    return JSON.stringify(await this.#withhold(args, payload))
   }
 
   async #carryOut(args: Args, rootValue: unknown): Promise<ExecutionResult> {
-    return this.#present(args, await execute({ ...args, rootValue }))
+    const { result, account } = await this.#execute(args, rootValue)
+    return (await isWrittenDown(args.contextValue, account)) ? result : this.#withhold(args, rootValue)
+  }
+
+  async #execute(args: Args, rootValue: unknown): Promise<{ result: ExecutionResult; account: Account }> {
+    const result = this.#present(args, await execute({ ...args, rootValue }))
+    return { result, account: args.contextValue.trail.take() }
+  }
+
+  /** Nobody must miss that somebody is at risk, but they are not shown what that person said where it can't be written down that they are. */
+  async #withhold(args: Args, rootValue: unknown): Promise<ExecutionResult> {
+    const { trail } = args.contextValue
+    trail.isWithheld = true
+    try {
+      return (await this.#execute(args, rootValue)).result
+    } finally {
+      trail.isWithheld = false
+    }
   }
 
   /** What is asked of each event: the document, the values of the variables that are used below its one field, and the roles, which say what may be read. */

@@ -1,7 +1,9 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { createClient } from 'graphql-ws'
 import { expect, onTestFinished, test } from 'vitest'
+import { WebSocket } from 'ws'
 import { startRedis } from '../helpers/redis.ts'
 import { tempDir } from '../helpers/temp.ts'
 import { graphql, post, type RunningApp, raise, startApp } from './app.ts'
@@ -38,6 +40,46 @@ test('while the audit log is away, text is refused; nothing that was done meanwh
   ])
 })
 
+test('each subscriber who is shown what somebody said leaves an entry; while none can be written they hear of the alert without it', async () => {
+  const running = await startApp()
+  const listen = async (name: string) => {
+    const joined = Promise.withResolvers<void>()
+    const client = createClient({
+      url: running.url.replace('http', 'ws'),
+      webSocketImpl: WebSocket,
+      retryAttempts: 0,
+      connectionParams: { 'x-actor': name },
+      // Whoever has joined is told their cursor.
+      on: { ping: () => joined.resolve() },
+    })
+    onTestFinished(() => void client.dispose())
+    const query = 'subscription { riskAlerts { event { kind note } alert { level trigger { query } } } }'
+    const subscriber = client.iterate<{ riskAlerts: object }>({ query })
+    const first = subscriber.next()
+    await joined.promise
+    return { subscriber, first }
+  }
+  const subscribers = [await listen('li'), await listen('wang')]
+  await raise(running.url)
+  const shown = { data: { riskAlerts: { event: { kind: 'RAISED' }, alert: { level: 'HIGH', trigger: { query: 'q' } } } } }
+  for (const { first } of subscribers) expect((await first).value).toMatchObject(shown)
+  const reads = async () => (await entriesOf(running)).filter(({ action }) => action === 'Subscription.riskAlerts')
+  expect((await reads()).map(({ actor, userId, fields }) => [actor?.sub, userId, fields]).sort()).toEqual([
+    ['li', 'ada', ['AlertTrigger.query']],
+    ['wang', 'ada', ['AlertTrigger.query']],
+  ])
+
+  const path = join(running.dataDir, 'audit.db')
+  renameSync(path, `${path}.aside`)
+  await raise(running.url, 'bob')
+  for (const { subscriber } of subscribers)
+    expect((await subscriber.next()).value).toMatchObject({
+      data: { riskAlerts: { alert: { level: 'HIGH', trigger: null } } },
+      errors: [{ extensions: { code: 'STORE_UNAVAILABLE' } }],
+    })
+  renameSync(`${path}.aside`, path)
+})
+
 const mountable = (() => {
   const dir = tempDir()
   const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'none', dir.path], { stdio: 'ignore' }).status === 0
@@ -69,7 +111,7 @@ test.skipIf(!mountable)('on a full disk text is refused until there is room (ski
   expect(await graphql(running.url, READ)).toMatchObject({ data: { user: {} } })
 })
 
-test('what one server has written down is seen at the other', async () => {
+test('what one server has written down is seen at the other', { timeout: 60_000 }, async () => {
   const redis = await startRedis()
   onTestFinished(() => redis.stop())
   const env = { MEMORY_STORAGE_BACKEND: 'redis', REDIS_URL: redis.url }
@@ -77,5 +119,5 @@ test('what one server has written down is seen at the other', async () => {
   await raise(one.url, 'ada')
   await raise(other.url, 'bob')
   for (const each of [one, other])
-    await expect.poll(async () => (await entriesOf(each)).map(({ userId }) => userId).sort(), { timeout: 15_000 }).toEqual(['ada', 'bob'])
+    await expect.poll(async () => (await entriesOf(each)).map(({ userId }) => userId).sort(), { timeout: 25_000 }).toEqual(['ada', 'bob'])
 })
