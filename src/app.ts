@@ -13,6 +13,7 @@ import { createGraphQL, type GraphQLServer } from './graphql/yoga.ts'
 import { anyHost, hostsAt } from './http/host.ts'
 import { HttpService } from './http/http.ts'
 import { listenOnPort, listenOnSocket } from './http/listen.ts'
+import { Metrics } from './http/metrics.ts'
 import { DAY_MS } from './model.ts'
 import { Audit, NO_LOG } from './services/audit.ts'
 import { Desk } from './services/desk.ts'
@@ -30,6 +31,7 @@ import { Merger } from './store/audit/merger.ts'
 import { openLedger } from './store/audit/remote.ts'
 import { type Verdict, verifyAudit } from './store/audit/verify.ts'
 import { openFailoverStore } from './store/failover/store.ts'
+import { MeasuredStore } from './store/measured.ts'
 import { redisHoldsData } from './store/redis/connect.ts'
 import { openRedisStore } from './store/redis/open.ts'
 import { openSqliteStore } from './store/sqlite/store.ts'
@@ -64,7 +66,8 @@ export interface AppOptions {
 export async function buildApp(config: Config, options: AppOptions): Promise<App> {
   const { logger, clock = Date.now, keepRetention = false, readOnly = false } = options
   if (!readOnly) await makeDataDir(config.dataDir)
-  const store = await openStore(config, { logger, clock, readOnly })
+  const metrics = new Metrics()
+  const store = new MeasuredStore(await openStore(config, { logger, clock, readOnly }), metrics.storeCall)
   const ledger = readOnly ? null : await openLedger(auditFiles(config)).catch(closeAfter(store))
   const audit = new Audit(ledger ?? NO_LOG, { logger })
   const merger =
@@ -102,7 +105,7 @@ export async function buildApp(config: Config, options: AppOptions): Promise<App
     clock,
     config,
   }
-  const yoga = createGraphQL(services, { logger })
+  const yoga = createGraphQL(services, { logger, observe: metrics.operation })
   let keys: Keys | undefined
   let http: HttpService | undefined
   let sweeps: NodeJS.Timeout | undefined
@@ -139,7 +142,8 @@ export async function buildApp(config: Config, options: AppOptions): Promise<App
       keys = await openKeys(config, logger)
       const tokens = new Tokens(keys, rules, clock)
       const authenticator = new Authenticator({ required, tokens, clock })
-      http = new HttpService({ yoga, store, authenticator, services, config, logger })
+      metrics.watch({ store, feed, webhook: webhook ?? null, dataDir: config.dataDir, clock })
+      http = new HttpService({ yoga, store, authenticator, metrics, services, config, logger })
       await listenOnSocket(http.newServer({ isOurs: anyHost, isSocket: true }), join(config.dataDir, SOCKET_NAME))
       const isOurs = hostsAt(config.host, config.publicUrl)
       const port = await listenOnPort(http.newServer({ isOurs, isSocket: false }), config.host, config.port)

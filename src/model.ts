@@ -182,6 +182,13 @@ export interface Overview {
   oldestOpenRaisedAt: number | null
 }
 
+/** How many alerts there are of a level, in a status. */
+export interface AlertCount {
+  level: AlertLevel
+  status: AlertStatus
+  count: number
+}
+
 /** How much is kept of each user; 0 means without limit. */
 export interface RetentionLimits {
   conversations: number

@@ -20,4 +20,5 @@ export const NOTHING: { readonly [K in keyof Reads]: Reads[K]['answer'] } = {
   alertHistory: NO_ITEMS,
   dueAlerts: [],
   overview: { users: 0, activeUsers: 0, openAlerts: 0, unassignedHigh: 0, oldestOpenRaisedAt: null },
+  alertCounts: [],
 }

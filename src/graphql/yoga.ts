@@ -11,6 +11,7 @@ import { trusted } from './documents.ts'
 import { type ErrorFormatter, errorFormatter } from './errors.ts'
 import { GRAPHIQL } from './graphiql.ts'
 import { checkComplexity, SHAPE } from './limits.ts'
+import { measured, type OperationObserver } from './measured.ts'
 import { parseError, validationError, variableErrors } from './request-errors.ts'
 import { refusalsOf } from './rights.ts'
 import { schema } from './schema.ts'
@@ -20,13 +21,19 @@ import { SharedSubscriptions } from './shared.ts'
 export type GraphQLServer = YogaServerInstance<RequestInfo, GraphQLContext>
 
 /** The GraphQL server, for HTTP as it is (`fetch`), and for WebSockets through `getEnveloped`. */
-export function createGraphQL(services: Services, { logger }: { logger: Logger }): GraphQLServer {
+export function createGraphQL(services: Services, { logger, observe }: { logger: Logger; observe?: OperationObserver }): GraphQLServer {
   const format = errorFormatter(logger)
   return createYoga<RequestInfo, GraphQLContext>({
     schema,
     context: (info) => requestContext(services, info),
     graphqlEndpoint: '/graphql',
-    plugins: [trusted(services.documents), presentation(services, format), rights(format), limits(services, format)],
+    plugins: [
+      trusted(services.documents),
+      presentation(services, format),
+      ...(observe ? [measured(observe)] : []),
+      rights(format),
+      limits(services, format),
+    ],
     extraParamNames: ['documentId'],
     maskedErrors: { maskError: format },
     // Whatever yoga would log of an error can hold what somebody wrote; the formatter logs what may be known.

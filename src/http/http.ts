@@ -17,6 +17,7 @@ import { secureHeaders } from './headers.ts'
 import { live, ready } from './health.ts'
 import type { HostCheck } from './host.ts'
 import { answerMalformed } from './malformed.ts'
+import type { Metrics } from './metrics.ts'
 import { ANOTHER_ORIGIN, Origins } from './origins.ts'
 import { GraphiQLPage, sendNoPage } from './page.ts'
 import { isPredecessors, servePredecessor } from './predecessor.ts'
@@ -37,6 +38,7 @@ export interface HttpOptions {
   yoga: GraphQLServer
   store: Store
   authenticator: Authenticator
+  metrics: Metrics
   config: Config
   services: Pick<Services, 'quotas' | 'documents'>
   logger: Logger
@@ -119,6 +121,7 @@ export class HttpService {
     res.once('close', () => {
       // The operation's name and the address would be the caller's own words.
       this.#options.logger.debug({ requestId, status: res.statusCode, durationMs: Math.round(performance.now() - started) }, 'request')
+      this.#options.metrics.request(req, res)
       if (this.#closing) setImmediate(() => server.closeIdleConnections())
     })
     try {
@@ -136,7 +139,7 @@ export class HttpService {
 
   /** What is open to everybody, first; all else is for those who are known. */
   async #route(req: IncomingMessage, res: ServerResponse, isSocket: boolean): Promise<void> {
-    const { yoga, store, authenticator, services, config } = this.#options
+    const { yoga, store, authenticator, metrics, services, config } = this.#options
     const path = pathOf(req)
     const isRead = req.method === 'GET' || req.method === 'HEAD'
     if (path === '/health/live') return isRead ? live(res) : sendError(res, READ_ONLY)
@@ -161,6 +164,7 @@ export class HttpService {
       )
     if (path === '/session' && isRead) return this.#sessions.tell(res, caller)
     if (path === '/session' && req.method === 'DELETE') return this.#sessions.signOut(res, caller)
+    if (path === '/metrics') return isRead ? metrics.serve(caller, res) : sendError(res, READ_ONLY)
     if (isPredecessors(path)) {
       if (!isRead) return sendError(res, READ_ONLY)
       return servePredecessor(path, { store, caller, localTimeZone: config.localTimeZone, now: Date.now() }, res)

@@ -3,6 +3,7 @@ import { XinyiError } from '../errors.ts'
 import { naiveTime } from '../local-time.ts'
 import type { Caller, StorageBackend } from '../model.ts'
 import type { Store } from '../store/store.ts'
+import { permit } from './permit.ts'
 import { type HttpError, httpErrorOf, sendError, sendJson } from './respond.ts'
 
 /** The routes of the predecessor, in its shapes, for what still asks them. Asking creates nobody. */
@@ -81,11 +82,6 @@ async function user(userId: string, { store, caller, localTimeZone, now }: Asked
     stored_conversations: conversations.total,
     emotion_records: emotions.total,
   }
-}
-
-function permit({ roles }: Caller, allowed: readonly string[]): void {
-  if (roles.some((role) => allowed.includes(role))) return
-  throw new XinyiError('FORBIDDEN', `This address is for ${allowed.join(', ')}; you are ${roles.join(', ')}.`, 'Ask somebody who may.')
 }
 
 function decoded(text: string): string | null {

@@ -109,6 +109,12 @@ export class AlertFeed {
     })
   }
 
+  /** Who listens now, and how many were ended since the start for reading too slowly. */
+  get audience(): { size: number; ended: number } {
+    const { size, ended } = this.#audience
+    return { size, ended }
+  }
+
   /** The cursor of somebody who has been given everything up to now. */
   async present(): Promise<string> {
     const { present, given } = await this.#end()

@@ -55,9 +55,19 @@ export class Inbox<T> {
 /** All who listen. One that has no more room is ended, with an error that says so. */
 export class Audience<T> {
   readonly #inboxes = new Map<Inbox<T>, (() => void) | undefined>()
+  #ended = 0
 
   get isEmpty(): boolean {
     return this.#inboxes.size === 0
+  }
+
+  get size(): number {
+    return this.#inboxes.size
+  }
+
+  /** How many were ended as they had no more room. */
+  get ended(): number {
+    return this.#ended
   }
 
   add(inbox: Inbox<T>, onTooSlow?: () => void): void {
@@ -72,6 +82,7 @@ export class Audience<T> {
     for (const [inbox, onTooSlow] of this.#inboxes) {
       if (inbox.ended || inbox.give(item)) continue
       inbox.end(tooSlow())
+      this.#ended += 1
       onTooSlow?.()
     }
   }

@@ -39,10 +39,19 @@ export class Webhook {
   readonly #options: WebhookOptions
   readonly #closing = new AbortController()
   #running: Promise<void> | undefined
+  /** When the event happened that is being delivered. */
+  #deliveringOf: number | null = null
+  #refusals = 0
 
   constructor(feed: AlertFeed, options: WebhookOptions) {
     this.#feed = feed
     this.#options = options
+  }
+
+  /** How long ago the event happened that is not delivered yet, 0 where there is none; and how often delivering failed since the start. */
+  get progress(): { lagMs: number; refusals: number } {
+    const lagMs = this.#deliveringOf === null ? 0 : Math.max(0, this.#options.clock() - this.#deliveringOf)
+    return { lagMs, refusals: this.#refusals }
   }
 
   start(): void {
@@ -87,8 +96,10 @@ export class Webhook {
     try {
       for await (const message of messages) {
         if (signal.aborted) return
+        this.#deliveringOf = message.event.at
         await this.#deliver(message)
         await this.#note(message.cursor)
+        this.#deliveringOf = null
       }
     } finally {
       signal.removeEventListener('abort', end)
@@ -107,6 +118,7 @@ export class Webhook {
       const refusal = await this.#post(id, body)
       if (refusal === null) return
       signal.throwIfAborted()
+      this.#refusals += 1
       logger.warn({ because: refusal, tries }, 'the webhook did not take an alert event; it is tried again')
       await setTimeout(wait * (0.75 + Math.random() / 2), undefined, { signal })
     }

@@ -138,5 +138,6 @@ export function sliceOf<T>(values: readonly T[], keyOf: (value: T) => Key, page:
 
 /** What is due is asked for by the passing of time, which sees everybody: a view of it would be a mistake. */
 export function checkView(requests: readonly ReadRequest[], view: View | undefined): void {
-  if (view && requests.some(({ kind }) => kind === 'dueAlerts')) throw new Error('There is no view of what is due.')
+  if (view && requests.some(({ kind }) => kind === 'dueAlerts' || kind === 'alertCounts'))
+    throw new Error('What is due, and how many alerts there are, is of everybody.')
 }

@@ -1,4 +1,5 @@
 import type {
+  AlertCount,
   AlertEvent,
   AlertStatus,
   Attention,
@@ -200,6 +201,8 @@ export interface Reads {
   /** Alerts of which something is due (triage.ts) at that time or before: the longest due first, at most `limit`. Never with a view. */
   dueAlerts: { ask: { until: number; limit: number }; answer: readonly RiskAlert[] }
   overview: { ask: Record<never, never>; answer: Overview }
+  /** Of every level and status, by level, then status. Never with a view. */
+  alertCounts: { ask: Record<never, never>; answer: readonly AlertCount[] }
 }
 
 export type ReadKind = keyof Reads

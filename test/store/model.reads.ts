@@ -1,4 +1,4 @@
-import { attentionOf, DAY_MS, type RiskLevel, riskRank, type TopicCount, type User } from '../../src/model.ts'
+import { ALERT_LEVELS, ALERT_STATUSES, attentionOf, DAY_MS, type RiskLevel, riskRank, type TopicCount, type User } from '../../src/model.ts'
 import { alertOrder, compareKeys, riskOrder, sliceOf } from '../../src/store/rules.ts'
 import type { Key, Page, ReadKind, Reads, Slice, UserFilter, View } from '../../src/store/store.ts'
 import { AlertBook } from './model.alerts.ts'
@@ -140,6 +140,16 @@ const ANSWERS: { [K in ReadKind]: (model: World, ask: Reads[K]['ask'], now: numb
       unassignedHigh: unresolved.filter(({ level, assignee }) => atLeast(level, 'HIGH') && assignee === null).length,
       oldestOpenRaisedAt: open.length ? Math.min(...open.map(({ raisedAt }) => raisedAt)) : null,
     }
+  },
+  alertCounts: (model) => {
+    const all = alertsOf(model)
+    return ALERT_LEVELS.flatMap((level) =>
+      ALERT_STATUSES.map((status) => ({
+        level,
+        status,
+        count: all.filter(({ alert }) => alert.level === level && alert.status === status).length,
+      })),
+    )
   },
 }
 

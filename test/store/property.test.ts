@@ -216,6 +216,7 @@ async function asked(store: Pick<Store, 'read'>, now: number, view?: View) {
       { kind: 'topicUsers', name: 't', page },
       { kind: 'topics', page },
       { kind: 'overview' },
+      ...(view ? [] : [{ kind: 'alertCounts' } as const]),
     ],
     now,
     view,

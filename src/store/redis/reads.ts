@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { RiskAlert, User } from '../../model.ts'
+import { ALERT_LEVELS, ALERT_STATUSES, type RiskAlert, type User } from '../../model.ts'
 import { sliceOf } from '../rules.ts'
 import type { Key, ReadKind, ReadRequest, Reads, Slice } from '../store.ts'
 import { decodeAlert, decodeAlertEvent, decodeConversation, decodePoint, decodeTally, decodeUser, pairs } from './decode.ts'
@@ -146,5 +146,13 @@ export const DECODERS: Decoders = {
   overview: (_, reply) => {
     const [users, activeUsers, openAlerts, unassignedHigh, oldest] = z.tuple([number, number, number, number, text]).parse(reply)
     return { users, activeUsers, openAlerts, unassignedHigh, oldestOpenRaisedAt: oldest === '' ? null : Number(oldest) }
+  },
+  alertCounts: (_, reply) => {
+    const counts = z
+      .array(number)
+      .length(ALERT_LEVELS.length * ALERT_STATUSES.length)
+      .parse(reply)
+    const kinds = ALERT_LEVELS.flatMap((level) => ALERT_STATUSES.map((status) => ({ level, status })))
+    return kinds.map((kind, i) => ({ ...kind, count: counts[i] ?? 0 }))
   },
 }

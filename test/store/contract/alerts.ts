@@ -270,6 +270,24 @@ export function alerts(open: Open): void {
     expect(await attention(), 'late, but of the last three').toBe('WATCH')
   })
 
+  test('alerts are counted by level and status', async () => {
+    const it = await given(open)
+    await it.recordAll([
+      { user: 'a', riskLevel: 'IMMINENT' },
+      { user: 'b', riskLevel: 'HIGH' },
+      { user: 'c', riskLevel: 'HIGH' },
+      { user: 'd', riskLevel: 'LOW' },
+    ])
+    const counts = await it.ask({ kind: 'alertCounts' })
+    expect(counts).toHaveLength(9)
+    expect(counts.filter(({ count }) => count > 0)).toEqual([
+      { level: 'HIGH', status: 'OPEN', count: 2 },
+      { level: 'IMMINENT', status: 'OPEN', count: 1 },
+    ])
+    await it.tell(it.origin.erased('c'))
+    expect(await it.ask({ kind: 'alertCounts' })).toContainEqual({ level: 'HIGH', status: 'OPEN', count: 1 })
+  })
+
   test('the overview counts users, the active ones, and open alerts', async () => {
     const it = await given(open)
     await it.recordAll([

@@ -213,6 +213,17 @@ local READ = {
     return found
   end,
   overview = overview,
+  alertCounts = function()
+    if unresolved() < get(0, 'SCARD', ALERTED) then unindexed = true end
+    local counts = {}
+    for rank = 2, 4 do
+      local from = (4 - rank) * 1e13
+      for _, status in ipairs(STATUSES) do
+        counts[#counts + 1] = get(0, 'ZCOUNT', alerts_key(status), int(from), '(' .. int(from + 1e13))
+      end
+    end
+    return counts
+  end,
 }
 
 -- Kinds that ask for more than one person.

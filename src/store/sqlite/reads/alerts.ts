@@ -1,5 +1,15 @@
 import { z } from 'zod'
-import { type AlertEvent, type AlertStatus, DAY_MS, type Overview, type RiskAlert, type RiskLevel } from '../../../model.ts'
+import {
+  ALERT_LEVELS,
+  ALERT_STATUSES,
+  type AlertCount,
+  type AlertEvent,
+  type AlertStatus,
+  DAY_MS,
+  type Overview,
+  type RiskAlert,
+  type RiskLevel,
+} from '../../../model.ts'
 import { alertOrder, compareKeys } from '../../rules.ts'
 import type { Page, Reads, Slice } from '../../store.ts'
 import { type Ordering, slice, walkMatching } from '../pages.ts'
@@ -106,6 +116,23 @@ export const overview = (sql: Sql, _: Reads['overview']['ask'], { now, sight }: 
   const since = now - DAY_MS
   return OverviewRow.parse((sight ? overviewOf(sql, sight.people, since) : overviewOfAll(sql, since))[0])
 }
+
+const CountRow = z.object({ count: z.int() })
+
+export const alertCounts = (sql: Sql): AlertCount[] =>
+  ALERT_LEVELS.flatMap((level) =>
+    ALERT_STATUSES.map((status) => {
+      const end = endOfLevel(level)
+      const found = sql.get(
+        CountRow,
+        'SELECT count(*) AS count FROM alerts WHERE status = ? AND place >= ? AND place < ?',
+        status,
+        end - 1e13,
+        end,
+      )
+      return { level, status, count: found?.count ?? 0 }
+    }),
+  )
 
 const overviewOf = (sql: Sql, people: Fragment, since: number): unknown[] =>
   sql.rows(

@@ -2,7 +2,7 @@ import { checkView } from '../../rules.ts'
 import type { ReadKind, ReadRequest, Reads, View } from '../../store.ts'
 import type { Sql } from '../sql.ts'
 import { loadPolicies } from '../state.ts'
-import { alert, alertHistory, alerts, dueAlerts, overview, userAlerts } from './alerts.ts'
+import { alert, alertCounts, alertHistory, alerts, dueAlerts, overview, userAlerts } from './alerts.ts'
 import { conversation, conversations, emotion, emotions, type Moment } from './lists.ts'
 import { topic, topics, userTopics } from './topics.ts'
 import { topicUsers, user, users } from './users.ts'
@@ -27,6 +27,7 @@ const READERS: Readers = {
   alertHistory,
   dueAlerts,
   overview,
+  alertCounts,
 }
 
 /** Answers a batch of reads, in order. To be called in one read transaction. */

@@ -1,0 +1,89 @@
+import type { StorageBackend } from '../model.ts'
+import type { Appended, Event, LogEntry, LogPage, Pin, Place, Reading, ReadRequest, Store, ToldEntry, View } from './store.ts'
+
+export interface StoreCall {
+  call: 'append' | 'read' | 'log' | 'told'
+  /** Which store did it; of a write, whether it reached Redis in time. */
+  store: StorageBackend
+  seconds: number
+  failed: boolean
+}
+
+/** The same store; each read and write of it is observed. */
+export class MeasuredStore implements Store {
+  readonly #store: Store
+  readonly #observe: (call: StoreCall) => void
+
+  constructor(store: Store, observe: (call: StoreCall) => void) {
+    this.#store = store
+    this.#observe = observe
+  }
+
+  get backend() {
+    return this.#store.backend
+  }
+
+  get pendingWrites() {
+    return this.#store.pendingWrites
+  }
+
+  append(events: readonly Event[]): Promise<Appended> {
+    const { backend } = this
+    return this.#measured('append', this.#store.append(events), ({ durability }) => (durability === 'JOURNAL' ? 'SQLITE' : backend))
+  }
+
+  read<const R extends readonly ReadRequest[]>(requests: R, now: number, view?: View): Promise<Reading<R>> {
+    return this.#measured('read', this.#store.read(requests, now, view), ({ served }) => served)
+  }
+
+  log(after: Place, limit: number): Promise<LogPage<LogEntry>> {
+    const { backend } = this
+    return this.#measured('log', this.#store.log(after, limit), () => backend)
+  }
+
+  told(after: Place, limit: number): Promise<LogPage<ToldEntry>> {
+    const { backend } = this
+    return this.#measured('told', this.#store.told(after, limit), () => backend)
+  }
+
+  policy() {
+    return this.#store.policy()
+  }
+
+  logGrown(after: Place, signal: AbortSignal) {
+    return this.#store.logGrown(after, signal)
+  }
+
+  sweep(now: number) {
+    return this.#store.sweep(now)
+  }
+
+  status() {
+    return this.#store.status()
+  }
+
+  statusChanged(signal: AbortSignal) {
+    return this.#store.statusChanged(signal)
+  }
+
+  pin(to: Pin) {
+    return this.#store.pin(to)
+  }
+
+  close() {
+    return this.#store.close()
+  }
+
+  async #measured<T>(call: StoreCall['call'], answer: Promise<T>, storeOf: (answer: T) => StorageBackend): Promise<T> {
+    const began = performance.now()
+    const seconds = () => (performance.now() - began) / 1_000
+    try {
+      const given = await answer
+      this.#observe({ call, store: storeOf(given), seconds: seconds(), failed: false })
+      return given
+    } catch (error) {
+      this.#observe({ call, store: this.backend, seconds: seconds(), failed: true })
+      throw error
+    }
+  }
+}
