@@ -8,5 +8,7 @@ if (major < 22 || (major === 22 && minor < 18)) {
   )
   process.exitCode = 1
 } else {
+  // Loading takes half as long the next time.
+  process.getBuiltinModule('node:module').enableCompileCache?.()
   import('./main.ts')
 }

@@ -94,7 +94,7 @@ export class RedisStore implements Store {
   async read<const R extends readonly ReadRequest[]>(requests: R, now: number, view?: View, fence: Fence = []): Promise<Reading<R>> {
     checkView(requests, view)
     const ask = (some: readonly ReadRequest[], checked: boolean) =>
-      this.#indexed((mended) => this.#ask(some, { now, view, fence, checked, mended }))
+      this.#indexed((mended) => this.#answers(some, { now, view, fence, checked, mended }))
     const answers = await ask(requests, false)
     const again = requests.filter((_, i) => answers[i] === undefined)
     const checked = again.length > 0 ? await ask(again, true) : []
@@ -103,7 +103,7 @@ export class RedisStore implements Store {
   }
 
   /** Null where an index is lost. */
-  async #ask(
+  async #answers(
     requests: readonly ReadRequest[],
     { now, view, fence, checked, mended }: { now: number; view: View | undefined; fence: Fence; checked: boolean; mended: boolean },
   ): Promise<unknown[] | null> {
@@ -144,8 +144,7 @@ export class RedisStore implements Store {
     decodeWanted(await this.#run('want', { users, found }))
 
   async policy(): Promise<Limits | null> {
-    const [state, text] = z.array(z.string()).parse(await this.#run('policy', {}))
-    fenced(state)
+    const [text] = z.array(z.string()).parse(await this.#ask('policy'))
     return decodePolicy(text ?? '')?.limits ?? null
   }
 
@@ -194,20 +193,15 @@ export class RedisStore implements Store {
 
   /** The chain of the log at some indexes; null where it does not tell (any more). */
   async chainAt(ns: readonly number[]): Promise<(string | null)[]> {
-    const [state, ...chains] = z.array(z.string().nullable()).parse(await this.#run('chains', { ns }))
-    fenced(state)
-    return chains
+    return z.array(z.string().nullable()).parse(await this.#ask('chains', { ns }))
   }
 
   async head(): Promise<Head> {
-    const [state, ...rest] = z.array(z.unknown()).parse(await this.#run('head', {}))
-    fenced(state)
-    return decodeHead(this.#identity, rest)
+    return decodeHead(this.#identity, await this.#ask('head'))
   }
 
   async positions(): Promise<Record<string, number>> {
-    const [state, reply] = z.array(z.unknown()).parse(await this.#run('positions', {}))
-    fenced(state)
+    const [reply] = await this.#ask('positions')
     return decodePositions(reply)
   }
 
@@ -220,9 +214,7 @@ export class RedisStore implements Store {
   }
 
   async counts(): Promise<Counts> {
-    const [state, ...rest] = z.array(z.unknown()).parse(await this.#run('counts', {}))
-    fenced(state)
-    return decodeCounts(rest)
+    return decodeCounts(await this.#ask('counts'))
   }
 
   /** Makes good what was lost of these. Answers whether anything was. */
@@ -265,16 +257,8 @@ export class RedisStore implements Store {
    */
   async restore({ user, state, erasedAt, expiredAt }: UserCopy, { force = false } = {}): Promise<boolean> {
     if (!state) return false
-    const mark = this.#marks.of(user)
-    const request = {
-      user,
-      mark,
-      erasedAt: erasedAt ?? -1,
-      expiredAt: expiredAt ?? -1,
-      rev: state.rev,
-      since: state.oldestAt,
-      force,
-    }
+    const marks = { erasedAt: erasedAt ?? -1, expiredAt: expiredAt ?? -1 }
+    const request = { user, mark: this.#marks.of(user), ...marks, rev: state.rev, since: state.oldestAt, force }
     const answer = await this.#run('restore', request, putTexts(user, state, this.#timeZone))
     if (answer === 'refused') return false
     fenced(answer)
@@ -285,6 +269,13 @@ export class RedisStore implements Store {
     this.#closed = true
     this.#growth.close()
     this.#redis.disconnect()
+  }
+
+  /** What a script tells of this epoch; throws where it is over. */
+  async #ask(name: ScriptName, argument: object = {}): Promise<unknown[]> {
+    const [state, ...rest] = z.array(z.unknown()).parse(await this.#run(name, argument))
+    fenced(state)
+    return rest
   }
 
   #run(name: ScriptName, argument: object, texts: readonly string[] = []): Promise<unknown> {

@@ -16,6 +16,15 @@ export function scrub(db: Database, when: 'now' | 'later'): void {
   db.pragma('wal_checkpoint(TRUNCATE)')
 }
 
+/** The same, where what was applied is applied even if there is no room now for writing the file anew: the database remembers that it is due. */
+export function scrubOrLeaveIt(db: Database, when: 'now' | 'later'): void {
+  try {
+    scrub(db, when)
+  } catch {
+    // The next sweep tries again.
+  }
+}
+
 function rewrite(db: Database, workspace: 'MEMORY' | 'FILE'): void {
   db.pragma(`temp_store = ${workspace}`)
   try {

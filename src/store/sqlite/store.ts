@@ -26,7 +26,7 @@ import { indexOf, loadLineage, readLog, readTold } from './log.ts'
 import { type Opened, openDatabase } from './open.ts'
 import { answerAll } from './reads/answer.ts'
 import { journalSize } from './replica/journal.ts'
-import { scrub } from './scrub.ts'
+import { scrub, scrubOrLeaveIt } from './scrub.ts'
 import type { Sql } from './sql.ts'
 import { loadMeta, loadPolicies, type Meta } from './state.ts'
 import { expiredUsers, sweepLog, sweepUsers } from './sweep.ts'
@@ -177,16 +177,10 @@ class SqliteStore implements Store {
     this.#scrubbing ??= setTimeout(() => this.#scrubOrLeaveIt(), SCRUB_DELAY_MS).unref()
   }
 
-  /** What was applied is applied, even if there is no room now for writing the file anew: the sweep will try again. */
   #scrubOrLeaveIt(): void {
     clearTimeout(this.#scrubbing)
     this.#scrubbing = undefined
-    if (!this.#db.open) return
-    try {
-      scrub(this.#db, 'later')
-    } catch {
-      // The database remembers that it is due.
-    }
+    if (this.#db.open) scrubOrLeaveIt(this.#db, 'later')
   }
 }
 

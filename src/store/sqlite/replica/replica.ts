@@ -11,13 +11,14 @@ import { addFork, readLog, readTold } from '../log.ts'
 import { openDatabase } from '../open.ts'
 import { answerAll } from '../reads/answer.ts'
 import { Sight } from '../reads/view.ts'
-import { scrub } from '../scrub.ts'
+import { scrub, scrubOrLeaveIt } from '../scrub.ts'
 import type { Sql } from '../sql.ts'
 import { loadMeta, loadPolicies, type Meta, marksOf } from '../state.ts'
 import { expiredUsers, sweepLog, sweepUsers } from '../sweep.ts'
 import { type Answered, applyAhead, journaledSeq, renumber } from './ahead.ts'
 import { countsOf, factsOf, type ReplicaFacts } from './facts.ts'
-import { addToJournal, countPending, eventInJournal, type Journaled, journalAfter, rescue } from './journal.ts'
+import { addToJournal, countPending, type Journaled, journalAfter, rescue } from './journal.ts'
+import { JournaledEvents } from './journaled.ts'
 import { completeFromKept, letGo, recall, settleKept, sweepKept } from './kept.ts'
 import { raiseMarks } from './marks.ts'
 import { outcomeOf } from './outcome.ts'
@@ -28,10 +29,6 @@ import { applyEntries, type OwnEntry } from './tail.ts'
 
 const UserRow = z.object({ userId: z.string() })
 
-/** Many times what the log is behind the journal. */
-const REMEMBERED_EVENTS = 5_000
-const keyOf = ({ origin, seq }: { origin: string; seq: number }): string => `${seq} ${origin}`
-
 /**
  * The database file of an instance that is joined to a Redis: its journal, and its replica of the data set. Everything is
  * synchronous; it lives in a thread of its own (worker.ts). Methods throw what SQLite throws as STORE_UNAVAILABLE.
@@ -41,8 +38,7 @@ export class Replica {
   readonly #db: Database.Database
   readonly #sql: Sql
   readonly #inode: number
-  /** Of what is in the journal, the newest that came there, as it came. */
-  readonly #journaled = new Map<string, Event>()
+  readonly #journaled = new JournaledEvents()
   /** What went with removals that nobody has asked about yet, by their indexes. */
   readonly #removed = new Map<number, Removed>()
 
@@ -61,11 +57,7 @@ export class Replica {
   /** Keeps events durably. */
   journal(events: readonly Event[]): void {
     this.#write((sql) => addToJournal(sql, events))
-    for (const event of events) this.#journaled.set(keyOf(event), event)
-    for (const key of this.#journaled.keys()) {
-      if (this.#journaled.size <= REMEMBERED_EVENTS) break
-      this.#journaled.delete(key)
-    }
+    this.#journaled.remember(events)
   }
 
   /** Keeps events durably and applies them, with what is before them in the journal, ahead of the log. */
@@ -113,23 +105,12 @@ export class Replica {
     // What is lost of it with the power comes again from Redis; and the next event that is journaled makes it durable.
     this.#db.pragma('synchronous = NORMAL')
     try {
-      const taken = this.#write((sql) => applyEntries(sql, this.#meta(), this.#whole(entries), this.#removed))
-      for (const entry of entries.slice(0, taken)) this.#journaled.delete(keyOf(entry))
+      const taken = this.#write((sql) => applyEntries(sql, this.#meta(), this.#journaled.complete(sql, entries), this.#removed))
+      this.#journaled.forget(entries.slice(0, taken))
       return taken
     } finally {
       this.#db.pragma('synchronous = FULL')
     }
-  }
-
-  /** The entries with their events, up to one whose event is not here any more. */
-  #whole(entries: readonly (LogEntry | OwnEntry)[]): LogEntry[] {
-    const whole = entries.map((entry): LogEntry | null => {
-      if (entry.event !== 'journaled') return { ...entry, event: entry.event }
-      const event = this.#journaled.get(keyOf(entry)) ?? eventInJournal(this.#sql, entry.origin, entry.seq)
-      return event && { ...entry, event }
-    })
-    const missing = whole.indexOf(null)
-    return whole.slice(0, missing === -1 ? undefined : missing).filter((entry) => entry !== null)
   }
 
   chainAt(n: number): string | null {
@@ -176,11 +157,9 @@ export class Replica {
     return rows
   }
 
-  /** Those of them who are here. */
   /** Those of them who are known, and in the view. */
   known(users: readonly string[], view?: View): string[] {
     if (!view) return this.#among('users', users)
-    // The same is done for those whom it leaves out as for those who are not there.
     return this.#use((sql) => users.filter((user) => new Sight(sql, view).sees(user)))
   }
 
@@ -221,7 +200,6 @@ export class Replica {
     return nextUsers(this.#sql, after, limit)
   }
 
-  /** The next users after an id. */
   nextCopies(after: string, limit: number): UserCopy[] {
     return this.copies(nextUsers(this.#sql, after, limit))
   }
@@ -234,7 +212,7 @@ export class Replica {
     return this.#sql.snapshot(() => seedLog(this.#sql, after, limit))
   }
 
-  settle(head: Pick<Head, 'epoch' | 'n' | 'positions' | 'lineage'>): void {
+  settle(head: Parameters<typeof settle>[1]): void {
     this.#write((sql) => settle(sql, head))
   }
 
@@ -250,7 +228,7 @@ export class Replica {
     return this.#sql.snapshot(() => marksOf(this.#sql))
   }
 
-  /** Takes over later marks. Answers how many, and which are later here. */
+  /** Answers how many were later, and which are later here. */
   raiseMarks(marks: Parameters<typeof raiseMarks>[1]): ReturnType<typeof raiseMarks> {
     return this.#write((sql) => raiseMarks(sql, marks))
   }
@@ -291,11 +269,7 @@ export class Replica {
 
   close(): void {
     if (!this.#db.open) return
-    try {
-      scrub(this.#db, 'now')
-    } catch {
-      // The database remembers that it is due.
-    }
+    scrubOrLeaveIt(this.#db, 'now')
     this.#db.close()
   }
 
