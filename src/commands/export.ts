@@ -3,7 +3,7 @@ import { StartError } from '../errors.ts'
 import { legacyRecord } from '../export/legacy.ts'
 import { type LegacyTarget, legacyRedis, legacySqlite } from '../export/targets.ts'
 import { ExportLegacyDocument, type ExportLegacyQuery } from '../gql/graphql.ts'
-import { findServer, look } from './client.ts'
+import { connect } from './client.ts'
 import { counted } from './sentences.ts'
 
 export type Target = 'sqlite-legacy' | 'redis-legacy'
@@ -14,7 +14,7 @@ export async function exportAll(
   { to, place }: { to: Target; place: string },
 ): Promise<{ users: number; conversations: number }> {
   const target: LegacyTarget = to === 'sqlite-legacy' ? legacySqlite(place) : await legacyRedis(redisUrl(place))
-  const client = (await findServer(config)) ?? (await look(config))
+  const client = await connect(config)
   const report = { users: 0, conversations: 0 }
   try {
     for (let after: string | null = null; ; ) {

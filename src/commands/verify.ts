@@ -3,7 +3,7 @@ import { StartError } from '../errors.ts'
 import { isTimeZone } from '../local-time.ts'
 import { everybody, flawOf } from '../migrate/users.ts'
 import { compareUser, type Difference, type Verified } from '../migrate/verify.ts'
-import { findServer, look } from './client.ts'
+import { connect } from './client.ts'
 import { openSource } from './migrate.ts'
 import { startProgress } from './progress.ts'
 
@@ -27,7 +27,7 @@ export async function verify(config: Config, options: VerifyOptions): Promise<Ve
   const reading = { timeZone: sourceTz, now }
   const first = await openSource(options.against, reading)
   const second = options.and === undefined ? undefined : await openSource(options.and, reading)
-  const client = (await findServer(config)) ?? (await look(config))
+  const client = await connect(config)
   const progress = startProgress((await first.count()) + ((await second?.count()) ?? 0), 'users')
   const verified: Verified = { users: 0, conversations: 0, beyondRetention: 0, differences: 0 }
   const told: Difference[] = []
