@@ -1,0 +1,161 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { parseEnv } from 'node:util'
+import { Redis } from 'ioredis'
+import { expect, onTestFinished, test } from 'vitest'
+import { parse, parseAllDocuments } from 'yaml'
+import * as z from 'zod'
+import { loadConfig } from '../../src/config.ts'
+import { SETTINGS } from '../../src/settings.ts'
+import { startRedis } from '../helpers/redis.ts'
+import { tempDir } from '../helpers/temp.ts'
+import { startApp } from '../http/app.ts'
+
+const read = (file: string): string => readFileSync(file, 'utf8')
+const known = new Set(['NODE_ENV', ...SETTINGS.map(({ name }) => name)])
+const unknown = (names: readonly string[]) => names.filter((name) => !known.has(name))
+
+/** The instructions of the Dockerfile, each with what follows it. */
+const instructions = (): [name: string, rest: string][] =>
+  read('Dockerfile')
+    .replaceAll(/\\\n/g, ' ')
+    .split('\n')
+    .flatMap((line) => {
+      const [, name, rest] = /^([A-Z]+) +(.*)$/.exec(line) ?? []
+      return name !== undefined && rest !== undefined ? [[name, rest] satisfies [string, string]] : []
+    })
+const all = (wanted: string): string[] => instructions().flatMap(([name, rest]) => (name === wanted ? [rest] : []))
+
+test('the image copies what is there and let in, knows its settings, and does not run as root', () => {
+  const letIn = read('.dockerignore').split('\n')
+  const copied = all('COPY').flatMap((rest) => (rest.startsWith('--from') ? [] : rest.split(' ').slice(0, -1)))
+  expect(copied).toContain('src')
+  expect(copied.filter((file) => !existsSync(file) || !letIn.includes(`!${file}`))).toEqual([])
+  expect(unknown(all('ENV').flatMap((rest) => rest.split(' ').map((pair) => pair.split('=')[0] ?? '')))).toEqual([])
+  expect(all('USER')).toEqual(['1000:1000'])
+  expect(all('FROM').at(-1)).toBe('node:24-bookworm-slim')
+})
+
+test('the health check of the image tells a server that is ready from one that is not there', async () => {
+  const [check = ''] = all('HEALTHCHECK')
+  const [, ...args] = z.array(z.string()).parse(JSON.parse(check.slice(check.indexOf('['))))
+  const { url } = await startApp()
+  const statusAt = async (port: string) => (await once(spawn(process.execPath, args, { env: { PORT: port }, stdio: 'ignore' }), 'exit'))[0]
+  expect(await statusAt(new URL(url).port)).toBe(0)
+  expect(await statusAt('1')).toBe(1)
+})
+
+const Compose = z.object({
+  services: z.object({
+    redis: z.object({ volumes: z.array(z.string()), ports: z.undefined().optional(), networks: z.tuple([z.literal('inside')]) }),
+    xinyi: z.object({
+      build: z.literal('.'),
+      environment: z.record(z.string(), z.string()),
+      read_only: z.literal(true),
+      ports: z.array(z.string().regex(/^127\.0\.0\.1:/)),
+      volumes: z.tuple([z.literal('data:/data')]),
+    }),
+  }),
+  volumes: z.record(z.string(), z.null()),
+})
+
+test('compose starts a Redis that nobody else reaches, and a server that only this machine does', () => {
+  const { services, volumes } = Compose.parse(parse(read('compose.yaml')))
+  expect(unknown(Object.keys(services.xinyi.environment))).toEqual([])
+  expect(() => loadConfig({ HOST: '0.0.0.0', ...services.xinyi.environment })).not.toThrow()
+  const sources = [...services.redis.volumes, ...services.xinyi.volumes].map((volume) => volume.split(':')[0] ?? '')
+  expect(sources.filter((source) => (source.startsWith('.') ? !existsSync(source) : !(source in volumes)))).toEqual([])
+})
+
+test('a Redis takes its configuration, and with it evicts nothing and keeps everything on its disk', async () => {
+  const redis = await startRedis({ args: ['--include', resolve('deploy/redis/redis.conf')] })
+  onTestFinished(() => redis.stop())
+  const client = new Redis(redis.socket)
+  onTestFinished(() => client.disconnect())
+  const settings = ['appendonly', 'appendfsync', 'maxmemory-policy', 'save']
+  expect(await Promise.all(settings.map((name) => client.config('GET', name)))).toEqual([
+    ['appendonly', 'yes'],
+    ['appendfsync', 'everysec'],
+    ['maxmemory-policy', 'noeviction'],
+    ['save', ''],
+  ])
+})
+
+test('the settings for sentinels name as many as their configuration lets decide, under its name', () => {
+  const { redisTarget } = loadConfig(parseEnv(read('deploy/redis/sentinel.env')))
+  const [, name, quorum] = /^sentinel monitor (\S+) \S+ 6379 (\d+)$/m.exec(read('deploy/redis/sentinel.conf')) ?? []
+  expect(redisTarget.sentinelName).toBe(name)
+  expect(redisTarget.sentinels).toHaveLength(3)
+  expect(Number(quorum)).toBe(2)
+})
+
+const Probe = z.object({ httpGet: z.object({ path: z.string(), port: z.literal('http') }) })
+const StatefulSet = z.object({
+  kind: z.literal('StatefulSet'),
+  spec: z.object({
+    serviceName: z.string(),
+    template: z.object({
+      spec: z.object({
+        enableServiceLinks: z.literal(false),
+        terminationGracePeriodSeconds: z.int().min(15),
+        securityContext: z.object({ runAsNonRoot: z.literal(true), runAsUser: z.literal(1000), fsGroup: z.literal(1000) }),
+        containers: z.tuple([
+          z.object({
+            ports: z.tuple([z.object({ name: z.literal('http'), containerPort: z.literal(8001) })]),
+            securityContext: z.object({ readOnlyRootFilesystem: z.literal(true), allowPrivilegeEscalation: z.literal(false) }),
+            startupProbe: Probe,
+            livenessProbe: Probe,
+            readinessProbe: Probe,
+            volumeMounts: z.array(z.object({ name: z.string(), mountPath: z.string() })),
+          }),
+        ]),
+      }),
+    }),
+    volumeClaimTemplates: z.tuple([z.object({ metadata: z.object({ name: z.literal('data') }) })]),
+  }),
+})
+
+test('in Kubernetes each pod has a journal of its own, and is asked where a server answers', async () => {
+  const documents = parseAllDocuments(read('deploy/kubernetes/xinyi.yaml'))
+  expect(documents.flatMap(({ errors }) => errors)).toEqual([])
+  const resources = documents.map((document) =>
+    z
+      .object({ kind: z.string(), metadata: z.object({ name: z.string() }) })
+      .loose()
+      .parse(document.toJS()),
+  )
+  const { spec } = StatefulSet.parse(resources.find(({ kind }) => kind === 'StatefulSet'))
+  expect(resources.filter(({ kind }) => kind === 'Service').map(({ metadata }) => metadata.name)).toContain(spec.serviceName)
+  const [container] = spec.template.spec.containers
+  expect(container.volumeMounts).toContainEqual({ name: 'data', mountPath: '/data' })
+  const { url } = await startApp()
+  for (const { httpGet } of [container.startupProbe, container.livenessProbe, container.readinessProbe])
+    expect((await fetch(new URL(httpGet.path, url))).status).toBe(200)
+})
+
+test('the unit of systemd knows its settings, and starts what the package has', () => {
+  const unit = read('deploy/systemd/xinyi.service')
+  const [, pairs = ''] = /^Environment=(.*)$/m.exec(unit) ?? []
+  expect(unknown(pairs.split(' ').map((pair) => pair.split('=')[0] ?? ''))).toEqual([])
+  const [, command = '', script = ''] = /^ExecStart=\/opt\/xinyi\/(\S+) (\S+) serve$/m.exec(unit) ?? []
+  expect([command, script].filter((file) => !existsSync(file))).toEqual([])
+})
+
+const hasSystemd = spawnSync('systemd-analyze', ['--version']).status === 0
+
+test.runIf(hasSystemd)('systemd finds no fault in its unit', () => {
+  const dir = tempDir()
+  onTestFinished(dir.remove)
+  const file = join(dir.path, 'xinyi.service')
+  // The program is not installed here, nor is the user there.
+  writeFileSync(
+    file,
+    read('deploy/systemd/xinyi.service')
+      .replace(/^ExecStart=\S+/m, 'ExecStart=/bin/true')
+      .replace(/^(User|Group)=.*$/gm, ''),
+  )
+  const { status, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', file], { encoding: 'utf8' })
+  expect({ status, faults: stderr.split('\n').filter((line) => line.includes(file)) }).toEqual({ status: 0, faults: [] })
+})
