@@ -157,6 +157,23 @@ describe('what is seeded is what was copied', () => {
     const { entries } = await seeded.log({ epoch: seeded.epoch, n: 0 }, 10)
     expect(entries.map(({ outcome }) => outcome)).toEqual(['erased', 'applied', 'erased', 'applied'])
   })
+
+  test('nor of what counselors noted about them, or another system had of them', async () => {
+    const store = await databases.open()
+    const origin = new Origin()
+    const [raised] = (await store.append([origin.recorded({ riskLevel: 'HIGH' })])).outcomes
+    const alertId = (raised?.type === 'applied' && raised.alertId) || ''
+    await store.append([
+      origin.assigned('u', 'li', NOW, 'wang', 'a secret'),
+      origin.acted('u', { alertId, action: 'NOTE', actor: 'li', note: 'a secret' }),
+      origin.adopted('u', { topics: ['a secret'] }),
+    ])
+    await seedFrom(store, await databases.connection(1))
+    const seeded = await databases.open(1)
+    expect(JSON.stringify(await databases.other.xrange('xinyi:log', '-', '+')).split('a secret').length).toBeGreaterThan(3)
+    await seeded.append([origin.erased('u')])
+    expect(JSON.stringify(await databases.other.xrange('xinyi:log', '-', '+'))).not.toContain('a secret')
+  })
 })
 
 describe('who may seed', () => {

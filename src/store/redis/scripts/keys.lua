@@ -51,6 +51,9 @@ local function keys_of(user)
   }
 end
 
+-- Kinds of events whose entries in the log are listed under their user (entries), and forgotten with them.
+local FORGOTTEN = { recorded = true, adopted = true, cleared = true, acted = true, assigned = true }
+
 -- Where a key is put that turned out not to be ours (heal.lua).
 local function aside_key(key) return 'xinyi:aside:[' .. key .. ']' end
 

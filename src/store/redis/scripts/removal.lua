@@ -4,8 +4,6 @@ local function dig_hole(n, origin, seq, chain)
   call('HSET', HOLES, n, string.format('%s %s %s', origin, seq, chain))
 end
 
-local FORGOTTEN = { recorded = true, adopted = true, cleared = true, acted = true, assigned = true }
-
 -- What the log says of an entry goes; its place in the order stays. `up_to`: unless that came after this time.
 local function forget_entry(n, up_to)
   local entry = call('XRANGE', LOG, n .. '-0', n .. '-0')[1]

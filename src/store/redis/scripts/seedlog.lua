@@ -12,7 +12,7 @@ for i = 1, #texts, 13 do
   elseif tonumber(n) > top then
     redis.call('XADD', LOG, n .. '-0', 'origin', origin, 'seq', seq, 'chain', chain, 'id', id, 'user', user, 'kind', kind, 'at', at,
       'occurred', occurred, 'fingerprint', fingerprint, 'body', body, 'outcome', outcome, 'alerts', alerts)
-    if (kind == 'recorded' or kind == 'cleared') and redis.call('HEXISTS', USERS, user) == 1 then redis.call('RPUSH', keys_of(user).entries, n) end
+    if FORGOTTEN[kind] and redis.call('HEXISTS', USERS, user) == 1 then redis.call('RPUSH', keys_of(user).entries, n) end
   end
 end
 return 'ok'
