@@ -30,6 +30,8 @@ export class Tail {
   readonly #handedIn = new Map<number, LogEntry | OwnEntry>()
   /** By index: what the newest entries tell of alerts. */
   readonly #told = new Map<number, ToldEntry>()
+  /** Index of the newest removal that was read. */
+  #removedAt = 0
   #growing: Promise<void> | undefined
   readonly #erased: () => void
   readonly #trouble: (error: unknown) => void
@@ -166,7 +168,12 @@ export class Tail {
   }
 
   #remember(entry: LogEntry): void {
-    if (entry.event && isRemoval(entry.event)) this.#told.clear()
+    if (entry.event && isRemoval(entry.event)) {
+      this.#told.clear()
+      this.#removedAt = Math.max(this.#removedAt, entry.n)
+    }
+    // What is handed in only now may be of somebody who is gone since.
+    if (entry.n < this.#removedAt) return
     this.#told.set(entry.n, toldBy(entry))
     for (const n of this.#told.keys()) {
       if (this.#told.size <= REMEMBERED_TOLD) break
