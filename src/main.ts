@@ -75,16 +75,29 @@ function program(done: (exitCode: number) => void): Command {
     })
   xinyi
     .command('export')
-    .description('write everybody as the predecessor can read them, for the way back')
+    .description('print everything held on a person; or write everybody as the predecessor can read them, for the way back')
+    .option('--user <id>', 'whom to print, as JSON')
     .addOption(
-      new Option('--to <kind>', 'which store of the predecessor')
+      new Option('--to <kind>', 'which store of the predecessor to write')
         .choices(['sqlite-legacy', 'redis-legacy'] satisfies Target[])
-        .makeOptionMandatory(),
+        .conflicts('user'),
     )
-    .argument('<place>', 'a new SQLite file, or redis://HOST:PORT/DB of an empty Redis')
-    .action(async (place: string, { to }: { to: Target }) => {
+    .argument('[place]', 'with --to: a new SQLite file, or redis://HOST:PORT/DB of an empty Redis')
+    .action(async (place: string | undefined, { user, to }: { user?: string; to?: Target }, command: Command) => {
+      if (user !== undefined && place === undefined)
+        return (await import('./commands/export-user.ts')).exportUser(configAndWarnings(), user)
+      if (to === undefined || place === undefined) return command.error('error: give --user <id>, or --to <kind> and a place')
       await (await import('./commands/export.ts')).exportAll(configAndWarnings(), { to, place })
     })
+  xinyi
+    .command('erase')
+    .description('remove everything of a person, for good: nothing from before can come back')
+    .argument('<id>', 'of the person, as the recordings give it')
+    .requiredOption('--reason <text>', 'why, for the record; nothing about the person')
+    .option('--json', 'print what went as JSON')
+    .action(async (id: string, options: { reason: string; json?: true }) =>
+      (await import('./commands/erase.ts')).erase(configAndWarnings(), id, options),
+    )
   xinyi
     .command('status')
     .description('say how the stores are doing, where they are, and what they hold')

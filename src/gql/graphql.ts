@@ -344,6 +344,56 @@ export type ExportLegacyQueryVariables = Exact<{
 
 export type ExportLegacyQuery = { users: { pageInfo: { hasNextPage: boolean, endCursor: string | null }, edges: Array<{ node: { userId: string, createdAt: string, lastActiveAt: string | null, totalChats: number, totalRiskAlerts: number, conversations: { edges: Array<{ node: { occurredAt: string, query: string, response: string, riskLevel: RiskLevel, emotionScore: number | null, references: number } }> }, topics: { edges: Array<{ node: { name: string } }> }, emotions: { edges: Array<{ node: { occurredAt: string, score: number | null, riskLevel: RiskLevel } }> } } }> } };
 
+export type HeldPersonQueryVariables = Exact<{
+  userId: string;
+}>;
+
+
+export type HeldPersonQuery = { user: { id: string, userId: string, createdAt: string, lastActiveAt: string | null, totalChats: number, totalRiskAlerts: number, currentRisk: RiskLevel, attention: Attention, summary: string, counselor: { id: string, name: string } | null } | null };
+
+export type HeldConversationsQueryVariables = Exact<{
+  userId: string;
+  after?: string | null | undefined;
+}>;
+
+
+export type HeldConversationsQuery = { user: { conversations: { pageInfo: { hasNextPage: boolean, endCursor: string | null }, edges: Array<{ node: { id: string, occurredAt: string, query: string, response: string, riskLevel: RiskLevel, emotionScore: number | null, references: number, topics: Array<{ name: string }> } }> } } | null };
+
+export type HeldEmotionsQueryVariables = Exact<{
+  userId: string;
+  after?: string | null | undefined;
+}>;
+
+
+export type HeldEmotionsQuery = { user: { emotions: { pageInfo: { hasNextPage: boolean, endCursor: string | null }, edges: Array<{ node: { id: string, occurredAt: string, score: number | null, riskLevel: RiskLevel } }> } } | null };
+
+export type HeldTopicsQueryVariables = Exact<{
+  userId: string;
+  after?: string | null | undefined;
+}>;
+
+
+export type HeldTopicsQuery = { user: { topics: { pageInfo: { hasNextPage: boolean, endCursor: string | null }, edges: Array<{ count: number, firstSeenAt: string, lastSeenAt: string, node: { name: string } }> } } | null };
+
+export type HeldAlertsQueryVariables = Exact<{
+  userId: string;
+  after?: string | null | undefined;
+}>;
+
+
+export type HeldAlertsQuery = { user: { riskAlerts: { pageInfo: { hasNextPage: boolean, endCursor: string | null }, edges: Array<{ node: { id: string, level: RiskLevel, status: AlertStatus, version: number, occurrences: number, raisedAt: string, lastSeenAt: string, acknowledgedAt: string | null, acknowledgementExpiresAt: string | null, resolvedAt: string | null, resolution: string | null, escalationStep: number, nextEscalationAt: string | null, assignee: { id: string, name: string } | null, acknowledgedBy: { id: string, name: string } | null, resolvedBy: { id: string, name: string } | null, escalatedTo: Array<{ id: string, name: string }>, trigger: { occurredAt: string, query: string, response: string, riskLevel: RiskLevel } | null } }> } } | null };
+
+export type HeldAlertHistoryQueryVariables = Exact<{
+  alertId: string | number;
+  after?: string | null | undefined;
+}>;
+
+
+export type HeldAlertHistoryQuery = { node:
+    | { history: { pageInfo: { hasNextPage: boolean, endCursor: string | null }, edges: Array<{ node: { id: string, kind: AlertEventKind, at: string, actor: string | null, note: string | null, level: RiskLevel } }> } }
+    | Record<PropertyKey, never>
+   | null };
+
 export type ImportConversationsMutationVariables = Exact<{
   input: Array<RecordConversationInput> | RecordConversationInput;
 }>;
@@ -981,6 +1031,166 @@ export const ExportLegacyDocument = new TypedDocumentString(`
   }
 }
     `, {"hash":"sha256:ec655f4cf4763122a63c01430955a9e71a80ce507ed0b6feb5d0ac1e1317d1d1"}) as unknown as TypedDocumentString<ExportLegacyQuery, ExportLegacyQueryVariables>;
+export const HeldPersonDocument = new TypedDocumentString(`
+    query HeldPerson($userId: String!) {
+  user(userId: $userId) {
+    id
+    userId
+    createdAt
+    lastActiveAt
+    totalChats
+    totalRiskAlerts
+    currentRisk
+    attention
+    summary
+    counselor {
+      id
+      name
+    }
+  }
+}
+    `, {"hash":"sha256:60027297257855dbd7d1706b3bd2d219b39d1667f0ad8268638c7ecd0bdc5db2"}) as unknown as TypedDocumentString<HeldPersonQuery, HeldPersonQueryVariables>;
+export const HeldConversationsDocument = new TypedDocumentString(`
+    query HeldConversations($userId: String!, $after: String) {
+  user(userId: $userId) {
+    conversations(first: 100, after: $after) {
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+      edges {
+        node {
+          id
+          occurredAt
+          query
+          response
+          riskLevel
+          emotionScore
+          references
+          topics {
+            name
+          }
+        }
+      }
+    }
+  }
+}
+    `, {"hash":"sha256:d05bbca99e3fff295f848ed80779eb7cea6ecaca198e64fef81c255046c111bd"}) as unknown as TypedDocumentString<HeldConversationsQuery, HeldConversationsQueryVariables>;
+export const HeldEmotionsDocument = new TypedDocumentString(`
+    query HeldEmotions($userId: String!, $after: String) {
+  user(userId: $userId) {
+    emotions(first: 100, after: $after) {
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+      edges {
+        node {
+          id
+          occurredAt
+          score
+          riskLevel
+        }
+      }
+    }
+  }
+}
+    `, {"hash":"sha256:19aae30aff13a74f7f0556391d2238cf98cc18c9363511c7e55c94a2dc44cff4"}) as unknown as TypedDocumentString<HeldEmotionsQuery, HeldEmotionsQueryVariables>;
+export const HeldTopicsDocument = new TypedDocumentString(`
+    query HeldTopics($userId: String!, $after: String) {
+  user(userId: $userId) {
+    topics(first: 100, after: $after) {
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+      edges {
+        count
+        firstSeenAt
+        lastSeenAt
+        node {
+          name
+        }
+      }
+    }
+  }
+}
+    `, {"hash":"sha256:224796a3df9254031fcb1bb4d43afdf4eb87bb4526a1e076b1f45639ec39f7d9"}) as unknown as TypedDocumentString<HeldTopicsQuery, HeldTopicsQueryVariables>;
+export const HeldAlertsDocument = new TypedDocumentString(`
+    query HeldAlerts($userId: String!, $after: String) {
+  user(userId: $userId) {
+    riskAlerts(first: 100, after: $after) {
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+      edges {
+        node {
+          id
+          level
+          status
+          version
+          occurrences
+          raisedAt
+          lastSeenAt
+          assignee {
+            id
+            name
+          }
+          acknowledgedAt
+          acknowledgedBy {
+            id
+            name
+          }
+          acknowledgementExpiresAt
+          resolvedAt
+          resolvedBy {
+            id
+            name
+          }
+          resolution
+          escalationStep
+          escalatedTo {
+            id
+            name
+          }
+          nextEscalationAt
+          trigger {
+            occurredAt
+            query
+            response
+            riskLevel
+          }
+        }
+      }
+    }
+  }
+}
+    `, {"hash":"sha256:2903663f2cfdaab866bae76cdd259f9facd4a14b39f9cfe6885d5f723a039c35"}) as unknown as TypedDocumentString<HeldAlertsQuery, HeldAlertsQueryVariables>;
+export const HeldAlertHistoryDocument = new TypedDocumentString(`
+    query HeldAlertHistory($alertId: ID!, $after: String) {
+  node(id: $alertId) {
+    ... on RiskAlert {
+      history(first: 100, after: $after) {
+        pageInfo {
+          hasNextPage
+          endCursor
+        }
+        edges {
+          node {
+            id
+            kind
+            at
+            actor
+            note
+            level
+          }
+        }
+      }
+    }
+  }
+}
+    `, {"hash":"sha256:545d0e6777ffd6420638d03ba52d2ae2ec1076071af543939bf923b614b2bb1a"}) as unknown as TypedDocumentString<HeldAlertHistoryQuery, HeldAlertHistoryQueryVariables>;
 export const ImportConversationsDocument = new TypedDocumentString(`
     mutation ImportConversations($input: [RecordConversationInput!]!) {
   recordConversations(input: $input) {
