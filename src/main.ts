@@ -111,6 +111,24 @@ function program(done: (exitCode: number) => void): Command {
     .option('--sub <sub>', 'how they are known for ever (default: the name)')
     .option('--days <days>', 'for how long (default: 30)')
     .action(async (options: TokenOptions) => (await import('./commands/token.ts')).token(configAndWarnings(), options))
+  xinyi
+    .command('backup')
+    .description('write a consistent backup of the data directory into a file, while the server runs or without one')
+    .argument('<file>', 'where to; one that is there is replaced when the new one is whole')
+    .option('--drill', 'restore it in a scratch directory too, and compare')
+    .option('--json', 'print what it holds as JSON')
+    .action(async (file: string, options: { drill?: true; json?: true }) =>
+      (await import('./commands/backup.ts')).backup(configAndWarnings(), file, options),
+    )
+  xinyi
+    .command('restore')
+    .description('put a backup into the data directory, while no server runs there')
+    .argument('<file>', 'a backup')
+    .option('--force', 'also where there is data already, which is moved aside')
+    .option('--json', 'print what it held as JSON')
+    .action(async (file: string, options: { force?: true; json?: true }) =>
+      (await import('./commands/backup.ts')).restore(configAndWarnings(), file, options),
+    )
   const storage = xinyi.command('storage').description('move a running server between its stores')
   storage
     .command('pin')

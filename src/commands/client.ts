@@ -25,9 +25,9 @@ export interface Client {
   /** The socket of the server that it goes through; null: it opened the store itself. */
   readonly socket: string | null
   /** Data and errors as they come; throws STORE_UNAVAILABLE when there is no answer. */
-  request<T, V>(document: TypedDocumentString<T, V>, variables: V): Promise<Result<T>>
+  request<T, V>(document: TypedDocumentString<T, V>, variables: V, timeoutMs?: number): Promise<Result<T>>
   /** The data; throws at the first error. */
-  execute<T, V>(document: TypedDocumentString<T, V>, variables: V): Promise<T>
+  execute<T, V>(document: TypedDocumentString<T, V>, variables: V, timeoutMs?: number): Promise<T>
   close(): Promise<void>
 }
 
@@ -104,11 +104,11 @@ const FailureSchema = z.object({
 })
 
 function client(socket: string | null, transport: Transport): Client {
-  const send = async <T, V>(document: TypedDocumentString<T, V>, variables: V): Promise<Result<T>> => {
+  const send = async <T, V>(document: TypedDocumentString<T, V>, variables: V, timeoutMs?: number): Promise<Result<T>> => {
     // The types of the documents are generated from the schema that answers them.
     const Response = z.object({ data: z.custom<T>().nullable().default(null), errors: z.array(FailureSchema).default([]) })
     try {
-      return Response.parse(JSON.parse(await transport.send(JSON.stringify({ query: document.toString(), variables }))))
+      return Response.parse(JSON.parse(await transport.send(JSON.stringify({ query: document.toString(), variables }), timeoutMs)))
     } catch (error) {
       throw storeUnavailable(error)
     }
@@ -116,8 +116,8 @@ function client(socket: string | null, transport: Transport): Client {
   return {
     socket,
     request: send,
-    async execute(document, variables) {
-      const { data, errors } = await send(document, variables)
+    async execute(document, variables, timeoutMs) {
+      const { data, errors } = await send(document, variables, timeoutMs)
       const [failure] = errors
       if (failure) throw new StartError([failure.message, failure.extensions?.hint].filter(Boolean).join(' '))
       if (data === null) throw storeUnavailable()

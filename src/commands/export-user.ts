@@ -9,11 +9,11 @@ import {
   HeldPersonDocument,
   HeldTopicsDocument,
 } from '../gql/graphql.ts'
-import { type Client, findServer, look } from './client.ts'
+import { type Client, connect, findServer } from './client.ts'
 
-/** Prints, as JSON, everything that is held on a person. Changes nothing. */
+/** Prints, as JSON, everything that is held on a person. The audit log takes note of it, also where no server runs. */
 export async function exportUser(config: Config, userId: string): Promise<void> {
-  const client = (await findServer(config)) ?? ((await holdsData(config)) ? await look(config) : null)
+  const client = (await findServer(config)) ?? ((await holdsData(config)) ? await connect(config) : null)
   try {
     const held = client && (await heldOn(client, userId))
     if (!held)

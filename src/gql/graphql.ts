@@ -461,6 +461,11 @@ export type PinStorageMutationVariables = Exact<{
 
 export type PinStorageMutation = { pinStorage: { backend: StorageBackend, mode: StorageMode, since: string, pinned: boolean, complete: boolean, pendingWrites: number, redis: { reachable: boolean, version: string | null, latencyMs: number | null, usedMemoryBytes: number | null, connections: number, lastError: string | null } | null, reconciliation: { startedAt: string, finishedAt: string | null, pushed: number, pulled: number, repaired: number, inAgreement: boolean | null } | null } };
 
+export type SnapshotStorageMutationVariables = Exact<{ [key: string]: never; }>;
+
+
+export type SnapshotStorageMutation = { snapshotStorage: string };
+
 export type StorageNewsSubscriptionVariables = Exact<{ [key: string]: never; }>;
 
 
@@ -1456,6 +1461,11 @@ export const PinStorageDocument = new TypedDocumentString(`
     inAgreement
   }
 }`, {"hash":"sha256:9a482159fb93b4c1919dcc5e7a3e6cf5c3f5eda0d6f0393b9aa002e8ea66e5b6"}) as unknown as TypedDocumentString<PinStorageMutation, PinStorageMutationVariables>;
+export const SnapshotStorageDocument = new TypedDocumentString(`
+    mutation SnapshotStorage {
+  snapshotStorage
+}
+    `, {"hash":"sha256:6b4c24ea7d88eaf4e8a29cf5460009d175bdd4281de4f01541747902f0c4e5f2"}) as unknown as TypedDocumentString<SnapshotStorageMutation, SnapshotStorageMutationVariables>;
 export const StorageNewsDocument = new TypedDocumentString(`
     subscription StorageNews {
   storageStatus {

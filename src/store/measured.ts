@@ -70,6 +70,10 @@ export class MeasuredStore implements Store {
     return this.#store.pin(to)
   }
 
+  snapshot(file: string) {
+    return this.#store.snapshot(file)
+  }
+
   close() {
     return this.#store.close()
   }

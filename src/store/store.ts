@@ -61,6 +61,8 @@ export interface Store {
   statusChanged(signal: AbortSignal): Promise<void>
   /** 'sqlite' moves a joined store off Redis until 'auto' lets it go back. BAD_USER_INPUT where there is only one store. */
   pin(to: Pin): Promise<void>
+  /** Copies SQLite, with its journal, as it is at one moment, into a new file. BAD_USER_INPUT where there is only Redis. */
+  snapshot(file: string): Promise<void>
   /** Finishes what was begun and lets go of everything; later calls reject. */
   close(): Promise<void>
 }

@@ -9,6 +9,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const DOCUMENTS = [
   'README.md',
   'docs/architecture.md',
+  'docs/backup.md',
   'docs/configuration.md',
   'docs/import.md',
   'docs/reliability.md',
@@ -27,6 +28,7 @@ test('every command of the README is run by a test or by CI', () => {
     'import docs/example.jsonl',
     'storage pin sqlite',
     'storage pin auto',
+    'backup xinyi.backup --drill',
     'token --role SUPERVISOR --name 陈主任',
   ].map((command) => `npx xinyi ${command}`)
   if (scripts.start === 'node src/xinyi.js serve') tested.push('npm start')

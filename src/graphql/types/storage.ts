@@ -1,4 +1,5 @@
 import type { Overview as Figures } from '../../model.ts'
+import { takeSnapshot } from '../../services/snapshot.ts'
 import { orFailure, streamOf } from '../../services/stream.ts'
 import type { Store, StoreStatus } from '../../store/store.ts'
 import { builder } from '../builder.ts'
@@ -107,6 +108,15 @@ builder.mutationField('pinStorage', (t) =>
       await store.pin(PINS[to])
       return store.status()
     },
+  }),
+)
+
+builder.mutationField('snapshotStorage', (t) =>
+  t.string({
+    authScopes: ADMIN,
+    description:
+      'Copies the SQLite store of this instance, as it is at one moment, into a new file in its data directory, and answers the name of the file: for `npx xinyi backup`, which takes it away; one that is left there goes after some hours.',
+    resolve: (_, _args, { services: { store, config } }) => takeSnapshot(store, config.dataDir),
   }),
 )
 

@@ -6,7 +6,7 @@ import { openThread, type Remote } from '../thread/remote.ts'
 export class JoinedReplica extends Replica {
   /** The next users after an id, and the last of them; null when there are no more. */
   packedUsers(after: string, limit: number, options: Parameters<typeof packUsers>[1]): { steps: Packed[]; last: string | null } {
-    const copies = this.nextCopies(after, limit)
+    const copies = this.copies(this.nextUsers(after, limit))
     return { steps: packUsers(copies, options), last: copies.at(-1)?.user ?? null }
   }
 

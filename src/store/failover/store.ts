@@ -289,6 +289,8 @@ class FailoverStore implements Store {
     return this.#link.pin(to)
   }
 
+  readonly snapshot = (file: string): Promise<void> => this.#local.replica.snapshot(file)
+
   async close(): Promise<void> {
     await this.#link.close()
     await this.#writes.exclusively(async () => {})

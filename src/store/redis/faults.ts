@@ -1,4 +1,4 @@
-import { storeUnavailable, type XinyiError } from '../../errors.ts'
+import { badInput, storeUnavailable, type XinyiError } from '../../errors.ts'
 
 /**
  * What went wrong, in a word or two. Nothing else of a client error may leave this directory: ioredis puts the whole command, and so
@@ -51,3 +51,6 @@ export const unavailable = (fault: Fault): XinyiError => storeUnavailable(fault)
 export function fenced(state: unknown): void {
   if (state !== 'ok') throw unavailable(new Fault('STALE'))
 }
+
+export const noFile = (): XinyiError =>
+  badInput('There is only Redis here, and no SQLite file to copy.', 'Take the backup where a server keeps its data directory.')

@@ -25,7 +25,7 @@ import { MAX_CANDIDATES } from '../store.ts'
 import { answersWithin, type RedisTarget } from './connect.ts'
 import { type Asked, type Copied, decodeWanted, type Revs, readCopies, readRevs } from './copies.ts'
 import { encodeEvent, encodeRequest, Marks } from './encode.ts'
-import { DamagedUsers, Fault, fenced, unavailable, withoutText, wordOf } from './faults.ts'
+import { DamagedUsers, Fault, fenced, noFile, unavailable, withoutText, wordOf } from './faults.ts'
 import { Growth } from './growth.ts'
 import { decodeCounts, decodeHead, decodePolicy, decodePositions, decodeRaised, type Lost, raising, scanMarks } from './head.ts'
 import { decodeTaken, readEntries, readTold } from './log.ts'
@@ -190,6 +190,8 @@ export class RedisStore implements Store {
   async pin(_: Pin): Promise<void> {
     throw badInput('There is only one store, so that it can not be changed.', 'Use a storage backend that joins Redis and SQLite.')
   }
+
+  readonly snapshot = (_file: string): Promise<void> => Promise.reject(noFile())
 
   /** The chain of the log at some indexes; null where it does not tell (any more). */
   async chainAt(ns: readonly number[]): Promise<(string | null)[]> {

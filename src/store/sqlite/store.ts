@@ -27,6 +27,7 @@ import { type Opened, openDatabase } from './open.ts'
 import { answerAll } from './reads/answer.ts'
 import { journalSize } from './replica/journal.ts'
 import { scrub, scrubOrLeaveIt } from './scrub.ts'
+import { snapshot } from './snapshot.ts'
 import type { Sql } from './sql.ts'
 import { loadMeta, loadPolicies, type Meta } from './state.ts'
 import { expiredUsers, sweepLog, sweepUsers } from './sweep.ts'
@@ -148,6 +149,14 @@ class SqliteStore implements Store {
 
   async pin(_to: Pin): Promise<void> {
     throw notJoined()
+  }
+
+  async snapshot(file: string): Promise<void> {
+    try {
+      await snapshot(this.#db, file)
+    } catch (error) {
+      throw storeUnavailable(error)
+    }
   }
 
   async close(): Promise<void> {

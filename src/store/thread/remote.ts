@@ -10,7 +10,7 @@ new Database(':memory:').close()
 
 /** What lives in a thread of its own, so that no commit, and no long query, holds up the event loop. */
 export type Remote<T> = {
-  readonly [K in keyof T]: T[K] extends (...args: infer A) => infer R ? (...args: A) => Promise<R> : never
+  readonly [K in keyof T]: T[K] extends (...args: infer A) => infer R ? (...args: A) => Promise<Awaited<R>> : never
 }
 
 function errorOf(failure: Failure): Error {

@@ -18,7 +18,10 @@ function failureOf(error: unknown): Failure {
   return { kind: 'store', message: '', code }
 }
 
-/** Lets what `open` opens live in this thread: what is asked of its methods is done one after the other, in the order in which it comes. */
+/**
+ * Lets what `open` opens live in this thread: what is asked of its methods is done one after the other, in the order in which it comes;
+ * of one that answers a promise, only what it does at once.
+ */
 export function serveThread(open: () => object): void {
   const port = parentPort
   let served: object | undefined
@@ -30,14 +33,21 @@ export function serveThread(open: () => object): void {
     port?.close()
   }
 
+  const answer = (reply: Reply): void => port?.postMessage(reply)
   port?.on('message', (message: unknown) => {
     const { id, method, args } = Request.parse(message)
     try {
       const work: unknown = served && Reflect.get(served, method)
       if (typeof work !== 'function') throw new Error(`no method ${method}`)
-      port.postMessage({ id, value: Reflect.apply(work, served, args) } satisfies Reply)
+      const value: unknown = Reflect.apply(work, served, args)
+      if (value instanceof Promise)
+        value.then(
+          (value) => answer({ id, value }),
+          (error) => answer({ id, failure: failureOf(error) }),
+        )
+      else answer({ id, value })
     } catch (error) {
-      port.postMessage({ id, failure: failureOf(error) } satisfies Reply)
+      answer({ id, failure: failureOf(error) })
     }
     if (method === 'close') port.close()
   })

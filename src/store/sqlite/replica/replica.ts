@@ -12,6 +12,7 @@ import { openDatabase } from '../open.ts'
 import { answerAll } from '../reads/answer.ts'
 import { Sight } from '../reads/view.ts'
 import { scrub, scrubOrLeaveIt } from '../scrub.ts'
+import { snapshot } from '../snapshot.ts'
 import type { Sql } from '../sql.ts'
 import { loadMeta, loadPolicies, type Meta, marksOf } from '../state.ts'
 import { expiredUsers, sweepLog, sweepUsers } from '../sweep.ts'
@@ -200,10 +201,6 @@ export class Replica {
     return nextUsers(this.#sql, after, limit)
   }
 
-  nextCopies(after: string, limit: number): UserCopy[] {
-    return this.copies(nextUsers(this.#sql, after, limit))
-  }
-
   seedHead(epoch: string, entries: number): Head {
     return this.#sql.snapshot(() => seedHead(this.#sql, this.#meta(), epoch, entries))
   }
@@ -266,6 +263,9 @@ export class Replica {
   scrub(when: 'now' | 'later'): void {
     this.#use(() => scrub(this.#db, when))
   }
+
+  /** Other work goes on meanwhile. */
+  readonly snapshot = (file: string): Promise<void> => snapshot(this.#db, file)
 
   close(): void {
     if (!this.#db.open) return

@@ -1,0 +1,158 @@
+import { createHash } from 'node:crypto'
+import { createReadStream, createWriteStream } from 'node:fs'
+import { open, rename, rm, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { Transform } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { createGunzip, createGzip } from 'node:zlib'
+import * as z from 'zod'
+import { StartError } from '../errors.ts'
+import { inspectSnapshot } from '../store/sqlite/snapshot.ts'
+
+/** Of the framing: one line of JSON, then the database, gzipped. */
+const VERSION = 1
+const MAX_MANIFEST_BYTES = 1024 * 1024
+
+const count = z.int().min(0)
+const Sum = z.object({ bytes: count, sha256: z.string().regex(/^[0-9a-f]{64}$/) })
+const Manifest = z.object({
+  xinyiBackup: z.literal(VERSION),
+  takenAt: z.iso.datetime(),
+  contents: z.object({
+    dataSetId: z.string(),
+    epoch: z.string(),
+    n: count,
+    format: count,
+    pendingWrites: count,
+    positions: z.record(z.string(), count),
+    rows: z.record(z.string(), count),
+  }),
+  database: Sum,
+  compressed: Sum,
+})
+/** The first line of a backup: what it holds, as of when, and the sizes and sums to know a damaged one by. */
+export type Manifest = z.infer<typeof Manifest>
+type Sum = z.infer<typeof Sum>
+
+/** Writes a backup of a copy of the database that nobody else uses, for this account only; under its name stands either what was there before, or all of the new one. */
+export async function writeBackup(file: string, database: string): Promise<Manifest> {
+  const takenAt = new Date().toISOString()
+  const contents = inspectSnapshot(database)
+  const draft = `${file}.part`
+  const body = `${draft}.gz`
+  try {
+    // What it comes to is only known at the end, and stands at the beginning.
+    const [whole, compressed] = [summing(), summing()]
+    const writer = createWriteStream(body, { mode: 0o600, flags: 'w' })
+    await pipeline(createReadStream(database), whole.through, createGzip({ level: 6 }), compressed.through, writer)
+    const manifest: Manifest = {
+      xinyiBackup: VERSION,
+      takenAt,
+      contents,
+      database: whole.sum(),
+      compressed: compressed.sum(),
+    }
+    await rm(draft, { force: true })
+    const out = await open(draft, 'wx', 0o600)
+    try {
+      await out.writeFile(`${JSON.stringify(manifest)}\n`)
+      for await (const chunk of createReadStream(body)) await out.writeFile(chunk)
+      await out.sync()
+    } finally {
+      await out.close()
+    }
+    await rename(draft, file)
+    await syncDir(dirname(file))
+    return manifest
+  } catch (error) {
+    if (error instanceof StartError) throw error
+    throw new StartError(`The backup ${file} can't be written (${codeOf(error)}). Check the place, its permissions and the space there.`, {
+      cause: error,
+    })
+  } finally {
+    await Promise.all([draft, body].map((path) => rm(path, { force: true })))
+  }
+}
+
+/** The manifest of a backup. Throws a StartError where there is none, or one that this version does not know. */
+export async function readManifest(file: string): Promise<{ manifest: Manifest; bodyAt: number }> {
+  const line = await firstLine(file)
+  const parsed = jsonOf(line)
+  const { data: version } = z.object({ xinyiBackup: z.int() }).safeParse(parsed)
+  if (version && version.xinyiBackup > VERSION)
+    throw new StartError(
+      `${file} was written by a newer Xinyi (backup format ${version.xinyiBackup}; this one knows ${VERSION}). Restore it with that version.`,
+    )
+  const manifest = Manifest.safeParse(parsed).data
+  if (!manifest)
+    throw new StartError(`${file} is no backup of Xinyi, or its first line is damaged. Nothing was changed; take another backup.`)
+  return { manifest, bodyAt: Buffer.byteLength(line) + 1 }
+}
+
+/** Takes the database out of a backup into a new file, for this account only, and checks it against the manifest. Leaves no file where it throws. */
+export async function unpackBackup(file: string, into: string): Promise<Manifest> {
+  const { manifest, bodyAt } = await readManifest(file)
+  const [compressed, whole] = [summing(), summing()]
+  try {
+    const writer = createWriteStream(into, { mode: 0o600, flags: 'wx', flush: true })
+    await pipeline(createReadStream(file, { start: bodyAt }), compressed.through, createGunzip(), whole.through, writer)
+    if (differs(compressed.sum(), manifest.compressed) || differs(whole.sum(), manifest.database)) throw damaged(file)
+    return manifest
+  } catch (error) {
+    await rm(into, { force: true })
+    if (error instanceof StartError) throw error
+    const code = codeOf(error)
+    // Of zlib: the bytes themselves.
+    if (code.startsWith('Z_')) throw damaged(file)
+    throw new StartError(`${into} can't be written (${code}). Check the directory, its permissions and the space there.`, { cause: error })
+  }
+}
+
+export async function syncDir(path: string): Promise<void> {
+  const dir = await open(path)
+  await dir.sync().finally(() => dir.close())
+}
+
+const damaged = (file: string): StartError =>
+  new StartError(`The backup ${file} is damaged: it is not what its manifest says. Nothing was changed; take another backup.`)
+
+const differs = (found: Sum, told: Sum): boolean => found.bytes !== told.bytes || found.sha256 !== told.sha256
+
+/** Lets bytes through, and tells how many there were, and their sum. */
+function summing(): { through: Transform; sum(): Sum } {
+  const hash = createHash('sha256')
+  let bytes = 0
+  const through = new Transform({
+    transform(chunk: Buffer, _, done) {
+      hash.update(chunk)
+      bytes += chunk.length
+      done(null, chunk)
+    },
+  })
+  return { through, sum: () => ({ bytes, sha256: hash.digest('hex') }) }
+}
+
+async function firstLine(file: string): Promise<string> {
+  try {
+    const handle = await open(file)
+    try {
+      const { size } = await stat(file)
+      const { buffer } = await handle.read(Buffer.alloc(Math.min(size, MAX_MANIFEST_BYTES)), 0, Math.min(size, MAX_MANIFEST_BYTES), 0)
+      return buffer.subarray(0, Math.max(0, buffer.indexOf(0x0a))).toString()
+    } finally {
+      await handle.close()
+    }
+  } catch (error) {
+    throw new StartError(`The backup ${file} can't be read (${codeOf(error)}). Check its path and permissions.`, { cause: error })
+  }
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
+}
+
+const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason')
