@@ -6,7 +6,7 @@ import { drill, restoreBackup } from '../backup/restore.ts'
 import type { Config } from '../config.ts'
 import { StartError } from '../errors.ts'
 import { SnapshotStorageDocument } from '../gql/graphql.ts'
-import { findServer, look } from './client.ts'
+import { connect, findServer } from './client.ts'
 import { counted } from './sentences.ts'
 
 /** For copying the file; a gigabyte takes some seconds, and a busy disk much longer. */
@@ -14,7 +14,7 @@ const SNAPSHOT_TIMEOUT_MS = 30 * 60_000
 
 /** Writes what the SQLite store holds at one moment, positions and all, into a file. */
 export async function backup(config: Config, file: string, options: { drill?: boolean; json?: boolean }): Promise<void> {
-  const client = (await findServer(config)) ?? ((await holdsData(config)) ? await look(config) : null)
+  const client = (await findServer(config)) ?? ((await holdsData(config)) ? await connect(config) : null)
   if (!client) throw new StartError(`There is no data in ${config.dataDir} to back up. Check DATA_DIR.`)
   let snapshot: string
   try {
