@@ -129,6 +129,13 @@ function program(done: (exitCode: number) => void): Command {
     .action(async (file: string, options: { force?: true; json?: true }) =>
       (await import('./commands/backup.ts')).restore(configAndWarnings(), file, options),
     )
+  xinyi
+    .command('doctor')
+    .description('look for what makes trouble: settings, disk, permissions, clock, Redis, database; exit code 1 with problems')
+    .option('--json', 'print what was found as JSON')
+    .action(async (options: { json?: true }) => {
+      if (!(await (await import('./commands/doctor.ts')).doctor(config, options))) done(EXIT.failed)
+    })
   const storage = xinyi.command('storage').description('move a running server between its stores')
   storage
     .command('pin')

@@ -25,6 +25,7 @@ test('every command of the README is run by a test or by CI', () => {
   // What test/cli runs as child processes; npm start and npm run demo have to be just that.
   const tested = [
     'status',
+    'doctor',
     'import docs/example.jsonl',
     'storage pin sqlite',
     'storage pin auto',

@@ -37,15 +37,18 @@ export async function snapshot(db: Database.Database, file: string): Promise<voi
   }
 }
 
-/** Checks a copy that nobody else uses, makes it one whole file (no -wal beside it), and says what it holds. Throws a StartError that says why it can't be used. */
-export function inspectSnapshot(file: string): Contents {
+/** As `inspectDatabase`, of a copy; makes it one whole file, which needs no -wal beside it. */
+export const inspectSnapshot = (file: string): Contents => inspectDatabase(file, (db) => db.pragma('journal_mode = DELETE'))
+
+/** Checks a file that nobody else uses as a start does, and says what it holds. Throws a StartError that says why it can't be used. */
+export function inspectDatabase(file: string, finish?: (db: Database.Database) => void): Contents {
   const { db, sql, meta } = openDatabase(file)
   try {
     const { dataSetId, epoch, n, journalSize } = factsOf(sql, meta)
     const rows = Object.fromEntries(TABLES.map((table) => [table, countOf(sql, table)]))
     const positions = loadPositions(sql)
     const format = Number(db.pragma('user_version', { simple: true }))
-    db.pragma('journal_mode = DELETE')
+    finish?.(db)
     return { dataSetId, epoch, n, format, pendingWrites: journalSize, positions, rows: Rows.parse(rows) }
   } finally {
     db.close()

@@ -1,0 +1,34 @@
+import type { StorageFactsFragment } from '../gql/graphql.ts'
+import { type Finding, ok, problem, warning } from './finding.ts'
+
+/** How the stores of a server work together, as it says itself. */
+export function checkStores({ mode, pinned, complete, pendingWrites, reconciliation, redis }: StorageFactsFragment): Finding[] {
+  const findings: Finding[] = []
+  if (pinned) findings.push(warning('mode', 'SQLite serves because it was pinned. npx xinyi storage pin auto lets Redis serve again.'))
+  else if (mode === 'FALLBACK')
+    findings.push(
+      problem(
+        'mode',
+        `SQLite serves because Redis does not (${redis?.lastError ?? 'no answer'}). See to Redis; the rest follows by itself.`,
+      ),
+    )
+  else findings.push(ok('mode', `${mode}.`))
+  findings.push(
+    pendingWrites > 0 && mode !== 'PRIMARY'
+      ? warning(
+          'pending writes',
+          `${pendingWrites} wait for Redis, and are on this disk alone. Keep the data directory until Redis is back.`,
+        )
+      : ok('pending writes', 'Nothing waits for Redis.'),
+  )
+  if (!complete)
+    findings.push(
+      warning('agreement', 'This server has not yet taken over everybody from Redis. Leave it running with Redis until it has.'),
+    )
+  else if (reconciliation?.inAgreement === false)
+    findings.push(
+      warning('agreement', 'Redis and SQLite differed when they were compared last; it is being put right. Look again in a minute.'),
+    )
+  else findings.push(ok('agreement', reconciliation?.inAgreement ? 'Redis and SQLite agree.' : 'There was nothing to compare yet.'))
+  return findings
+}
