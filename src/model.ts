@@ -170,6 +170,8 @@ export interface Caller {
   expiresAt?: number
   /** Stands for that token or session, and can't be made into it; absent where they came with neither. */
   key?: string
+  /** Stands likewise for the token that a session was begun with: what is limited by token counts for all of its sessions together. */
+  token?: string
 }
 
 export interface Overview {

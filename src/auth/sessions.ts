@@ -6,6 +6,8 @@ const HOUR_MS = 3_600_000
 /** A session ends after so long, whatever is done in it. */
 const LONGEST_MS = 12 * HOUR_MS
 const MOST = 10_000
+/** Whoever begins more with one token ends their own oldest, and nobody else's. */
+const MOST_OF_TOKEN = 100
 
 export interface Session {
   /** What a browser is known by; kept nowhere else. */
@@ -24,10 +26,11 @@ export class Sessions {
   }
 
   /** Begins one for somebody; it ends no later than what they came with. */
-  begin({ sub, name, roles, expiresAt: latest = Number.POSITIVE_INFINITY }: Caller): Session {
+  begin({ sub, name, roles, expiresAt: latest = Number.POSITIVE_INFINITY, key: token }: Caller): Session {
+    if (token !== undefined) this.#makeRoom(token)
     const secret = randomBytes(32).toString('base64url')
     const expiresAt = Math.min(this.#clock() + LONGEST_MS, latest)
-    const caller: Caller = Object.freeze({ sub, name, roles, expiresAt, key: keyOf(secret) })
+    const caller: Caller = Object.freeze({ sub, name, roles, expiresAt, key: keyOf(secret), ...(token !== undefined && { token }) })
     this.#callers.set(keyOf(secret), caller)
     return { secret, caller, expiresAt }
   }
@@ -43,6 +46,11 @@ export class Sessions {
 
   endAll(): void {
     this.#callers.clear()
+  }
+
+  #makeRoom(token: string): void {
+    const keys = this.#callers.keys().filter((key) => this.#callers.get(key)?.token === token)
+    for (const key of keys.slice(0, Math.max(keys.length + 1 - MOST_OF_TOKEN, 0))) this.#callers.delete(key)
   }
 }
 

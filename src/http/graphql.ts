@@ -39,8 +39,14 @@ export async function serveGraphQL(
   if (req.method === 'GET') return answer(await yoga.fetch(urlOf(req), initOf(req), { caller, requestId }))
   if (req.method !== 'POST') return sendError(res, METHOD)
   if (!takesJson(req)) return sendError(res, MEDIA_TYPE)
-  const body = await readBody(req, maxBodyBytes)
+  // A body can take its time, and what they came with can end meanwhile.
+  let hasEnded = false
+  const stop = authenticator.onEnd(caller, () => {
+    hasEnded = true
+  })
+  const body = await readBody(req, maxBodyBytes).finally(stop)
   if (typeof body !== 'string') return refuseBody(req, res, body)
+  if (hasEnded) return sendError(res, ENDED)
   if (await servesEvents(body)) return
   return answer(await yoga.fetch(urlOf(req), { ...initOf(req), body }, { caller, requestId }))
 }
@@ -76,6 +82,14 @@ async function send(response: Response, res: ServerResponse, streams: Set<Server
   } finally {
     streams.delete(res)
   }
+}
+
+const ENDED: HttpError = {
+  status: 401,
+  code: 'UNAUTHENTICATED',
+  message: 'The token or session ended before the request had come.',
+  hint: 'Send it again with a new token, or sign in again at /graphql.',
+  headers: { 'www-authenticate': 'Bearer' },
 }
 
 const METHOD: HttpError = {

@@ -18,8 +18,17 @@ export async function ready(store: Store, res: ServerResponse): Promise<void> {
   })
 }
 
+const asking = new WeakMap<Store, Promise<StoreStatus | null>>()
+
+/** Asked once at a time, however many want to know: anybody may, and it must not weigh on the store. */
+function statusOf(store: Store): Promise<StoreStatus | null> {
+  const status = asking.get(store) ?? ask(store).finally(() => asking.delete(store))
+  asking.set(store, status)
+  return status
+}
+
 /** Null where it does not answer reads. */
-async function statusOf(store: Store): Promise<StoreStatus | null> {
+async function ask(store: Store): Promise<StoreStatus | null> {
   const patience = new AbortController()
   try {
     const late = setTimeout(PATIENCE_MS, null, { signal: patience.signal })

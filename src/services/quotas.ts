@@ -28,7 +28,9 @@ export class Quotas {
   }
 
   /** Counts one request. A minute's requests may come at once; 0, or after how many seconds there may be another. */
-  request({ key, roles }: Caller): number {
+  request(caller: Caller): number {
+    const { roles } = caller
+    const key = countedBy(caller)
     const perMinute = roles.every((role) => role === 'SERVICE') ? this.#limits.servicePerMinute : this.#limits.perMinute
     if (key === undefined || perMinute === 0) return 0
     const now = this.#clock()
@@ -42,7 +44,8 @@ export class Quotas {
   }
 
   /** Counts a subscription until what it answers is called; null where it is one too many. */
-  subscribe({ key }: Caller): (() => void) | null {
+  subscribe(caller: Caller): (() => void) | null {
+    const key = countedBy(caller)
     if (key === undefined || this.#limits.subscriptions === 0) return () => {}
     const running = this.#subscriptions.get(key) ?? 0
     if (running >= this.#limits.subscriptions) return null
@@ -62,6 +65,9 @@ export class Quotas {
     this.#sweepAt = Math.max(2 * this.#fullAt.size, SWEPT_FROM)
   }
 }
+
+/** The token, also in the sessions that were begun with it: each of them a quota of its own would be none. */
+const countedBy = ({ key, token }: Caller): string | undefined => token ?? key
 
 export const tooManyRequests = (seconds: number): XinyiError =>
   new XinyiError(

@@ -86,6 +86,17 @@ describe('a session', () => {
     for (const guess of ['', 'x', caller.key ?? '']) await expect(auth.authenticate(by(guess))).rejects.toMatchObject(refused)
   })
 
+  test('is one of 100 of its token: one more ends the oldest of these alone', async () => {
+    const auth = await authenticator()
+    const others = await auth.signIn({ token: await signed({ ...LI, sub: 'wang' }) })
+    const token = await signed(LI)
+    const mine = []
+    for (let i = 0; i < 101; i += 1) mine.push((await auth.signIn({ token })).secret)
+    const [oldest = '', next = ''] = mine
+    await expect(auth.authenticate(by(oldest))).rejects.toMatchObject(refused)
+    for (const secret of [next, mine.at(-1) ?? '', others.secret]) await auth.authenticate(by(secret))
+  })
+
   test('counts for less than a token, which has to be valid', async () => {
     const auth = await authenticator()
     const { secret } = await auth.signIn({ code: auth.newCode() })

@@ -41,6 +41,19 @@ describe('requests of one token', () => {
     expect((await post(url, QUERY, other)).status).toBe(200)
   })
 
+  test('count with those of the sessions that were begun with it', async () => {
+    const { url, config } = await startApp({ AUTH: 'on', RATE_LIMIT_PER_MINUTE: '2' })
+    const token = await tokenFor(config, LI)
+    const signIn = async () => {
+      const answer = await post(url.replace('/graphql', '/session'), JSON.stringify({ token }))
+      return { cookie: answer.headers.getSetCookie()[0]?.split(';')[0] ?? '' }
+    }
+    const statuses = []
+    for (const headers of [await signIn(), { authorization: `Bearer ${token}` }, await signIn()])
+      statuses.push((await post(url, QUERY, headers)).status)
+    expect(statuses).toEqual([200, 200, 429])
+  })
+
   test('count over WebSocket too', async () => {
     const { url, config } = await startApp({ AUTH: 'on', RATE_LIMIT_PER_MINUTE: '2' })
     const client = createClient({

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { request } from 'node:http'
 import { createClient as createSseClient } from 'graphql-sse'
 import { createClient as createWsClient } from 'graphql-ws'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -143,4 +144,21 @@ test('GraphiQL is for those who are signed in; others are told how', async () =>
   const strangers = await page(url, { 'if-none-match': mine.etag ?? '' })
   expect([strangers.status, strangers.text.includes('Sign in'), strangers.text.length < 10_000]).toEqual([200, true, true])
   expect((await page(session, {})).text).toBe(strangers.text)
+})
+
+test('a request that has not come whole when its session ends is refused, so that nothing goes on behind the end', async () => {
+  const { url, session, cookie } = await signedIn()
+  const body = JSON.stringify({ query: ALERTS })
+  const headers = { cookie, accept: 'text/event-stream', 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
+  const late = request(url, { method: 'POST', headers: { ...headers, expect: '100-continue' } })
+  late.flushHeaders()
+  // By then it is known who asks.
+  await once(late, 'continue')
+  late.write(body.slice(0, 5))
+  expect(await viewerOf(url, { cookie })).toMatchObject({ name: '李老师' })
+  expect((await fetch(session, { method: 'DELETE', headers: { cookie } })).status).toBe(204)
+  late.end(body.slice(5))
+  const [answer] = await once(late, 'response')
+  answer.resume()
+  expect(answer.statusCode).toBe(401)
 })
