@@ -79,7 +79,7 @@ export async function buildApp(config: Config, options: AppOptions): Promise<App
   const history = new History(store, writer, clock)
   const migration = new Migration(recorder, writer, clock)
   const feed = new AlertFeed({ store, logger, clock, heartbeatMs: config.feedHeartbeatMs })
-  const staff = new Staff(config.staff)
+  const staff = new Staff({ listed: config.staff, store, writer, clock, logger })
   const desk = new Desk(store, writer, { staff, clock })
   const escalation = new Escalation(store, writer, { staff, clock, logger })
   const webhook =
@@ -141,7 +141,7 @@ export async function buildApp(config: Config, options: AppOptions): Promise<App
       const { required, ...rules } = config.auth
       keys = await openKeys(config, logger)
       const tokens = new Tokens(keys, rules, clock)
-      const authenticator = new Authenticator({ required, tokens, clock })
+      const authenticator = new Authenticator({ required, tokens, clock, known: (caller) => staff.joined(caller) })
       metrics.watch({ store, feed, webhook: webhook ?? null, dataDir: config.dataDir, clock })
       http = new HttpService({ yoga, store, authenticator, metrics, services, config, logger })
       await listenOnSocket(http.newServer({ isOurs: anyHost, isSocket: true }), join(config.dataDir, SOCKET_NAME))

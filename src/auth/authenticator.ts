@@ -21,6 +21,13 @@ export interface Credentials {
 /** What somebody signs a browser in with. */
 export type SignIn = { readonly code: string } | { readonly token: string }
 
+export interface AuthenticatorOptions {
+  required: boolean
+  tokens: Tokens
+  clock: () => number
+  known?: (caller: Caller) => void
+}
+
 /** The one rule of who asks: every way in goes by it, before anything else is done. */
 export class Authenticator {
   readonly #required: boolean
@@ -28,10 +35,13 @@ export class Authenticator {
   readonly #sessions: Sessions
   readonly #code: OneTimeCode
   readonly #ends = new Ends()
+  readonly #known: (caller: Caller) => void
 
-  constructor({ required, tokens, clock }: { required: boolean; tokens: Tokens; clock: () => number }) {
+  /** `known` hears, each time, of whoever has shown who they are by a token or by signing in. */
+  constructor({ required, tokens, clock, known = () => {} }: AuthenticatorOptions) {
     this.#required = required
     this.#tokens = tokens
+    this.#known = known
     this.#sessions = new Sessions(clock)
     this.#code = new OneTimeCode(clock)
     // Which of them came by the key that was withdrawn is not known: whoever has a valid token comes again.
@@ -51,7 +61,7 @@ export class Authenticator {
     if (authorization !== null) {
       const [, token] = /^Bearer +([^\s]+) *$/i.exec(authorization) ?? []
       if (token === undefined) throw unauthenticated('The authorization is no bearer token.', HINT)
-      return this.#tokens.callerOf(token)
+      return this.#callerOf(token)
     }
     if (session === null) throw unauthenticated('Nothing says who asks.', HINT)
     const caller = this.#sessions.find(session)
@@ -71,13 +81,21 @@ export class Authenticator {
 
   /** Begins a session in a browser. */
   async signIn(given: SignIn): Promise<Session> {
-    if ('token' in given) return this.#sessions.begin(await this.#tokens.callerOf(given.token))
+    if ('token' in given) return this.#sessions.begin(await this.#callerOf(given.token))
     if (!this.#code.redeem(given.code))
       throw unauthenticated(
         'The link was used, is older than 10 minutes, or was guessed at.',
         'Start the server again for another, or use a token.',
       )
-    return this.#sessions.begin({ ...systemUser(), roles: ['SUPERVISOR'] })
+    const caller: Caller = { ...systemUser(), roles: ['SUPERVISOR'] }
+    this.#known(caller)
+    return this.#sessions.begin(caller)
+  }
+
+  async #callerOf(token: string): Promise<Caller> {
+    const caller = await this.#tokens.callerOf(token)
+    this.#known(caller)
+    return caller
   }
 
   /** Ends the session that somebody came with, and whatever goes on in it. */

@@ -65,7 +65,7 @@ export class Desk {
   ): Promise<Durability> {
     const user = checkUserId(userId)
     const note = checkNote('input.reason', reason)
-    if (counselor !== null && this.#staff.all.length > 0 && !this.#staff.has(counselor))
+    if (counselor !== null && !(await this.#staff.has(counselor)))
       throw new XinyiError('NOT_FOUND', 'There is no such counselor.', 'Ask for counselors, and hand back the id of one.', {
         field: 'input.counselorId',
       })

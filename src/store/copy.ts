@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { AlertEvent, Conversation, EmotionPoint, RiskAlert, UserTopic } from '../model.ts'
+import type { AlertEvent, Conversation, Counselor, EmotionPoint, RiskAlert, UserTopic } from '../model.ts'
 import type { Policy, Sources } from './rules.ts'
 
 /** What one store gives to the other: a user, or the whole data set around the users, in terms of neither. */
@@ -56,6 +56,11 @@ export const isErased = ({ oldestAt }: UserState, erasedAt: number | null): bool
 /** When a mark (HMAC of a user id under the tombstone key, hex) was set. */
 export type Marks = readonly (readonly [mark: string, at: number])[]
 
+/** Somebody of the staff who has signed in: what is known of them, and since when (ms). The latest stands. */
+export interface Joined extends Counselor {
+  at: number
+}
+
 /** Who a data set is, and where its log stands. */
 export interface Identity {
   dataSetId: string
@@ -75,6 +80,7 @@ export interface Head extends Identity {
   chain: string
   positions: Readonly<Record<string, number>>
   policies: readonly Policy[]
+  staff: readonly Joined[]
   tombstones: Marks
   expiries: Marks
   /** Epochs of the log, oldest first, each with the index at which it forked from the one before. */
@@ -86,6 +92,7 @@ export interface Counts {
   tombstones: number
   expiries: number
   policies: number
+  staff: number
 }
 
 /**

@@ -1,7 +1,7 @@
-import type { EmotionPoint, Limits, RiskLevel } from '../model.ts'
+import type { Counselor, EmotionPoint, Limits, RiskLevel } from '../model.ts'
 import type { LogEntry, ToldEntry } from './store.ts'
 
-/** An immutable fact about one user; a `policy` is about the data set, its user is ''. */
+/** An immutable fact about one user; a `policy` and a `joined` are about the data set, their user is ''. */
 export type Event = {
   [K in keyof EventPayloads]: {
     /** The caller's idempotency key or a fresh UUIDv7; scoped by user. */
@@ -57,6 +57,8 @@ export interface EventPayloads {
   erased: { reason: string; upTo?: number | undefined }
   expired: Record<string, never>
   policy: { limits: Limits }
+  /** Somebody of the staff has signed in, for the first time under this name and with this role. */
+  joined: Counselor
   /** What is left of an event whose payload was erased before it got its index, or that changed nothing where it was logged first. Its user and id are ''. */
   void: Record<string, never>
 }

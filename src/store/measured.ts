@@ -50,6 +50,10 @@ export class MeasuredStore implements Store {
     return this.#store.policy()
   }
 
+  staff() {
+    return this.#store.staff()
+  }
+
   logGrown(after: Place, signal: AbortSignal) {
     return this.#store.logGrown(after, signal)
   }

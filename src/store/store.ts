@@ -17,10 +17,11 @@ import type {
   UserOrder,
   UserTopic,
 } from '../model.ts'
+import type { Joined } from './copy.ts'
 import type { AlertAction, Event, EventPayloads } from './events.ts'
 import type { Key, Page, Slice } from './page.ts'
 
-export type { AlertAction, Event, EventPayloads, Key, Page, Slice }
+export type { AlertAction, Event, EventPayloads, Joined, Key, Page, Slice }
 
 /**
  * The contract of a store: an ordered log of events, the state that follows from it, and plural reads of that state.
@@ -43,6 +44,8 @@ export interface Store {
   read<const R extends readonly ReadRequest[]>(requests: R, now: number, view?: View): Promise<Reading<R>>
   /** The retention limits in force; null before the first policy event. */
   policy(): Promise<Limits | null>
+  /** Who has signed in of the staff, and what is known of them; in no order. */
+  staff(): Promise<Joined[]>
   /**
    * The entries after a place, oldest first, at most `limit`, fewer where they are long; none only at the end. A place in an earlier epoch is
    * first taken back to where the log forked from it. CURSOR_EXPIRED if the log does not reach there: it was trimmed, has gone back, or the

@@ -105,3 +105,18 @@ describe('a session', () => {
     expect(await auth.authenticate({ ...by(secret), authorization })).toMatchObject({ sub: 'li' })
   })
 })
+
+test('whoever shows who they are by a token or a code is made known; the system user at the socket is not', async () => {
+  const known: string[] = []
+  const tokens = await tokensOf({ AUTH_JWT_SECRET: SECRET }, now)
+  const auth = new Authenticator({ required: true, tokens, clock, known: ({ sub, roles }) => void known.push(`${roles[0]} ${sub}`) })
+  await auth.authenticate({ from: 'SOCKET', authorization: null, session: null, actor: null })
+  expect(known).toEqual([])
+  const { secret, caller } = await auth.signIn({ code: auth.newCode() })
+  await auth.authenticate(by(secret))
+  expect(known).toEqual([`SUPERVISOR ${caller.sub}`])
+  const token = await signed(LI)
+  await auth.authenticate({ from: 'NETWORK', authorization: `Bearer ${token}`, session: null, actor: null })
+  await auth.signIn({ token })
+  expect(known.slice(1)).toEqual(['COUNSELOR li', 'COUNSELOR li'])
+})

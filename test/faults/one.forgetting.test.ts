@@ -103,15 +103,22 @@ describe('Redis forgets', () => {
     expect(await w.record('warm')).toMatchObject({ durability: 'BOTH' })
   })
 
-  test('who was erased, and how long things are kept: it is put back, and the erased stay erased', async () => {
+  test('who was erased, how long things are kept, and who has signed in: it is put back, and the erased stay erased', async () => {
     const w = await world({ light: true })
     const late = new Origin()
     const before = late.recorded({ user: 'gone', acceptedAt: NOW - 2 * MINUTE })
-    await w.store.append([w.said('gone'), w.origin.erased('gone', NOW - MINUTE / 2), w.origin.policy({ conversations: 3 }, NOW)])
+    const li = { sub: 'li', name: '李', role: 'COUNSELOR' } as const
+    await w.store.append([
+      w.said('gone'),
+      w.origin.erased('gone', NOW - MINUTE / 2),
+      w.origin.policy({ conversations: 3 }, NOW),
+      w.origin.joined(li),
+    ])
     await w.settled()
-    await w.admin((redis) => redis.del('xinyi:tombstones', 'xinyi:policies'))
-    await eventually(() => w.admin(async (redis) => (await redis.exists('xinyi:tombstones', 'xinyi:policies')) === 2))
+    await w.admin((redis) => redis.del('xinyi:tombstones', 'xinyi:policies', 'xinyi:staff'))
+    await eventually(() => w.admin(async (redis) => (await redis.exists('xinyi:tombstones', 'xinyi:policies', 'xinyi:staff')) === 3))
     expect((await w.store.append([before])).outcomes).toMatchObject([{ type: 'dead' }])
+    expect(await w.store.staff()).toEqual([{ at: NOW, ...li }])
     await w.expectHealed()
   })
 

@@ -166,9 +166,10 @@ export async function eventually(holds: () => boolean | Promise<boolean>, patien
   }
 }
 
-const withoutLog = (store: Store): Pick<Store, 'read' | 'policy' | 'status' | 'log'> => ({
+const withoutLog = (store: Store): Pick<Store, 'read' | 'policy' | 'staff' | 'status' | 'log'> => ({
   read: (requests, now, view) => store.read(requests, now, view),
   policy: () => store.policy(),
+  staff: () => store.staff(),
   status: () => store.status(),
   log: async ({ epoch }) => ({ epoch, entries: [] }),
 })
@@ -188,11 +189,12 @@ async function expectEqual(url: string, path: string): Promise<void> {
   const store = new RedisStore(redis, found.identity, { localTimeZone: 'Asia/Shanghai', target: { url } })
   const replica = new Replica(path)
   try {
-    const { n, epoch, chain, positions, policies, tombstones } = await store.head()
+    const { n, epoch, chain, positions, policies, staff, tombstones } = await store.head()
     const facts = replica.facts()
     const here = replica.seedHead('', 0)
     expect({ ...facts, positions: replica.positions() }).toMatchObject({ n, epoch, chain, positions, ahead: 0, journalSize: 0, dirty: 0 })
     expect({ policies: here.policies, tombstones: sorted(here.tombstones) }).toEqual({ policies, tombstones: sorted(tombstones) })
+    expect(new Set(here.staff)).toEqual(new Set(staff))
     const visible = (copies: readonly UserCopy[]) =>
       copies.map((copy) => ({ ...copy, state: copy.state && visibleOf(copy.state, policies, NOW) }))
     const copies: UserCopy[] = []

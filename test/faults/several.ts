@@ -113,6 +113,7 @@ function stateOf(store: Store) {
     {
       read: (requests, now, view) => store.read(requests, now, view),
       policy: () => store.policy(),
+      staff: () => store.staff(),
       status: async () => ({ epoch }),
       log: async () => ({ epoch, entries: [] }),
     },

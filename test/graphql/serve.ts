@@ -103,7 +103,7 @@ export async function serveStore(store: Store, replaced: Partial<Store> = {}): P
     dir.remove()
   })
   const recorder = new Recorder(writer, config, clock)
-  const staff = new Staff(STAFF)
+  const staff = new Staff({ listed: STAFF, store: watched, writer, clock, logger })
   const desk = new Desk(watched, writer, { staff, clock })
   const history = new History(watched, writer, clock)
   const migration = new Migration(recorder, writer, clock)

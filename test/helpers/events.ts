@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { DEFAULT_TRIAGE, type Limits, type RiskLevel } from '../../src/model.ts'
+import { type Counselor, DEFAULT_TRIAGE, type Limits, type RiskLevel } from '../../src/model.ts'
 import type { AlertAction, Event, EventPayloads } from '../../src/store/store.ts'
 
 /** The present of most tests. */
@@ -89,6 +89,10 @@ export class Origin {
 
   policy(some: Partial<Limits>, acceptedAt = NOW): Event {
     return { ...this.#next(), kind: 'policy', user: '', acceptedAt, occurredAt: acceptedAt, payload: { limits: limits(some) } }
+  }
+
+  joined(counselor: Counselor, acceptedAt = NOW): Event {
+    return { ...this.#next(), kind: 'joined', user: '', acceptedAt, occurredAt: acceptedAt, payload: counselor }
   }
 
   acted(user: string, action: Partial<AlertAction> & Pick<AlertAction, 'alertId' | 'action'>, acceptedAt = NOW, id?: string): Event {

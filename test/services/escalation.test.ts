@@ -15,7 +15,8 @@ import { ALL, valuesOf } from '../store/contract/harness.ts'
 function instance(store: Store, now: { time: number }) {
   const writer = new LogWriter(store)
   onTestFinished(() => writer.close())
-  const options = { staff: new Staff(STAFF), clock: () => now.time, logger: pino({ level: 'silent' }) }
+  const of = { clock: () => now.time, logger: pino({ level: 'silent' }) }
+  const options = { ...of, staff: new Staff({ ...of, listed: STAFF, store, writer }) }
   return { desk: new Desk(store, writer, options), escalation: new Escalation(store, writer, options) }
 }
 

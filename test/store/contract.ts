@@ -9,6 +9,7 @@ import { log } from './contract/log.ts'
 import { recording } from './contract/recording.ts'
 import { removal } from './contract/removal.ts'
 import { retention } from './contract/retention.ts'
+import { staff } from './contract/staff.ts'
 import { triage } from './contract/triage.ts'
 import { userLists } from './contract/users.ts'
 import { views } from './contract/views.ts'
@@ -22,6 +23,7 @@ export function describeStore({ name, open, trims = true }: StoreKind): void {
     describe('alerts', () => alerts(open))
     describe('what becomes of alerts', () => triage(open))
     describe('what is taken over from another system', () => adopted(open))
+    describe('who has signed in', () => staff(open))
     describe('lists', () => lists(open))
     describe('users', () => userLists(open))
     describe('views', () => views(open))

@@ -16,6 +16,7 @@ import type {
   Answers,
   Appended,
   Event,
+  Joined,
   Key,
   LogEntry,
   LogPage,
@@ -66,10 +67,11 @@ const keep = <T extends Item>(items: readonly T[], { cap, floor }: Keep): T[] =>
   return fresh.slice(Math.max(0, fresh.length - cap))
 }
 /** The state machine of docs/architecture.md, eager and simple, against which the stores are compared. */
-export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'log'> {
+export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'staff' | 'log'> {
   readonly people = new Map<string, Person>()
   readonly #positions = new Map<string, number>()
   readonly #policies: Policy[] = []
+  readonly #staff = new Map<string, Joined>()
   readonly #tombstones = new Map<string, number>()
   readonly #expiries = new Map<string, number>()
   readonly #log: LogEntry[] = []
@@ -80,6 +82,10 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'log'> 
 
   async policy(): Promise<Limits | null> {
     return this.#policies.at(-1)?.limits ?? null
+  }
+
+  async staff(): Promise<Joined[]> {
+    return [...this.#staff.values()]
   }
 
   async told(after: Place, limit: number): Promise<LogPage<ToldEntry>> {
@@ -146,6 +152,11 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'log'> 
     if (event.kind === 'void') return { type: 'erased', n }
     if (event.kind === 'policy') {
       this.#policies.push({ n, at: acceptedAt, limits: event.payload.limits })
+      return applied(null)
+    }
+    if (event.kind === 'joined') {
+      const { sub } = event.payload
+      if (acceptedAt >= (this.#staff.get(sub)?.at ?? 0)) this.#staff.set(sub, { at: acceptedAt, ...event.payload })
       return applied(null)
     }
     const known = this.people.get(user)

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type Attention, DAY_MS, DEFAULT_TRIAGE, type RiskLevel } from '../../src/model.ts'
+import { type Attention, DAY_MS, DEFAULT_TRIAGE, type RiskLevel, STAFF_ROLES } from '../../src/model.ts'
 import type { AlertAction, Event, Outcome, Store, View } from '../../src/store/store.ts'
 import { HOUR, NOW, Origin } from '../helpers/events.ts'
 import { type OpenedStore, stores } from '../helpers/stores.ts'
@@ -72,6 +72,7 @@ type Act =
   | { kind: 'assigned'; user: string; counselor: string | null }
   | { kind: 'adopted'; user: string; id: string; had: typeof had extends fc.Arbitrary<infer T> ? T : never }
   | { kind: 'policy'; limits: typeof limits extends fc.Arbitrary<infer T> ? T : never }
+  | { kind: 'joined'; sub: string; name: string; role: (typeof STAFF_ROLES)[number] }
   | { kind: 'void' | 'sweep' | 'restart' }
 
 const act: fc.Arbitrary<Act> = fc.oneof(
@@ -104,6 +105,15 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('adopted' as const), user, id: fc.constantFrom('x', '1', 'm', 'n'), had }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('policy' as const), limits }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('joined' as const),
+      sub: fc.constantFrom('li', '\uff61'),
+      name: fc.constantFrom('a', '"\u0000\u{10000}'),
+      role: fc.constantFrom(...STAFF_ROLES),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('void' as const, 'sweep' as const, 'sweep' as const, 'restart' as const) }) },
 )
 const numbering = fc.constantFrom('next', 'next', 'next', 'next', 'next', 'next', 'next', 'next', 'next', 'again', 'ahead') as fc.Arbitrary<
@@ -152,6 +162,8 @@ function made(act: Act, clock: number, origin: Origin, model: Model): Event | nu
       return origin.recorded({ user: act.user, id: act.id, acceptedAt: clock, occurredAt: clock - act.late, ...act.said })
     case 'policy':
       return origin.policy(act.limits, clock)
+    case 'joined':
+      return origin.joined({ sub: act.sub, name: act.name, role: act.role }, clock)
     case 'cleared':
     case 'expired':
     case 'erased':

@@ -120,7 +120,7 @@ RiskAlert.implement({
     escalatedTo: t.field({
       type: [Counselor],
       description: 'Whom these steps told.',
-      resolve: ({ escalation }, _, { services }) => escalation.to.map((sub) => services.staff.find(sub)),
+      resolve: ({ escalation }, _, { services }) => Promise.all(escalation.to.map((sub) => services.staff.find(sub))),
     }),
     nextEscalationAt: t.field({
       type: 'DateTime',

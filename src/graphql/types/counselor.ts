@@ -14,7 +14,7 @@ Counselor.implement({
   fields: (t) => ({
     id: t.id({ description: 'Global id of the counselor.', resolve: ({ sub }) => globalId({ type: 'Counselor', id: sub }) }),
     name: t.exposeString('name', {
-      description: 'What they are called; the name that they sign in with where STAFF_FILE does not list them.',
+      description: 'What they are called; where STAFF_FILE does not list them, the name that they signed in with last, or their `sub`.',
     }),
     role: t.expose('role', { type: Role, description: 'What they are.' }),
     users: t.connection(
@@ -44,9 +44,9 @@ builder.queryFields((t) => ({
     {
       authScopes: STAFFING,
       type: Counselor,
-      description: 'Everybody whom STAFF_FILE lists, by their ids.',
+      description: 'Everybody whom STAFF_FILE lists, and whoever of the staff has signed in, by their ids.',
       resolve: (_, args, { services }) =>
-        connection(args, ['Query.counselors'], (page) => sliceOf(services.staff.all, ({ sub }) => [0, sub], page)),
+        connection(args, ['Query.counselors'], async (page) => sliceOf(await services.staff.all(), ({ sub }) => [0, sub], page)),
     },
     CounselorConnection,
   ),

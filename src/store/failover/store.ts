@@ -7,6 +7,7 @@ import type {
   Answers,
   Appended,
   Event,
+  Joined,
   LogEntry,
   LogPage,
   Pin,
@@ -19,6 +20,7 @@ import type {
   ToldEntry,
   View,
 } from '../store.ts'
+import { policyOf, staffOf } from './facts.ts'
 import { isTimeout, Refused, wordOf } from './faults.ts'
 import type { Joint } from './joint.ts'
 import { Link, type Primary, type State } from './link.ts'
@@ -158,15 +160,12 @@ class FailoverStore implements Store {
     return here.filter((user) => !dirty.includes(user))
   }
 
-  async policy(): Promise<Limits | null> {
-    const { state } = this.#link
-    try {
-      if (state.mode === 'PRIMARY') return await state.primary.policy()
-    } catch (error) {
-      this.#link.leave(state, wordOf(error))
-    }
-    await this.#local.whole()
-    return (await this.#local.replica.policies()).at(-1)?.limits ?? null
+  policy(): Promise<Limits | null> {
+    return policyOf(this.#link, this.#local)
+  }
+
+  staff(): Promise<Joined[]> {
+    return staffOf(this.#link, this.#local)
   }
 
   log(after: Place, limit: number): Promise<LogPage<LogEntry>> {

@@ -114,19 +114,25 @@ export class Tidy {
     return refused
   }
 
-  /** What was erased, what has expired and what is kept stays known in Redis. */
+  /** What was erased, what has expired, what is kept and who has signed in stays known in Redis. */
   async #compareCounts(): Promise<void> {
     const { replica } = this.#joint.local
     // In this order: Redis may have more by now, but never less.
     const here = await replica.counts()
     const there = await this.#primary.counts()
-    if (here.tombstones <= there.tombstones && here.expiries <= there.expiries && here.policies <= there.policies) return
+    if (
+      here.tombstones <= there.tombstones &&
+      here.expiries <= there.expiries &&
+      here.policies <= there.policies &&
+      here.staff <= there.staff
+    )
+      return
     await this.#raise(await replica.marks())
   }
 
   async #raise(marks: Parameters<RedisStore['raise']>[0]): Promise<void> {
     if (!(await this.#primary.raise(marks))) return
-    this.#joint.logger.warn('Redis had lost marks of the erased or expired, or a retention policy; they are put back')
+    this.#joint.logger.warn('Redis had lost marks of the erased or expired, a retention policy, or who has signed in; they are put back')
     this.#report.repaired += 1
   }
 

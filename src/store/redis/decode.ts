@@ -12,6 +12,8 @@ import {
   type User,
   type UserTopic,
 } from '../../model.ts'
+import { JoinedSchema } from '../joined.ts'
+import type { Joined } from '../store.ts'
 
 /** JSON and hashes as the scripts keep them, to the model; null for what can't be read. */
 
@@ -170,3 +172,10 @@ export function decodeAlert(id: string, fields: readonly string[]): RiskAlert | 
     escalation: { since, step, to: parse(names, to) ?? [], next: next ?? null },
   }
 }
+
+/** Who has signed in. */
+export const decodeStaff = (reply: unknown): Joined[] =>
+  z
+    .array(z.string())
+    .parse(reply)
+    .flatMap((text) => parse(JoinedSchema, text) ?? [])

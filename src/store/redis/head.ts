@@ -1,8 +1,9 @@
 import type { Redis } from 'ioredis'
 import { z } from 'zod'
 import type { Counts, Head, Identity, Marks } from '../copy.ts'
+import { joinedText } from '../joined.ts'
 import type { Policy } from '../rules.ts'
-import { pairs, parse } from './decode.ts'
+import { decodeStaff, pairs, parse } from './decode.ts'
 import { fenced } from './faults.ts'
 import { ForkSchema } from './inspect.ts'
 import { limitsSchema } from './log.ts'
@@ -19,12 +20,12 @@ export const decodePolicy = (text: string): Policy | null => parse(PolicySchema,
 
 const decodeMarks = (reply: unknown): Marks => pairs(texts.parse(reply)).map(([mark, at]) => [mark, number.parse(at)])
 
-const CountsReply = z.tuple([number, number, number])
+const CountsReply = z.tuple([number, number, number, number])
 
 /** What counts.lua answers after 'ok'. */
 export function decodeCounts(reply: readonly unknown[]): Counts {
-  const [tombstones, expiries, policies] = CountsReply.parse(reply)
-  return { tombstones, expiries, policies }
+  const [tombstones, expiries, policies, staff] = CountsReply.parse(reply)
+  return { tombstones, expiries, policies, staff }
 }
 
 /** As many as one script is given: there may be marks of as many users as there ever were. */
@@ -32,11 +33,11 @@ const RAISED_PER_STEP = 2_000
 const MARKS_PER_SCAN = 1_000
 
 /** What is to be made good of what surrounds the users. */
-export type Lost = Partial<Pick<Head, 'positions' | 'policies' | keyof ScannedMarks>>
+export type Lost = Partial<Pick<Head, 'positions' | 'policies' | 'staff' | keyof ScannedMarks>>
 
 /** It, as raise.lua takes it, step by step. */
-export function* raising({ positions = {}, policies, ...marks }: Lost): Generator<object> {
-  for (const [name, all] of Object.entries({ ...marks, positions: Object.entries(positions) }))
+export function* raising({ positions = {}, policies, staff = [], ...marks }: Lost): Generator<object> {
+  for (const [name, all] of Object.entries({ ...marks, staff: staff.map(joinedText), positions: Object.entries(positions) }))
     for (let i = 0; i < all.length; i += RAISED_PER_STEP) yield { [name]: all.slice(i, i + RAISED_PER_STEP) }
   if (policies) yield { policies: policies.map((policy) => JSON.stringify(policy)) }
 }
@@ -63,7 +64,7 @@ export async function scanMarks(redis: Redis, after: readonly string[]): Promise
 
 /** What head.lua answers after 'ok'. */
 export function decodeHead({ dataSetId, epoch, tombstoneKey }: Identity, reply: readonly unknown[]): Head {
-  const [meta, positions, policies, tombstones, expiries, lineage] = reply
+  const [meta, positions, policies, tombstones, expiries, lineage, staff] = reply
   return {
     dataSetId,
     epoch,
@@ -71,6 +72,7 @@ export function decodeHead({ dataSetId, epoch, tombstoneKey }: Identity, reply: 
     ...Meta.parse(Object.fromEntries(pairs(texts.parse(meta)))),
     positions: decodePositions(positions),
     policies: texts.parse(policies).flatMap((text) => decodePolicy(text) ?? []),
+    staff: decodeStaff(staff),
     tombstones: decodeMarks(tombstones),
     expiries: decodeMarks(expiries),
     lineage: texts.parse(lineage).flatMap((text) => parse(ForkSchema, text) ?? []),

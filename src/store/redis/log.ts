@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { cursorExpired } from '../../errors.ts'
 import { AdoptedSchema } from '../adopted.ts'
 import { toldBy } from '../events.ts'
+import { CounselorSchema } from '../joined.ts'
 import type { Event, LogEntry, Outcome, Place, ToldEntry } from '../store.ts'
 import { AlertActionSchema, AssignmentSchema, TriageSchema } from '../triage.ts'
 import { decodeAlertEvents, decodeConversation, pairs, parse } from './decode.ts'
@@ -54,7 +55,7 @@ function outcomeOf(kind: Event['kind'], type: LogEntry['outcome'], index: number
 
 function applied(kind: Event['kind'], index: number, rest: readonly unknown[]): Outcome {
   const common = { type: 'applied', n: index, kept: false, alertId: null, removed: null } satisfies Outcome
-  if (kind === 'policy') return common
+  if (kind === 'policy' || kind === 'joined') return common
   if (kind === 'recorded' || kind === 'acted' || kind === 'assigned' || kind === 'adopted')
     return { ...common, kept: rest[0] === 1, alertId: text.parse(rest[1]) || null }
   const [conversations, emotions, topics, alerts, redisKeys] = z.tuple([n, n, n, n, n]).parse(rest)
@@ -68,7 +69,7 @@ const entrySchema = z.object({
   chain: text.default(''),
   id: text,
   user: text,
-  kind: z.enum(['recorded', 'cleared', 'acted', 'assigned', 'adopted', 'erased', 'expired', 'policy', 'void']),
+  kind: z.enum(['recorded', 'cleared', 'acted', 'assigned', 'adopted', 'erased', 'expired', 'policy', 'joined', 'void']),
   at: z.coerce.number(),
   occurred: z.coerce.number(),
   fingerprint: text,
@@ -105,6 +106,10 @@ function eventOf(entry: Entry): Event | null {
     case 'policy': {
       const limits = parse(limitsSchema, body)
       return limits && { ...common, kind, payload: { limits } }
+    }
+    case 'joined': {
+      const payload = parse(CounselorSchema, body)
+      return payload && { ...common, kind, payload }
     }
     case 'erased': {
       const payload = parse(erasedSchema, body)

@@ -12,6 +12,7 @@ const PARTS = {
   chains: ['keys', 'chains'],
   head: ['keys', 'head'],
   policy: ['keys', 'policy'],
+  staff: ['keys', 'staff'],
   positions: ['keys', 'positions'],
   counts: ['keys', 'counts'],
   fork: ['keys', 'fork'],

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
 import type { Head } from '../copy.ts'
+import { joinedText } from '../joined.ts'
 import type { LogEntry } from '../store.ts'
 import { Fault, withoutText } from './faults.ts'
 import type { Found } from './inspect.ts'
@@ -92,6 +93,7 @@ export async function finishSeed(redis: Redis, token: string, head: Head): Promi
       tombstones: head.tombstones.flatMap(([mark, at]) => [mark, String(at)]),
       expiries: head.expiries.flatMap(([mark, at]) => [mark, String(at)]),
       policies: head.policies.map((policy) => JSON.stringify(policy)),
+      staff: head.staff.flatMap((member) => [member.sub, joinedText(member)]),
       lineage: head.lineage.map((fork) => JSON.stringify(fork)),
     }
     for (const [part, values] of Object.entries(parts)) {

@@ -8,6 +8,7 @@ import type {
   Answers,
   Appended,
   Event,
+  Joined,
   LogEntry,
   LogPage,
   Pin,
@@ -24,6 +25,7 @@ import type {
 import { MAX_CANDIDATES } from '../store.ts'
 import { answersWithin, type RedisTarget } from './connect.ts'
 import { type Asked, type Copied, decodeWanted, type Revs, readCopies, readRevs } from './copies.ts'
+import { decodeStaff } from './decode.ts'
 import { encodeEvent, encodeRequest, Marks } from './encode.ts'
 import { DamagedUsers, Fault, fenced, noFile, unavailable, withoutText, wordOf } from './faults.ts'
 import { Growth } from './growth.ts'
@@ -148,6 +150,8 @@ export class RedisStore implements Store {
     return decodePolicy(text ?? '')?.limits ?? null
   }
 
+  readonly staff = async (): Promise<Joined[]> => (await this.#ask('staff')).flatMap(decodeStaff)
+
   async log(after: Place, limit: number): Promise<LogPage<LogEntry>> {
     return { epoch: this.epoch, entries: await readEntries((argument) => this.#run('log', argument), after, limit) }
   }
@@ -198,9 +202,7 @@ export class RedisStore implements Store {
     return z.array(z.string().nullable()).parse(await this.#ask('chains', { ns }))
   }
 
-  async head(): Promise<Head> {
-    return decodeHead(this.#identity, await this.#ask('head'))
-  }
+  readonly head = async (): Promise<Head> => decodeHead(this.#identity, await this.#ask('head'))
 
   async positions(): Promise<Record<string, number>> {
     const [reply] = await this.#ask('positions')
@@ -215,9 +217,7 @@ export class RedisStore implements Store {
     } while (cursor !== '0')
   }
 
-  async counts(): Promise<Counts> {
-    return decodeCounts(await this.#ask('counts'))
-  }
+  readonly counts = async (): Promise<Counts> => decodeCounts(await this.#ask('counts'))
 
   /** Makes good what was lost of these. Answers whether anything was. */
   async raise(lost: Lost): Promise<boolean> {

@@ -8,7 +8,7 @@ import { writeEntry } from './log.ts'
 import { recorded } from './recorded.ts'
 import { asApplied, cleared, erased, expired } from './removal.ts'
 import type { Sql } from './sql.ts'
-import { type Judged, loadMeta, loadPolicies, type Step, tombstoneOf } from './state.ts'
+import { type Judged, keepMember, loadMeta, loadPolicies, type Step, tombstoneOf } from './state.ts'
 
 const PositionRow = z.object({ seq: z.int() })
 const OriginRow = PositionRow.extend({ origin: z.string() })
@@ -51,6 +51,7 @@ export function savePositions(sql: Sql, positions: Iterable<readonly [origin: st
 export function judge(step: Step, event: Event): Judged {
   if (event.kind === 'void') return { type: 'erased', n: step.n }
   if (event.kind === 'policy') return changePolicy(step, event)
+  if (event.kind === 'joined') return joined(step, event)
   if (event.kind === 'erased') return erased(step, event)
   const erasedAt = tombstoneOf(step)
   if (erasedAt !== null && (event.acceptedAt <= erasedAt || event.occurredAt <= erasedAt)) return { type: 'dead', n: step.n, erasedAt }
@@ -74,5 +75,10 @@ function changePolicy({ sql, n, policies }: Step, event: Extract<Event, { kind: 
   const { limits } = event.payload
   policies.push({ n, at: event.acceptedAt, limits })
   sql.run('INSERT OR REPLACE INTO policies (n, at, limits) VALUES (?, ?, ?)', n, event.acceptedAt, JSON.stringify(limits))
+  return { type: 'applied', n, kept: false, alertId: null, removed: null }
+}
+
+function joined({ sql, n }: Step, { acceptedAt, payload }: Extract<Event, { kind: 'joined' }>): Judged {
+  keepMember(sql, { at: acceptedAt, ...payload })
   return { type: 'applied', n, kept: false, alertId: null, removed: null }
 }

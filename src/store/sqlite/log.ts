@@ -4,6 +4,7 @@ import { RISK_LEVELS } from '../../model.ts'
 import { AdoptedSchema } from '../adopted.ts'
 import type { Fork } from '../copy.ts'
 import { toldBy } from '../events.ts'
+import { CounselorSchema } from '../joined.ts'
 import type { Event, LogEntry, Place, ToldEntry } from '../store.ts'
 import { AlertActionSchema, AssignmentSchema } from '../triage.ts'
 import { AlertEventJson, json, Limits } from './rows.ts'
@@ -62,6 +63,7 @@ export const EventRow: z.ZodType<Event> = z.discriminatedUnion('kind', [
   z.object({ ...fields, kind: z.literal('assigned'), payload: json(AssignmentSchema) }),
   z.object({ ...fields, kind: z.literal('adopted'), payload: json(AdoptedSchema) }),
   z.object({ ...fields, kind: z.literal('policy'), payload: json(z.object({ limits: Limits })) }),
+  z.object({ ...fields, kind: z.literal('joined'), payload: json(CounselorSchema) }),
 ])
 export const EVENT = 'origin, seq, kind, accepted_at AS acceptedAt, occurred_at AS occurredAt, id, user_id AS user, payload'
 

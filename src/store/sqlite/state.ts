@@ -1,7 +1,8 @@
 import { createSecretKey, type KeyObject, randomBytes, randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { type AlertEvent, DEFAULT_TRIAGE, type Limits } from '../../model.ts'
-import type { Head, Marks } from '../copy.ts'
+import type { Head, Joined, Marks } from '../copy.ts'
+import { JoinedSchema } from '../joined.ts'
 import type { Policy } from '../rules.ts'
 import type { Event, EventPayloads, Outcome } from '../store.ts'
 import { PolicyRow } from './rows.ts'
@@ -54,6 +55,17 @@ export function identify(sql: Sql): Meta | null {
 
 export const loadPolicies = (sql: Sql): Policy[] => sql.all(PolicyRow, 'SELECT n, at, limits FROM policies ORDER BY n')
 
+export const loadStaff = (sql: Sql): Joined[] => sql.all(JoinedSchema, 'SELECT at, sub, name, role FROM staff')
+
+/** What is known of one of the staff gives way to what is as late. */
+export function keepMember(sql: Sql, { at, sub, name, role }: Joined): void {
+  sql.run(
+    `INSERT INTO staff (sub, at, name, role) VALUES (?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET at = excluded.at, name = excluded.name, role = excluded.role WHERE excluded.at >= staff.at`,
+    ...[sub, at, name, role],
+  )
+}
+
 const UNLIMITED: Limits = {
   conversations: 0,
   conversationsDays: 0,
@@ -92,10 +104,11 @@ export const expiryOf = ({ sql, mark }: Step): number | null => markedAt(sql, 'e
 const MarkRow = z.object({ mark: z.string(), at: z.int() })
 
 /** What is known beyond the present users. */
-export const marksOf = (sql: Sql): Pick<Head, 'tombstones' | 'expiries' | 'policies'> => ({
+export const marksOf = (sql: Sql): Pick<Head, 'tombstones' | 'expiries' | 'policies' | 'staff'> => ({
   tombstones: marks(sql, 'tombstones'),
   expiries: marks(sql, 'expiries'),
   policies: loadPolicies(sql),
+  staff: loadStaff(sql),
 })
 
 const marks = (sql: Sql, table: 'tombstones' | 'expiries'): Marks =>

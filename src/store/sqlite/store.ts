@@ -8,6 +8,7 @@ import type {
   Answers,
   Appended,
   Event,
+  Joined,
   LogEntry,
   LogPage,
   Pin,
@@ -29,7 +30,7 @@ import { journalSize } from './replica/journal.ts'
 import { scrub, scrubOrLeaveIt } from './scrub.ts'
 import { snapshot } from './snapshot.ts'
 import type { Sql } from './sql.ts'
-import { loadMeta, loadPolicies, type Meta } from './state.ts'
+import { loadMeta, loadPolicies, loadStaff, type Meta } from './state.ts'
 import { expiredUsers, sweepLog, sweepUsers } from './sweep.ts'
 
 /** So many users are tidied, and so many entries of the log removed, before others get their turn. */
@@ -90,6 +91,10 @@ class SqliteStore implements Store {
 
   async policy(): Promise<Limits | null> {
     return this.#use((sql) => loadPolicies(sql).at(-1)?.limits ?? null)
+  }
+
+  async staff(): Promise<Joined[]> {
+    return this.#use(loadStaff)
   }
 
   async log(after: Place, limit: number): Promise<LogPage<LogEntry>> {

@@ -1,7 +1,20 @@
 import { expect } from 'vitest'
 import { DAY_MS, type EmotionPoint, USER_ORDERS } from '../../../src/model.ts'
 import { toldBy } from '../../../src/store/events.ts'
-import type { Answers, Event, Key, LogEntry, Outcome, Page, Place, ReadRequest, Slice, Store, View } from '../../../src/store/store.ts'
+import type {
+  Answers,
+  Event,
+  Joined,
+  Key,
+  LogEntry,
+  Outcome,
+  Page,
+  Place,
+  ReadRequest,
+  Slice,
+  Store,
+  View,
+} from '../../../src/store/store.ts'
 import { NOW, Origin, type Said } from '../../helpers/events.ts'
 import type { StoreKind } from '../../helpers/stores.ts'
 
@@ -139,7 +152,7 @@ export async function walk<T>(read: (page: Page) => Promise<Slice<T>>, limit: nu
 }
 
 /** What a snapshot asks. */
-type Told = Pick<Store, 'read' | 'log' | 'policy'> & { status(): Promise<{ epoch: string }> }
+type Told = Pick<Store, 'read' | 'log' | 'policy' | 'staff'> & { status(): Promise<{ epoch: string }> }
 
 /** What some counselors may see, who come up in tests. */
 const viewsOf = (store: Told, now: number) =>
@@ -190,9 +203,11 @@ export async function snapshot(store: Told, now: number) {
     ]),
   )
   const [eachUser, eachTopic, eachAlert] = await Promise.all([Promise.all(perUser), Promise.all(perTopic), Promise.all(perAlert)])
-  const [policy, log, views] = await Promise.all([store.policy(), wholeLog(store, epoch), viewsOf(store, now)])
-  return { views, users, ordered, overview, topics, alerts, due, eachUser, eachTopic, eachAlert, policy, log }
+  const [policy, staff, log, views] = await Promise.all([store.policy(), store.staff(), wholeLog(store, epoch), viewsOf(store, now)])
+  return { views, users, ordered, overview, topics, alerts, due, eachUser, eachTopic, eachAlert, policy, staff: bySub(staff), log }
 }
+
+const bySub = (staff: readonly Joined[]) => [...staff].sort((a, b) => (a.sub < b.sub ? -1 : 1))
 
 /** The log from its beginning, however long its pages are. */
 export async function wholeLog(store: Pick<Store, 'log'>, epoch: string): Promise<LogEntry[]> {

@@ -77,6 +77,10 @@ local function applied(event, keys, record, tombstone, told)
     policies = nil
     return { 'applied' }
   end
+  if event.kind == 'joined' then
+    raise_member(string.format('{"at":%d,', event.at) .. string.sub(event.body, 2))
+    return { 'applied' }
+  end
   if is_dead(event, tombstone) then return { 'dead', tombstone } end
   local outcome = APPLY[event.kind](event, n, keys, record, told)
   if event.kind == 'erased' then

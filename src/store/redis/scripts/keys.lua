@@ -7,6 +7,7 @@ local LEASE = 'xinyi:lease' -- string: the token of whoever may seed
 local HOLES = 'xinyi:holes' -- hash: index of an entry that was deleted from the log -> "origin seq chain"
 local POSITIONS = 'xinyi:positions' -- hash: origin -> seq
 local POLICIES = 'xinyi:policies' -- list, oldest first: JSON {n, at, limits}
+local STAFF = 'xinyi:staff' -- hash: sub of who has signed in -> JSON {at (ms), sub, name, role}
 local TOMBSTONES = 'xinyi:tombstones' -- hash: mark of an erased user -> ms
 local EXPIRIES = 'xinyi:expiries' -- hash: mark of an expired user -> ms
 local FORGETTING = 'xinyi:forgetting' -- hash: user who is gone, and of whom the log may still have entries -> "next last [upTo]": the indexes to be searched, and the time up to which (forget.lua)
@@ -84,6 +85,17 @@ local function parse(text)
   local ok, value = pcall(cjson.decode, text)
   if ok and type(value) == 'table' then return value end
   return nil
+end
+
+-- What is known of one of the staff (JSON as in STAFF) gives way to what is as late. Answers how many (0 or 1) were raised.
+local function raise_member(text)
+  local member = parse(text)
+  if not member or type(member.sub) ~= 'string' or type(member.at) ~= 'number' then return 0 end
+  local before = call('HGET', STAFF, member.sub)
+  local known = before and parse(before)
+  if before == text or known and type(known.at) == 'number' and known.at > member.at then return 0 end
+  call('HSET', STAFF, member.sub, text)
+  return 1
 end
 
 -- The fields of a log entry by name.

@@ -1,5 +1,5 @@
 -- raise: makes good what was lost of what surrounds the users; nothing is lowered. ARGV[1] JSON {epoch, and any of positions: [[origin, seq]], tombstones and
--- expiries: [[mark, ms]], policies: [text]}. Answers {'stale'} or {'ok', how many were raised}.
+-- expiries: [[mark, ms]], policies and staff: [text]}. Answers {'stale'} or {'ok', how many were raised}.
 local request = cjson.decode(ARGV[1])
 if call('HGET', META, 'epoch') ~= request.epoch then return { 'stale' } end
 local raised = 0
@@ -20,4 +20,5 @@ if request.policies then
   call('DEL', POLICIES)
   for _, n in ipairs(order) do call('RPUSH', POLICIES, by_index[n]) end
 end
+for _, text in ipairs(request.staff or {}) do raised = raised + raise_member(text) end
 return { 'ok', raised }

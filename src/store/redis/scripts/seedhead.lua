@@ -9,7 +9,7 @@ if MARKS[request.part] then
 end
 local PARTS = {
   positions = { 'HSET', POSITIONS },
-  policies = { 'RPUSH', POLICIES }, lineage = { 'RPUSH', LINEAGE },
+  policies = { 'RPUSH', POLICIES }, staff = { 'HSET', STAFF }, lineage = { 'RPUSH', LINEAGE },
 }
 local command, key = unpack(PARTS[request.part])
 if request.first then redis.call('DEL', key) end

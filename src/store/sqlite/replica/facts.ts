@@ -53,4 +53,5 @@ export const countsOf = (sql: Sql): Counts => ({
   tombstones: count(sql, 'tombstones'),
   expiries: count(sql, 'expiries'),
   policies: count(sql, 'policies'),
+  staff: count(sql, 'staff'),
 })

@@ -118,7 +118,7 @@ export function recall(sql: Sql, from: 'kept' | 'log', positions: Readonly<Recor
     sql,
     spans.map(({ origin, first }) => [origin, Math.min(first - 1, positionOf(sql, origin))]),
   )
-  sql.run('INSERT OR IGNORE INTO dirty (user_id) SELECT user_id FROM journal WHERE user_id IS NOT NULL AND n IS NOT NULL')
+  sql.run('INSERT OR IGNORE INTO dirty (user_id) SELECT user_id FROM journal WHERE user_id <> ? AND n IS NOT NULL', '')
   renumber(sql)
 }
 

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import type Database from 'better-sqlite3'
 import { z } from 'zod'
 import { storeUnavailable } from '../../../errors.ts'
-import type { Counts, Fork, Head, UserCopy } from '../../copy.ts'
+import type { Counts, Fork, Head, Joined, UserCopy } from '../../copy.ts'
 import { LOG_RETENTION_MS, markOf, type Policy } from '../../rules.ts'
 import type { Event, LogEntry, Outcome, ReadRequest, Reads, Removed, SweepReport, ToldEntry, View } from '../../store.ts'
 import { loadPositions, positionOf } from '../apply.ts'
@@ -14,7 +14,7 @@ import { Sight } from '../reads/view.ts'
 import { scrub, scrubOrLeaveIt } from '../scrub.ts'
 import { snapshot } from '../snapshot.ts'
 import type { Sql } from '../sql.ts'
-import { loadMeta, loadPolicies, type Meta, marksOf } from '../state.ts'
+import { loadMeta, loadPolicies, loadStaff, type Meta, marksOf } from '../state.ts'
 import { expiredUsers, sweepLog, sweepUsers } from '../sweep.ts'
 import { type Answered, applyAhead, journaledSeq, renumber } from './ahead.ts'
 import { countsOf, factsOf, type ReplicaFacts } from './facts.ts'
@@ -221,7 +221,7 @@ export class Replica {
     return countsOf(this.#sql)
   }
 
-  marks(): Pick<Head, 'tombstones' | 'expiries' | 'policies'> {
+  marks(): Pick<Head, 'tombstones' | 'expiries' | 'policies' | 'staff'> {
     return this.#sql.snapshot(() => marksOf(this.#sql))
   }
 
@@ -230,9 +230,9 @@ export class Replica {
     return this.#write((sql) => raiseMarks(sql, marks))
   }
 
-  policies(): Policy[] {
-    return loadPolicies(this.#sql)
-  }
+  readonly policies = (): Policy[] => loadPolicies(this.#sql)
+
+  readonly staff = (): Joined[] => loadStaff(this.#sql)
 
   log(after: number, limit: number): LogEntry[] {
     return this.#use((sql) => readLog(sql, after, limit))

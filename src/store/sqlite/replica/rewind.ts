@@ -6,7 +6,7 @@ import { savePositions } from '../apply.ts'
 import { setMark } from '../copies.ts'
 import { addFork } from '../log.ts'
 import type { Sql } from '../sql.ts'
-import { loadMeta, marksOf } from '../state.ts'
+import { keepMember, loadMeta, marksOf } from '../state.ts'
 import { dropTopics } from '../topics.ts'
 import { markBeyond, renumber, setAhead, settleAhead } from './ahead.ts'
 import { voidInJournal } from './journal.ts'
@@ -73,10 +73,10 @@ function removeGone(sql: Sql, { tombstoneKey, tombstones, expiries }: Head): voi
 
 /** Makes the log here that of Redis at this moment; users are taken over one after the other from then on. To be called in a transaction. */
 export function beginRebuild(sql: Sql, head: Head): void {
-  const { dataSetId, epoch, tombstoneKey, n, chain, positions, policies, tombstones, expiries, lineage } = head
+  const { dataSetId, epoch, tombstoneKey, n, chain, positions, policies, staff, tombstones, expiries, lineage } = head
   keep(sql, positions)
   removeGone(sql, head)
-  for (const table of ['log', 'positions', 'policies', 'lineage']) sql.run(`DELETE FROM ${table}`)
+  for (const table of ['log', 'positions', 'policies', 'staff', 'lineage']) sql.run(`DELETE FROM ${table}`)
   sql.run(
     `UPDATE meta SET data_set_id = ?, epoch = ?, tombstone_key = ?, n = ?, chain = ?, trimmed = ?, trimmed_chain = ?, joined = 1, rebuilt_to = ''`,
     ...[dataSetId, epoch, Buffer.from(tombstoneKey, 'hex'), n, chain, n, chain],
@@ -86,6 +86,7 @@ export function beginRebuild(sql: Sql, head: Head): void {
   for (const [origin, seq] of Object.entries(positions)) sql.run('DELETE FROM journal WHERE origin = ? AND seq <= ?', origin, seq)
   for (const { n: at, at: time, limits } of policies)
     sql.run('INSERT INTO policies (n, at, limits) VALUES (?, ?, ?)', at, time, JSON.stringify(limits))
+  for (const member of staff) keepMember(sql, member)
   for (const [mark, at] of tombstones) setMark(sql, 'tombstones', mark, at)
   for (const [mark, at] of expiries) setMark(sql, 'expiries', mark, at)
   for (const fork of lineage) addFork(sql, fork)

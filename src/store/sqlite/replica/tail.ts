@@ -87,7 +87,7 @@ function takeOver(step: Step, event: Event, isAhead: boolean): Judged | null {
   if (event.kind === 'policy')
     sql.run('DELETE FROM policies WHERE at = ? AND limits = ?', event.acceptedAt, JSON.stringify(event.payload.limits))
   if (!isAhead && isRemoval(event) && isOnOther(step, event)) return removeUnder(step, event)
-  const outcome = event.kind === 'policy' || !isAhead ? judge(step, event) : null
+  const outcome = event.kind === 'policy' || event.kind === 'joined' || !isAhead ? judge(step, event) : null
   // What Redis applied applies here too, unless the two differ already.
   if (outcome && outcome.type !== 'applied') markDirty(sql, event.user)
   if (event.kind === 'erased') {
