@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { getIntrospectionQuery } from 'graphql'
 import { createClient } from 'graphql-ws'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import manifest from '../../src/gql/persisted-documents.json' with { type: 'json' }
 import { tempDir } from '../helpers/temp.ts'
@@ -97,6 +97,9 @@ describe('where only known documents are served', () => {
   test('any other is refused, over every way in, and touches no store', async () => {
     const { app, url, config } = await startApp({ AUTH: 'on', TRUSTED_DOCUMENTS: 'only' })
     const headers = await bearer(config, LI)
+    // That she has signed in is kept beside what she asks.
+    await ask(url, { documentId: TOPICS }, headers)
+    await vi.waitFor(async () => expect(await app.services.store.staff()).toHaveLength(1))
     const seen = watchStore(app)
     const refused = { code: 'FORBIDDEN', hint: expect.stringContaining('documentId') }
     for (const query of ['{ overview { users } }', getIntrospectionQuery(), 'subscription { riskAlerts { cursor } }', '{ nonsense'])
