@@ -9,8 +9,8 @@ export default defineConfig({
     globalSetup: 'test/helpers/setup.ts',
     // Most of the time a test waits for servers; two for each core keep them busy.
     maxWorkers: 2 * availableParallelism(),
-    testTimeout: 20_000,
-    hookTimeout: 20_000,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     // A file that finishes leaves nothing behind: its servers die with it.
     teardownTimeout: 5_000,
   },
