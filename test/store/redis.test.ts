@@ -27,6 +27,13 @@ async function open(options: { localTimeZone?: string } = {}): Promise<Store> {
   return store
 }
 
+test('an erasure counts the keys that went, and no rows of SQLite: there is none', async () => {
+  const store = await open()
+  const origin = new Origin()
+  const { outcomes } = await store.append([origin.recorded(), origin.erased('u')])
+  expect(outcomes[1]).toMatchObject({ type: 'applied', removed: { redisKeys: expect.any(Number), sqliteRows: 0 } })
+})
+
 describe('what the predecessor reads', () => {
   test('a profile hash, and newest-first lists of JSON with its fields, its levels and naive local times', async () => {
     const store = await open()
