@@ -5,7 +5,7 @@ import { type Environment, loadConfig } from '../src/config.ts'
 import { StartError } from '../src/errors.ts'
 import { DEFAULT_TRIAGE } from '../src/model.ts'
 import { topicsIn } from '../src/services/vocabulary.ts'
-import { SETTINGS } from '../src/settings.ts'
+import { SETTINGS, Settings } from '../src/settings.ts'
 import { DEFAULT_VOCABULARY } from '../src/vocabulary.ts'
 import { tempDir } from './helpers/temp.ts'
 
@@ -92,8 +92,8 @@ test('all mistakes are told at once, each with what to do', () => {
   expect(lines).toEqual([
     '  - HOST is "a b"; it has to be the name or an address of this machine.',
     '  - PORT is "80a"; it has to be a whole number from 0 to 65535.',
-    '  - LOCAL_TIME_ZONE is "Mars/Base"; it has to be the IANA name of a time zone, such as Asia/Shanghai or Europe/Berlin.',
     '  - RETAIN_EMOTIONS is "-1"; it has to be a whole number from 0 to 1000000.',
+    '  - LOCAL_TIME_ZONE is "Mars/Base"; it has to be the IANA name of a time zone, such as Asia/Shanghai or Europe/Berlin.',
     "  - TOPICS_FILE: /nowhere/topics.json can't be read. Give the path of a file that is there, or leave TOPICS_FILE out.",
     '  - RETAIN_CONVERSATION is set and means nothing here; RETAIN_CONVERSATIONS was probably meant.',
   ])
@@ -103,6 +103,16 @@ const FREE_TEXTS = ['HOST', 'REDIS_HOST', 'REDIS_SENTINEL_PASSWORD', 'AUTH_ISSUE
 test.each(SETTINGS.filter(({ name }) => !FREE_TEXTS.includes(name)).map(({ name }) => name))('a wrong %s is refused', (name) => {
   const wrong = name === 'DATA_DIR' ? 'd'.repeat(200) : 'no such thing'
   expect(complaints({ [name]: wrong })[0]).toContain(name)
+})
+
+test.each(SETTINGS)('the example of $name is one that it takes, and another than its default', ({ name, example, default: fallback }) => {
+  // Those without one are made by a command, which is told.
+  if (example === undefined) expect(SETTINGS.find((setting) => setting.name === name)?.expected).toContain('openssl rand')
+  else {
+    expect(Settings.shape).toHaveProperty(name)
+    expect(Settings.partial().safeParse({ [name]: example })).toMatchObject({ success: true })
+    expect(example).not.toBe(fallback)
+  }
 })
 
 test('a password is never printed, wherever it was put', () => {

@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { link, open, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StartError } from '../errors.ts'
-import { SECRET_NAME } from '../settings.ts'
+import { SECRET_NAME } from '../settings/names.ts'
 
 const BYTES = 32
 

@@ -1,9 +1,11 @@
 import * as z from 'zod'
-import { isTimeZone } from './local-time.ts'
-import { ROLES } from './model.ts'
+import { isTimeZone } from '../local-time.ts'
+import { ROLES } from '../model.ts'
 
 /* What the values of settings can be: read from text, each with a description that completes "it has to be …". */
 
+export const text = () => z.string().describe('any text')
+export const file = () => z.string().describe('the path of a file')
 export const host = () =>
   z
     .string()
