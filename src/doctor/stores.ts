@@ -29,6 +29,6 @@ export function checkStores({ mode, pinned, complete, pendingWrites, reconciliat
     findings.push(
       warning('agreement', 'Redis and SQLite differed when they were compared last; it is being put right. Look again in a minute.'),
     )
-  else findings.push(ok('agreement', reconciliation?.inAgreement ? 'Redis and SQLite agree.' : 'There was nothing to compare yet.'))
+  else findings.push(ok('agreement', reconciliation?.inAgreement ? 'Redis and SQLite agree.' : 'Not everybody has been compared yet.'))
   return findings
 }

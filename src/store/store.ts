@@ -284,6 +284,6 @@ export interface Reconciliation {
   pulled: number
   /** Users that differed and were put right, in either store. */
   repaired: number
-  /** Null while it is going on. */
+  /** Whether everybody was found the same in both stores since the log of Redis last went another way; null until that is known. */
   inAgreement: boolean | null
 }

@@ -36,7 +36,8 @@ const Reconciliation = builder.objectRef<NonNullable<StoreStatus['reconciliation
     repaired: t.exposeInt('repaired', { description: 'Users found to differ and put right.' }),
     inAgreement: t.exposeBoolean('inAgreement', {
       nullable: true,
-      description: 'Whether both held the same at the end; null while that is not known.',
+      description:
+        'Whether everybody was found the same in both stores; null until all have been compared since they were brought together.',
     }),
   }),
 })

@@ -29,6 +29,8 @@ export interface Joint {
   answered: Place
   /** The log of Redis was seen not to go on from what is here, although both agree up to there. */
   isInterrupted: boolean
+  /** Everybody was found the same in both stores since the log of Redis last went another way. */
+  isCompared: boolean
   /** Since when Redis lacks events that come before what is here, by performance.now(). */
   stuckSince: number | null
   /** Since when Redis lacks users of whom not everything may be here, by performance.now(). */

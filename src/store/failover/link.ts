@@ -20,6 +20,8 @@ import { type Verified, verify } from './verify.ts'
 const FIRST_RETRY_MS = 50
 const LAST_RETRY_MS = 100
 const COMPARE_MS = 2_000
+/** While everybody is compared in a row, each step is followed by a pause as long as it, times this: Redis serves others meanwhile. */
+const STEP_PAUSES = 1
 const PULL_RETRY_MS = 250
 /** Every so many tries in vain, an operator is told why. */
 const NOTED_TRIES = 50
@@ -198,7 +200,9 @@ export class Link {
     const redis = await connectRedis(target, this.#closing.signal)
     this.#joining = redis
     try {
+      const { epoch } = await this.#joint.local.replica.facts()
       const verified = await verify(redis, this.#joint)
+      if (verified.primary.epoch !== epoch || verified.rebuild) this.#joint.isCompared = false
       for (const sentence of await warningsOf(redis, clock)) this.#warnOnce(sentence)
       const { primary } = verified
       const replaying: State = { mode: 'REPLAYING', since: clock(), primary }
@@ -236,7 +240,9 @@ export class Link {
       await catchUp(primary, replica)
       // What is applied ahead has other indexes now.
       this.places.leave((await replica.facts()).n)
-      if ((await mendable(this.#joint, users)).length < users.length) throw new Outdated('users are lost that others may put back')
+      // Who has something to be pushed, and is lost, is put back with it; but not without what others have.
+      if ((await replica.facts()).partial && (await mendable(this.#joint, users)).length < users.length)
+        throw new Outdated('users are lost that others may put back')
       for (const copy of await replica.wholeCopies(users)) await primary.restore(copy, { force: true })
       report.repaired += users.length
     }
@@ -280,6 +286,7 @@ export class Link {
   async #keepTidy(state: Primary, report: Reconciliation): Promise<void> {
     const { logger, clock } = this.#joint
     while (this.#state === state) {
+      const began = performance.now()
       let isWhole = false
       try {
         isWhole = (await state.tidy.pull()) && this.#state === state
@@ -293,7 +300,7 @@ export class Link {
       } catch (error) {
         if (this.#state === state) logger.debug({ because: wordOf(error) }, 'users could not be taken over; it is tried again')
       }
-      const wait = isWhole && report.inAgreement ? COMPARE_MS : PULL_RETRY_MS
+      const wait = !isWhole ? PULL_RETRY_MS : report.inAgreement ? COMPARE_MS : STEP_PAUSES * (performance.now() - began)
       if (this.#state === state) await setTimeout(wait, undefined, { signal: this.#closing.signal, ref: false }).catch(() => {})
     }
   }

@@ -1,17 +1,14 @@
 import type { Joint } from './joint.ts'
 
-/** How long it is left to others to put users back of whom not everything may be here. */
+/** How long it is left to others to put users back of whom not everything may be here, or otherwise than Redis had it. */
 const OTHERS_FIRST_MS = 5_000
 
 /**
- * Those of these users, whose keys Redis has lost, who may be put back from here. While everybody is taken over anew, what is here of
- * somebody who was not yet may lack what others have recorded: put back, it would be all that is left of them.
+ * Those of these users, whose keys Redis has lost, who may be put back from here. Whoever has yet to be taken over from Redis may be here
+ * without what others have recorded, or with what was decided here ahead of the log: put back, it would be all that is left of them, at
+ * a revision at which others have them as Redis had.
  */
 export async function mendable({ local: { replica }, incompleteSince }: Joint, users: readonly string[]): Promise<readonly string[]> {
-  if (!(await replica.facts()).partial) {
-    incompleteSince.clear()
-    return users
-  }
   const incomplete = new Set(await replica.dirtyAmong(users))
   const now = performance.now()
   return users.filter((user) => {

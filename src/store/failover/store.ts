@@ -87,6 +87,7 @@ class FailoverStore implements Store {
       joinedAt: performance.now(),
       answered: { epoch: '', n: 0 },
       isInterrupted: false,
+      isCompared: false,
       stuckSince: null,
       incompleteSince: new Map(),
       local,

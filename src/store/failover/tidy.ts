@@ -11,7 +11,7 @@ import type { Tail } from './tail.ts'
 const USERS_PER_STEP = 50
 const REVS_PER_STEP = 500
 /** Each of them is held in memory twice. */
-const COMPARED_PER_STEP = 25
+const COMPARED_PER_STEP = 50
 const PATIENCE_MS = 2_000
 
 /** While Redis orders the log: takes over from it whoever is not known to be the same here, and compares the others by and by. */
@@ -26,6 +26,7 @@ export class Tidy {
   readonly #left = new Set<string>()
   /** Where the comparison has come to, by user ids. */
   #compared = ''
+  #isRoundClean = true
   /** The same, of the marks of the erased and expired, which have no order. */
   #scanned = ['0', '0']
 
@@ -58,6 +59,7 @@ export class Tidy {
       if (!(await this.#take({ copies, ...from }))) return false
     }
     if (this.#left.size > 0) return false
+    this.#joint.incompleteSince.clear()
     if (partial) await replica.letGo()
     return this.#tail.reached((await this.#primary.status()).n, PATIENCE_MS)
   }
@@ -136,7 +138,10 @@ export class Tidy {
     this.#report.repaired += 1
   }
 
-  /** Compares the next users in order. Answers whether all were the same; null when that can't be told yet. */
+  /**
+   * Compares the next users in order. Answers whether everybody was the same since the log of Redis last went another way, or a
+   * difference was found; null until that can be told.
+   */
   async compare(): Promise<boolean | null> {
     const { local, clock, logger, seams } = this.#joint
     if (seams?.withoutComparison) return true
@@ -171,12 +176,24 @@ export class Tidy {
     this.#compared = end ?? ''
     if (pull.length + restore.length === 0) {
       await replica.settleKept(there.n, there.positions)
-      return taken === 0
+      if (taken > 0) return this.#differed()
+      if (end === null) {
+        this.#joint.isCompared ||= this.#isRoundClean
+        this.#isRoundClean = true
+      }
+      return this.#joint.isCompared || null
     }
     logger.warn({ inSqlite: pull.length, inRedis: restore.length }, 'users differed between Redis and SQLite; they are put right')
     this.#report.repaired += pull.length
     await replica.markDirty(pull)
     await this.mend(restore)
+    return this.#differed()
+  }
+
+  /** Another whole round has to show that nothing else differs. */
+  #differed(): false {
+    this.#isRoundClean = false
+    this.#joint.isCompared = false
     return false
   }
 }

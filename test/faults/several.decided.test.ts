@@ -1,0 +1,61 @@
+import { expect, test } from 'vitest'
+import { NOW } from '../helpers/events.ts'
+import { inCharge, until } from '../helpers/joined.ts'
+import { behindTheirBacks, expectAllEqual, healed, heldReplica, ownRedis, type Site, site } from './several.ts'
+
+/**
+ * Cut off from each other, two instances have taken the same key, at two times. Redis has had it from A; B, which has brought its own in
+ * vain, is held up before it takes over what Redis has. Others of whom both know are before them in the order.
+ */
+async function decidedFor(others = 0) {
+  const server = await ownRedis()
+  const held = heldReplica()
+  const a = await site({ url: server.url })
+  const b = await site({ url: server.url, path: held.path, seams: { replica: held.replica } })
+  for (let i = 0; i < others; i += 1) await a.record(`a${i}`, [`first ${i}`])
+  await a.record('zoe', ['z1'], { occurredAt: NOW - 10, acceptedAt: NOW - 10 })
+  await healed(server, [a, b])
+  for (const { store } of [a, b]) await store.pin('sqlite')
+  const said = { query: 'the same', response: 'the same' }
+  await a.record('zoe', ['key'], said)
+  await b.record('zoe', ['key'], { ...said, acceptedAt: NOW + 5 })
+  await a.store.pin('auto')
+  await until(a.store, inCharge)
+  const takingOver = held.before('dirtyUsers')
+  await b.store.pin('auto')
+  await takingOver
+  return { server, held, a, b }
+}
+
+async function timeOf({ store }: Site): Promise<number | undefined> {
+  const { answers } = await store.read([{ kind: 'conversation', userId: 'zoe', id: 'key' }], NOW)
+  return answers[0]?.occurredAt
+}
+
+test('whose keys Redis has lost is put back as Redis had decided, not as an instance has them that has yet to take that over', async () => {
+  const { server, held, a, b } = await decidedFor()
+  const own = ['tally', 'seen', 'ids', 'alerts'].map((name) => `xinyi:user:zoe:${name}`)
+  const old = ['profile', 'conversations', 'emotions', 'topics'].map((name) => `user:zoe:${name}`)
+  await behindTheirBacks(server, (redis) => redis.del(...own, ...old))
+  held.goOn()
+  await healed(server, [a, b])
+  expect(await timeOf(a)).toBe(NOW)
+  expect(await timeOf(b)).toBe(NOW)
+  await expectAllEqual(server, [a, b])
+})
+
+test('an instance does not say that the stores agree before it has compared everybody with a Redis that another one has filled', async () => {
+  const { server, held, a, b } = await decidedFor(60)
+  // Both have this at the same place of the log.
+  await a.record('zoe', ['z2'], { acceptedAt: NOW + 20 })
+  await until(a.store, (status) => inCharge(status) && status.n === status.settled.n)
+  await a.store.pin('sqlite')
+  await server.kill()
+  await server.restart()
+  held.goOn()
+  await until(b.store, inCharge)
+  await a.store.pin('auto')
+  await healed(server, [a, b])
+  expect(await timeOf(a)).toBe(await timeOf(b))
+  await expectAllEqual(server, [a, b])
+})
