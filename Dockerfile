@@ -21,5 +21,5 @@ VOLUME /data
 EXPOSE 8001
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/health/ready`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-ENTRYPOINT ["tini", "--", "node", "src/xinyi.js"]
+ENTRYPOINT ["tini", "--", "node", "--max-semi-space-size=16", "src/xinyi.js"]
 CMD ["serve"]

@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=16
 // Plain JavaScript of old: it has to be understood by the very runtimes that it refuses.
 const [major, minor] = process.versions.node.split('.').map(Number)
 

@@ -139,8 +139,10 @@ test('the unit of systemd knows its settings, and starts what the package has', 
   const unit = read('deploy/systemd/xinyi.service')
   const [, pairs = ''] = /^Environment=(.*)$/m.exec(unit) ?? []
   expect(unknown(pairs.split(' ').map((pair) => pair.split('=')[0] ?? ''))).toEqual([])
-  const [, command = '', script = ''] = /^ExecStart=\/opt\/xinyi\/(\S+) (\S+) serve$/m.exec(unit) ?? []
-  expect([command, script].filter((file) => !existsSync(file))).toEqual([])
+  const [, command = '', rest] = /^ExecStart=\/opt\/xinyi\/(\S+) (.*)$/m.exec(unit) ?? []
+  expect(existsSync(command)).toBe(true)
+  const { scripts } = JSON.parse(read('package.json'))
+  expect(`exec node ${rest}`).toBe(scripts.start)
 })
 
 const hasSystemd = spawnSync('systemd-analyze', ['--version']).status === 0
