@@ -4,6 +4,7 @@ import { RETENTION, STORES } from '../src/settings/data.ts'
 import { CALLERS, LISTENING } from '../src/settings/network.ts'
 import { CONVERSATIONS, LIMITS, LOG } from '../src/settings/requests.ts'
 import { SETTINGS, type Setting, settingsOf } from '../src/settings.ts'
+import { table } from './table.ts'
 
 const HEAD = `# Configuration
 
@@ -34,10 +35,6 @@ const SHORT = ['HOST', 'PORT', 'PUBLIC_URL', 'AUTH', 'MEMORY_STORAGE_BACKEND', '
 SHORT.push('RETAIN_CONVERSATIONS', 'RETAIN_CONVERSATIONS_DAYS', 'STAFF_FILE', 'ALERT_WEBHOOK_URL', 'LOG_LEVEL')
 
 const code = (text = ''): string => (text === '' ? '' : `\`${text}\``)
-const row = (cells: readonly string[]): string => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
-const table = (...[head = [], ...rows]: readonly (readonly string[])[]): string =>
-  [row(head), row(head.map(() => '---')), ...rows.map(row)].join('\n')
-
 const full = ({ name, expected, unit = '', default: fallback, example, description }: Setting): readonly string[] => [
   code(name),
   description,

@@ -1,5 +1,6 @@
 // Writes what the docs have from the source: the table of settings in README.md, and whole pages; with --check only says whether they are up to date.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { commands } from './commands.ts'
 import { configuration, shortTable } from './configuration.ts'
 import { permissions } from './permissions.ts'
 
@@ -14,6 +15,7 @@ function withSettings(present: string): string {
 
 const FILES: Record<string, (present: string) => string> = {
   'README.md': withSettings,
+  'docs/commands.md': commands,
   'docs/configuration.md': configuration,
   'docs/permissions.md': permissions,
 }

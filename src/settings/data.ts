@@ -27,7 +27,8 @@ export const STORES = {
   REDIS_URL: redisUrl().register(about, {
     default: '',
     example: 'redis://:password@redis.internal:6379/0',
-    description: 'The Redis to use: a `redis://` or `rediss://` URL, or the path of a socket. When empty, the next two say where it is.',
+    description:
+      'The Redis to use: a `redis://` or `rediss://` URL, or the path of a socket. When empty, REDIS_HOST and REDIS_PORT say where it is.',
     secret: true,
   }),
   REDIS_HOST: host().register(about, {
