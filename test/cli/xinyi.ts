@@ -48,7 +48,7 @@ export interface Serving {
   url: string
   /** What it printed until it served. */
   said: string[]
-  query(query: string): Promise<unknown>
+  query(query: string, token?: string): Promise<unknown>
   signal(signal: NodeJS.Signals): void
   /** Ends it with SIGTERM. */
   stop(): Promise<Ended>
@@ -68,15 +68,15 @@ export async function serving(command: 'serve' | 'demo', settings: Settings): Pr
   for await (const line of createInterface({ input: child.stdout })) {
     said.push(line)
     const url = /http:\S+\/graphql/.exec(line)?.[0]
-    if (url) return { url, said, stop, signal: (signal) => child.kill(signal), query: (query) => ask(url, query) }
+    if (url) return { url, said, stop, signal: (signal) => child.kill(signal), query: (query, token) => ask(url, query, token) }
   }
   throw new Error(`xinyi ${command} ended: ${(await child.ended).stderr}`)
 }
 
-async function ask(url: string, query: string): Promise<unknown> {
+async function ask(url: string, query: string, token?: string): Promise<unknown> {
   const response = await fetch(url, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
     body: JSON.stringify({ query }),
   })
   return response.json()

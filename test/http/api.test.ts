@@ -1,7 +1,10 @@
-import { expect, test } from 'vitest'
+import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { expect, onTestFinished, test } from 'vitest'
 import * as z from 'zod'
 import { ROLES, type Role } from '../../src/model.ts'
-import { blocksOf, sectionsOf, textOf } from '../helpers/pages.ts'
+import { blocks, blocksOf, ROOT, sectionsOf, textOf } from '../helpers/pages.ts'
+import { startProxy } from '../helpers/proxy.ts'
 import { post, type RunningApp, startApp } from './app.ts'
 import { tokenFor } from './tokens.ts'
 
@@ -53,4 +56,37 @@ test('the operations of the API guide have the answers that it shows', async () 
     }
   }
   expect(compared).toBeGreaterThanOrEqual(15)
+})
+
+const RECORD = 'mutation ($input: RecordConversationInput!) { recordConversation(input: $input) { duplicate } }'
+const raise = (app: RunningApp, userId: string) =>
+  ask(app, 'SERVICE', RECORD, { input: { userId, query: 'q', response: 'r', riskLevel: 'HIGH' } })
+
+test('the subscriber of the API guide prints what it says, and misses nothing while it is cut off', async () => {
+  const app = await startApp({ AUTH: 'on' })
+  const proxy = await startProxy({ host: '127.0.0.1', port: Number(new URL(app.url).port) })
+  onTestFinished(() => proxy.close())
+  const { feed } = app.app.services
+  const begun = Promise.withResolvers<void>()
+  const subscribe = feed.subscribe.bind(feed)
+  feed.subscribe = async (asked) => {
+    const messages = await subscribe(asked)
+    begun.resolve()
+    return messages
+  }
+  const script = blocks(PAGE, 'js').find((block) => block.includes('graphql-ws')) ?? ''
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', script.replace('localhost:8001', `127.0.0.1:${proxy.port}`)], {
+    cwd: ROOT,
+    env: { TOKEN: await tokenFor(app.config, { role: 'SUPERVISOR', name: NAMES.SUPERVISOR }) },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  onTestFinished(() => void child.kill())
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  await begun.promise
+  await raise(app, 'min')
+  expect([`${(await lines.next()).value}\n`]).toEqual(blocks(PAGE, 'text'))
+  proxy.cut()
+  await raise(app, 'lin')
+  proxy.heal()
+  expect((await lines.next()).value).toBe('RAISED HIGH lin')
 })
