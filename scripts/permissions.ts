@@ -8,7 +8,7 @@ const HEAD = `# Who may
 Generated from the schema by \`npm run docs\`: each type and field declares it, in \`src/graphql/types/\`. What stands behind it is in
 [security.md](security.md#who-may).
 
-- A counselor may what is marked of their own people, and nobody else exists for them.
+- A counselor may what is marked of their own people, and of whoever is escalated to them as long as nobody else acknowledges it; nobody else exists for them.
 - Whoever has several roles may what any of them may. Whoever is not signed in may nothing.
 - Everybody who is signed in may look at the schema itself (\`__schema\`, \`__type\`, \`__typename\`).
 `

@@ -116,7 +116,7 @@ export interface RiskAlert {
   acknowledged: { by: string; at: number; until: number } | null
   /** `until`: how long it is kept; null: for ever. */
   resolved: { by: string; at: number; resolution: string; until: number | null } | null
-  /** Since when it waits for somebody, how many steps were taken, whom they told (subs), and when the next one is due. */
+  /** Since when it waits for somebody, how many steps were taken, whom it was escalated to since nobody else has it (subs), and when the next one is due. */
   escalation: { since: number; step: number; to: readonly string[]; next: number | null }
 }
 
@@ -128,11 +128,16 @@ export interface Holders {
   assignee: string | null
   /** The sub of whoever has it acknowledged. */
   acknowledgedBy: string | null
+  /** The subs of those whom it was escalated to. */
+  escalatedTo: readonly string[]
 }
 
 /** Whether a counselor may see a person with an unresolved alert. */
-export const isHeldBy = (sub: string, { counselor, assignee, acknowledgedBy }: Holders): boolean =>
-  counselor === sub || assignee === sub || (counselor === null && (acknowledgedBy === null || acknowledgedBy === sub))
+export const isHeldBy = (sub: string, { counselor, assignee, acknowledgedBy, escalatedTo }: Holders): boolean =>
+  counselor === sub ||
+  assignee === sub ||
+  escalatedTo.includes(sub) ||
+  (counselor === null && (acknowledgedBy === null || acknowledgedBy === sub))
 
 export interface AlertEvent {
   id: string

@@ -10,9 +10,10 @@ export function heardIn({ counselor: sub }: View, { before }: AlertEvent, alert:
   return before && isHeldBy(sub, before) ? 'WITHDRAWN' : null
 }
 
-function isSeen(sub: string, { status, assignee, acknowledged }: RiskAlert, { counselor }: User): boolean {
+function isSeen(sub: string, { status, assignee, acknowledged, escalation }: RiskAlert, { counselor }: User): boolean {
   if (status === 'RESOLVED') return counselor === sub
-  return isHeldBy(sub, { counselor, assignee, acknowledgedBy: status === 'ACKNOWLEDGED' ? (acknowledged?.by ?? null) : null })
+  const acknowledgedBy = status === 'ACKNOWLEDGED' ? (acknowledged?.by ?? null) : null
+  return isHeldBy(sub, { counselor, assignee, acknowledgedBy, escalatedTo: escalation.to })
 }
 
 /** An alert of which no more is told than that it is not theirs any more who are told: nothing of what became of it, and nobody's words. */

@@ -45,16 +45,17 @@ export function nextEscalation(
 export const acknowledgedUntil = ({ acknowledgedForMinutes }: Triage, level: RiskLevel, at: number): number =>
   at + acknowledgedForMinutes[alertLevel(level)] * MINUTE_MS
 
-/** An alert that begins to wait for somebody. */
+/** An alert that begins to wait for somebody. Whom it was escalated to until then (`to`) goes on to be asked. */
 export const waiting = (
   triage: Triage,
   level: RiskLevel,
   since: number,
+  to: readonly string[] = [],
 ): Pick<RiskAlert, 'status' | 'acknowledged' | 'resolved' | 'escalation'> => ({
   status: 'OPEN',
   acknowledged: null,
   resolved: null,
-  escalation: { since, step: 0, to: [], next: nextEscalation(triage, level, { since, step: 0 }) },
+  escalation: { since, step: 0, to, next: nextEscalation(triage, level, { since, step: 0 }) },
 })
 
 /** Until when an alert is kept that is resolved at this time; null: for ever. */

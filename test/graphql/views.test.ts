@@ -20,6 +20,8 @@ function by(served: Served, sub: string, ...roles: [Role, ...Role[]]): Served {
 }
 const chief = (served: Served) => by(served, 'chief', 'SUPERVISOR')
 const li = (served: Served) => by(served, 'li', 'COUNSELOR')
+/** Who is on duty. */
+const zhao = (served: Served) => by(served, 'zhao', 'COUNSELOR')
 
 /** A person at risk, assigned to somebody or nobody; the id of their alert. */
 async function atRisk(served: Served, userId: string, counselor: string | null): Promise<string> {
@@ -180,6 +182,34 @@ describe.each(stores)('what a counselor hears of alerts in $name', (kind) => {
       if (news) await news.return?.()
     },
   )
+
+  test('is also of whoever is escalated to them, from the call on until somebody else takes it', async () => {
+    const served = await serve(kind)
+    const alertId = await atRisk(served, 'bob', 'wang')
+    const news = await zhao(served).listen(all)
+    const first = news.next()
+    const escalate = 'mutation ($id: ID!) { escalateRiskAlert(input: { alertId: $id }) { alert { escalationStep } } }'
+    for (let step = 0; step < 2; step += 1) await chief(served).ask(escalate, { id: alertId })
+    const told = (await first).value.data.riskAlerts
+    expect(told).toMatchObject({
+      withdrawn: false,
+      event: { kind: 'ESCALATED' },
+      alert: { id: alertId, trigger: { query: 'secret of bob' } },
+    })
+    const open = 'query ($id: ID!) { node(id: $id) { id } user(userId: "bob") { userId } riskAlerts { totalCount } }'
+    expect(await zhao(served).ask(open, { id: alertId })).toEqual({
+      ...{ node: { id: alertId }, user: { userId: 'bob' }, riskAlerts: { totalCount: 1 } },
+    })
+    await by(served, 'wang', 'COUNSELOR').ask(AcknowledgeRiskAlertDocument, { input: { alertId, note: 'mine' } })
+    const [last] = await heard(news, 1)
+    expect(inShort(last)).toEqual(['ACKNOWLEDGED', 'bob', 'withdrawn'])
+    expect(last).toMatchObject(nothing('bob', 'ACKNOWLEDGED'))
+    expect(await zhao(served).ask(open, { id: alertId })).toEqual({ node: null, user: null, riskAlerts: { totalCount: 0 } })
+    await by(served, 'wang', 'COUNSELOR').ask(AddRiskAlertNoteDocument, { input: { alertId, note: 'a secret' } })
+    await atRisk(served, 'ada', null)
+    expect((await heard(news, 1)).map(inShort)).toEqual([['RAISED', 'ada']])
+    await news.return?.()
+  })
 
   test('goes on in whole for whoever has it, and for supervisors', async () => {
     const served = await serve(kind)

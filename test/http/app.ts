@@ -34,8 +34,8 @@ export async function startApp(env: Record<string, string> = {}): Promise<Runnin
 export const post = (url: string, body: BodyInit, headers: Record<string, string> = {}): Promise<Response> =>
   fetch(url, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body })
 
-export const graphql = async (url: string, query: string, variables: Record<string, unknown> = {}) =>
-  (await post(url, JSON.stringify({ query, variables }))).json()
+export const graphql = async (url: string, query: string, variables: Record<string, unknown> = {}, headers: Record<string, string> = {}) =>
+  (await post(url, JSON.stringify({ query, variables }), headers)).json()
 
 /** Records a conversation that raises an alert. */
 export const raise = (url: string, userId = 'ada', riskLevel = 'HIGH'): Promise<unknown> =>

@@ -88,7 +88,7 @@ export class AlertBook {
     const again = alert.status === 'RESOLVED' || (higher && alert.status === 'ACKNOWLEDGED')
     held.alert = { ...alert, occurrences: alert.occurrences + 1, lastSeenAt: Math.max(alert.lastSeenAt, occurredAt) }
     if (higher) held.alert.level = level
-    if (higher || again) held.alert = { ...held.alert, ...this.#waiting(held.alert.level, acceptedAt), version: alert.version + 1 }
+    if (higher || again) held.alert = { ...held.alert, ...this.#waiting(held.alert.level, acceptedAt, alert), version: alert.version + 1 }
     this.#tell(held, 'OCCURRED', { level, note })
     if (higher) this.#tell(held, 'LEVEL_RAISED', { level })
     if (again) this.#tell(held, 'REOPENED', {})
@@ -117,13 +117,16 @@ export class AlertBook {
   ): void {
     const { alert } = held
     const before = AlertBook.#holders(held, until)
-    held.alert = { ...alert, assignee: counselor, version: alert.version + Number(alert.assignee !== counselor) }
+    const to = alert.escalation.to.filter((sub) => sub === counselor || (sub !== until && sub !== alert.assignee))
+    const version = alert.version + Number(alert.assignee !== counselor)
+    held.alert = { ...alert, assignee: counselor, version, escalation: { ...alert.escalation, to } }
     this.#renew(held)
     this.#tell(held, 'ASSIGNED', { actor, note, before })
   }
 
-  static #holders({ alert: { status, assignee, acknowledged } }: Held, counselor: string | null): Holders {
-    return { counselor, assignee, acknowledgedBy: status === 'ACKNOWLEDGED' && acknowledged ? acknowledged.by : null }
+  static #holders({ alert: { status, assignee, acknowledged, escalation } }: Held, counselor: string | null): Holders {
+    const acknowledgedBy = status === 'ACKNOWLEDGED' && acknowledged ? acknowledged.by : null
+    return { counselor, assignee, acknowledgedBy, escalatedTo: escalation.to }
   }
 
   #change(held: Held, { action, actor, resolution, to, due }: AlertAction): AlertEventKind | null {
@@ -137,7 +140,7 @@ export class AlertBook {
     if (status === 'RESOLVED') return null
     if (action === 'LAPSE') {
       if (status !== 'ACKNOWLEDGED' || due === null || alert.acknowledged?.until !== due) return null
-      held.alert = { ...alert, ...this.#waiting(alert.level, at), version: version + 1 }
+      held.alert = { ...alert, ...this.#waiting(alert.level, at, alert), version: version + 1 }
       return 'LAPSED'
     }
     if (action === 'ESCALATE') {
@@ -158,6 +161,7 @@ export class AlertBook {
     const isSame = status === 'ACKNOWLEDGED' && alert.assignee === actor
     held.alert = { ...alert, status: 'ACKNOWLEDGED', assignee: actor, escalation: quiet, version: version + Number(!isSame) }
     if (!isSame) held.alert.acknowledged = { by: actor, at, until: 0 }
+    if (!isSame) held.alert.escalation = { ...quiet, to: quiet.to.filter((sub) => sub === actor) }
     if (!isSame && held.alert.acknowledged) held.alert.acknowledged.until = this.#until(alert.level)
     this.#renew(held)
     return 'ACKNOWLEDGED'
@@ -182,8 +186,9 @@ export class AlertBook {
     return minutes === undefined ? null : since + minutes * MINUTE
   }
 
-  #waiting(level: RiskLevel, since: number): Pick<RiskAlert, 'status' | 'acknowledged' | 'resolved' | 'escalation'> {
-    const escalation = { since, step: 0, to: [], next: this.#next(level, since, 0) }
+  #waiting(level: RiskLevel, since: number, before?: RiskAlert): Pick<RiskAlert, 'status' | 'acknowledged' | 'resolved' | 'escalation'> {
+    const to = before && before.status !== 'RESOLVED' ? before.escalation.to : []
+    const escalation = { since, step: 0, to, next: this.#next(level, since, 0) }
     return { status: 'OPEN', acknowledged: null, resolved: null, escalation }
   }
 

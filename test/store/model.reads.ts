@@ -157,6 +157,7 @@ const ANSWERS: { [K in ReadKind]: (model: World, ask: Reads[K]['ask'], now: numb
 const isSeen = ({ counselor }: View, person: Person): boolean => {
   const alert = AlertBook.unresolved(person)?.alert
   const isWaiting = alert !== undefined && (alert.status === 'OPEN' || alert.acknowledged?.by === counselor)
+  if (alert?.escalation.to.includes(counselor)) return true
   return person.counselor === counselor || alert?.assignee === counselor || (person.counselor === null && isWaiting)
 }
 

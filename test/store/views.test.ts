@@ -76,11 +76,15 @@ describe('two stores joined', () => {
     const path = newDataFile()
     const { store, lines } = await openInstance({ url, path, seams: { replica: inProcess(path) } })
     const origin = new Origin()
-    await store.append([
+    const { outcomes } = await store.append([
       origin.recorded({ user: 'hers', riskLevel: 'HIGH' }),
       origin.recorded({ user: 'his' }),
       origin.assigned('his', 'wang'),
+      origin.recorded({ user: 'his, called to', riskLevel: 'HIGH' }),
+      origin.assigned('his, called to', 'wang'),
     ])
+    const alertId = outcomes[3]?.type === 'applied' ? (outcomes[3].alertId ?? '') : ''
+    await store.append([origin.acted('his, called to', { alertId, action: 'ESCALATE', actor: 'wang', to: ['li'] })])
     await until(store, inAgreement)
     return { url, store, lines }
   }
@@ -101,7 +105,7 @@ describe('two stores joined', () => {
       { kind: 'alerts', page: ALL },
     ] as const
     const before = await store.read(asked, NOW, LI)
-    expect(before).toMatchObject({ served: 'REDIS', answers: [{ total: 1 }, { users: 1 }, { total: 1 }] })
+    expect(before).toMatchObject({ served: 'REDIS', answers: [{ total: 2 }, { users: 2 }, { total: 2 }] })
     await emptyRedis()
     await until(store, (status) => status.reconciliation !== null && inCharge(status))
     expect(await store.read(asked, NOW, LI)).toEqual(before)

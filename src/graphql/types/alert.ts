@@ -119,7 +119,7 @@ RiskAlert.implement({
     }),
     escalatedTo: t.field({
       type: [Counselor],
-      description: 'Whom these steps told.',
+      description: 'Whom it was escalated to. They may see it, and its user, until it is resolved or somebody else acknowledges it.',
       resolve: ({ escalation }, _, { services }) => Promise.all(escalation.to.map((sub) => services.staff.find(sub))),
     }),
     nextEscalationAt: t.field({

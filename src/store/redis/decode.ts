@@ -12,6 +12,7 @@ import {
   type User,
   type UserTopic,
 } from '../../model.ts'
+import { HoldersJson } from '../holders.ts'
 import { JoinedSchema } from '../joined.ts'
 import type { Joined } from '../store.ts'
 
@@ -46,9 +47,10 @@ const conversationSchema = z.object({
   topics: z.array(z.string()),
 })
 
+const names = z.array(z.string())
+
 const pointSchema = z.object({ id: z.string(), at: time, score: z.number().nullable(), rank })
 
-const holder = z.string().nullable().default(null)
 const alertEventSchema = z.object({
   id: z.string(),
   alertId: z.string(),
@@ -57,7 +59,7 @@ const alertEventSchema = z.object({
   level: z.enum(RISK_LEVELS),
   actor: z.string().nullable().default(null),
   note: z.string().nullable().default(null),
-  before: z.object({ counselor: holder, assignee: holder, acknowledgedBy: holder }).nullable().default(null).catch(null),
+  before: HoldersJson.nullable().default(null).catch(null),
 })
 
 const triggerSchema = z.object({ at: time, rank, query: z.string(), response: z.string() })
@@ -87,7 +89,6 @@ const alertSchema = z.object({
   to: z.string().catch('[]'),
   next: count.optional().catch(0),
 })
-const names = z.array(z.string())
 
 /** JSON of a shape; null where it is not. */
 export function parse<T>(schema: z.ZodType<T>, text: string): T | null {

@@ -24,7 +24,8 @@ export function putTexts(user: string, state: UserState, timeZone: string): stri
     attentionOf(levels),
     state.openAlertId === null ? '0' : '1',
     state.counselor ?? '',
-    assigneeOf(state) ?? '',
+    unresolvedOf(state)?.assignee ?? '',
+    JSON.stringify(calledOf(state)),
     localTime(state.createdAt),
   )
   texts.push(state.lastActiveAt === null ? '' : localTime(state.lastActiveAt), `${state.totalChats}`, `${state.totalRiskAlerts}`)
@@ -44,8 +45,11 @@ export function putTexts(user: string, state: UserState, timeZone: string): stri
   return texts
 }
 
-/** Of the unresolved alert. */
-const assigneeOf = ({ openAlertId, alerts }: UserState): string | null => alerts.find(({ id }) => id === openAlertId)?.assignee ?? null
+const unresolvedOf = ({ openAlertId, alerts }: UserState): UserState['alerts'][number] | undefined =>
+  alerts.find(({ id }) => id === openAlertId)
+
+/** Whom the unresolved alert was escalated to. */
+const calledOf = (state: UserState): readonly string[] => unresolvedOf(state)?.escalation.to ?? []
 
 /** The record of users.lua, where what is null is absent. */
 function recordText(state: UserState): string {
@@ -62,7 +66,8 @@ function recordText(state: UserState): string {
     last: state.lastPoints.length > 0 ? state.lastPoints : undefined,
     alert: state.openAlertId ?? undefined,
     level: state.openAlertId === null ? undefined : (state.openAlertLevel ?? 0),
-    assignee: assigneeOf(state) ?? undefined,
+    assignee: unresolvedOf(state)?.assignee ?? undefined,
+    to: calledOf(state).length > 0 ? calledOf(state) : undefined,
     stripped: state.strippedAt ?? undefined,
     trend: state.trendDay ?? undefined,
     counselor: state.counselor ?? undefined,

@@ -73,7 +73,10 @@ export function assigned(step: Step, event: EventOf<'assigned'>): Judged {
   const alert = user.openAlertId === null ? null : loadAlert(sql, user.openAlertId, user.userId)
   if (alert) {
     const version = alert.version + (alert.assignee === counselor ? 0 : 1)
-    saveAlert(sql, { ...alert, assignee: counselor, version, acknowledged: renewed(alert, event.acceptedAt, step) })
+    // Whoever had it until then has it no more, also if it was escalated to them.
+    const until = [user.counselor, alert.assignee].filter((sub) => sub !== counselor)
+    const escalation = { ...alert.escalation, to: alert.escalation.to.filter((sub) => !until.includes(sub)) }
+    saveAlert(sql, { ...alert, assignee: counselor, version, acknowledged: renewed(alert, event.acceptedAt, step), escalation })
     tell(step, event, { alertId: alert.id, kind: 'ASSIGNED', level: alert.level, actor, note, before: holdersOf(user, alert) })
   }
   saveUser(sql, { ...touched(user, n, event.acceptedAt), counselor })
@@ -84,10 +87,11 @@ export function assigned(step: Step, event: EventOf<'assigned'>): Judged {
 /** What may take an alert from somebody. */
 const TAKING: ReadonlySet<AlertEventKind> = new Set(['ACKNOWLEDGED', 'RESOLVED'])
 
-const holdersOf = ({ counselor }: UserRecord, { status, assignee, acknowledged }: RiskAlert): Holders => ({
+const holdersOf = ({ counselor }: UserRecord, { status, assignee, acknowledged, escalation }: RiskAlert): Holders => ({
   counselor,
   assignee,
   acknowledgedBy: (status === 'ACKNOWLEDGED' && acknowledged?.by) || null,
+  escalatedTo: escalation.to,
 })
 
 interface Change {
@@ -116,7 +120,8 @@ function changeOf(alert: RiskAlert, { acceptedAt: at, payload }: EventOf<'acted'
           status: 'ACKNOWLEDGED',
           assignee: actor,
           acknowledged: isNew || !acknowledged ? { by: actor, at, until } : { ...acknowledged, until: Math.max(until, acknowledged.until) },
-          escalation: { ...escalation, next: null },
+          // Whoever else was called on need not care for it any more.
+          escalation: { ...escalation, to: isNew ? escalation.to.filter((sub) => sub === actor) : escalation.to, next: null },
           version: alert.version + (isNew ? 1 : 0),
         },
       }
@@ -137,7 +142,7 @@ function changeOf(alert: RiskAlert, { acceptedAt: at, payload }: EventOf<'acted'
     }
     case 'LAPSE':
       if (status !== 'ACKNOWLEDGED' || acknowledged?.until !== due) return null
-      return { kind: 'LAPSED', alert: { ...alert, ...waiting(triage, alert.level, at), version: alert.version + 1 } }
+      return { kind: 'LAPSED', alert: { ...alert, ...waiting(triage, alert.level, at, escalation.to), version: alert.version + 1 } }
     case 'EXPIRE':
       return null
   }

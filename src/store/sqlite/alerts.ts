@@ -54,8 +54,10 @@ function addTo(step: Step, user: UserRecord, event: EventOf<'recorded'>, { level
     occurrences: alert.occurrences + 1,
     lastSeenAt: Math.max(alert.lastSeenAt, event.occurredAt),
   }
-  if (isHigher || isReopened)
-    Object.assign(after, { ...waiting(newestLimits(policies).triage, after.level, event.acceptedAt), version: alert.version + 1 })
+  if (isHigher || isReopened) {
+    const to = alert.status === 'RESOLVED' ? [] : alert.escalation.to
+    Object.assign(after, { ...waiting(newestLimits(policies).triage, after.level, event.acceptedAt, to), version: alert.version + 1 })
+  }
   saveAlert(sql, after)
   user.openAlertId = alert.id
   user.openAlertLevel = riskRank(after.level)
@@ -116,6 +118,10 @@ export function saveAlert(sql: Sql, alert: RiskAlert): void {
     ...[riskRank(alert.level), alert.status, alert.occurrences, alert.lastSeenAt, alert.version, alert.assignee],
     ...[orJson(alert.acknowledged), orJson(alert.resolved), JSON.stringify(alert.escalation), dueAt(alert), alert.id],
   )
+  sql.run('DELETE FROM alert_calls WHERE alert_id = ?', alert.id)
+  if (alert.status === 'RESOLVED') return
+  const call = 'INSERT OR IGNORE INTO alert_calls (sub, alert_id, user_id) VALUES (?, ?, ?)'
+  for (const sub of alert.escalation.to) sql.run(call, sub, alert.id, alert.userId)
 }
 
 export function insertAlert(sql: Sql, alert: RiskAlert): void {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { ALERT_EVENT_KINDS, ALERT_STATUSES, ATTENTIONS, RISK_LEVELS, type RiskLevel } from '../../model.ts'
+import { HoldersJson } from '../holders.ts'
 import { TriageSchema } from '../triage.ts'
 
 /** What the rows of the database look like, for those who read them. Keys are the column names or their aliases in the query. */
@@ -119,8 +120,6 @@ export const AlertRow = z.object({
 export const ALERT = `id, user_id AS userId, level, status, occurrences, raised_at AS raisedAt, last_seen_at AS lastSeenAt,
   conversation_id AS conversationId, exchange AS "trigger", version, assignee, acknowledged, resolved, escalation`
 
-const Holder = z.string().nullable().default(null)
-const HoldersJson = z.object({ counselor: Holder, assignee: Holder, acknowledgedBy: Holder })
 const AlertEventFields = {
   id: z.string(),
   alertId: z.string(),

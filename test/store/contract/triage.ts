@@ -180,7 +180,7 @@ export function triage(open: Open): void {
     expect((await since()).map(([kind]) => kind)).toEqual(['ESCALATED', 'ESCALATED', 'ESCALATED'])
     expect(await due(NOW + DAY_MS)).toEqual([])
     await it.record({ riskLevel: 'IMMINENT', acceptedAt: NOW + HOUR })
-    expect(await alert()).toMatchObject({ escalation: { step: 0, to: [], next: NOW + HOUR } })
+    expect(await alert()).toMatchObject({ escalation: { step: 0, to: ['li', '0', '1', '2'], next: NOW + HOUR } })
   })
 
   test('an alert that was resolved goes when its time is over, with its history; before that, or resolved again since, it does not', async () => {
@@ -228,6 +228,27 @@ export function triage(open: Open): void {
     expect((await it.store.sweep(NOW)).expiredUsers).toEqual([{ userId: 'u', deadline }])
     await it.apply(it.origin.expired('u', deadline))
     expect(await it.user()).toBeNull()
+  })
+
+  test('whom an alert was escalated to is asked until somebody else acknowledges it, also while its acknowledgement holds, lapses, or it grows worse', async () => {
+    const { it, act, acknowledge, alert } = await alerted(open)
+    const asked = async () => (await alert())?.escalation.to
+    await acknowledge('wang')
+    await act({ action: 'ESCALATE', actor: 'wang', to: ['li', 'zhao'] }, NOW + 2 * MINUTE)
+    await act({ action: 'ACKNOWLEDGE', actor: 'wang' }, NOW + 3 * MINUTE)
+    const until = (await alert())?.acknowledged?.until ?? 0
+    await act({ action: 'LAPSE', due: until }, until)
+    await it.record({ riskLevel: 'IMMINENT', acceptedAt: until + MINUTE })
+    expect(await asked()).toEqual(['li', 'zhao'])
+    await it.apply(it.origin.assigned('u', 'chief', until + MINUTE))
+    expect(await asked()).toEqual(['li', 'zhao'])
+    await acknowledge('li', until + 2 * MINUTE)
+    expect(await asked()).toEqual(['li'])
+    await it.apply(it.origin.assigned('u', 'chief', until + 2 * MINUTE))
+    expect(await asked()).toEqual([])
+    await act({ action: 'RESOLVE', actor: 'li', resolution: 'talked' }, until + 3 * MINUTE)
+    await it.record({ riskLevel: 'HIGH', acceptedAt: until + 4 * MINUTE })
+    expect(await alert()).toMatchObject({ status: 'OPEN', escalation: { to: [] } })
   })
 
   test('an acknowledgement stops the escalation', async () => {
@@ -349,18 +370,20 @@ export function triage(open: Open): void {
     await acknowledge('li')
     await act({ action: 'NOTE', actor: 'li', note: 'called' })
     await assign('wang', NOW + 2 * MINUTE)
+    await act({ action: 'ESCALATE', actor: 'li', to: ['zhao', 'chief'] }, NOW + 3 * MINUTE)
     await act({ action: 'ACKNOWLEDGE', actor: 'zhao' }, NOW + 3 * MINUTE)
     await assign(null, NOW + 4 * MINUTE)
     await resolve(NOW + 5 * MINUTE)
     const before = (await it.history(alertId)).map((event) => [event.kind, event.before && Object.values(event.before)])
     expect(before).toEqual([
       ['RAISED', null],
-      ['ACKNOWLEDGED', [null, null, null]],
+      ['ACKNOWLEDGED', [null, null, null, []]],
       ['NOTED', null],
-      ['ASSIGNED', [null, 'li', 'li']],
-      ['ACKNOWLEDGED', ['wang', 'wang', 'li']],
-      ['ASSIGNED', ['wang', 'zhao', 'zhao']],
-      ['RESOLVED', [null, null, 'zhao']],
+      ['ASSIGNED', [null, 'li', 'li', []]],
+      ['ESCALATED', null],
+      ['ACKNOWLEDGED', ['wang', 'wang', 'li', ['zhao', 'chief']]],
+      ['ASSIGNED', ['wang', 'zhao', 'zhao', ['zhao']]],
+      ['RESOLVED', [null, null, 'zhao', []]],
     ])
   })
 }

@@ -8,8 +8,11 @@ import { ALL, first, given, idsOf, last, type Open, type Subject, walk } from '.
 const LI = { counselor: 'li' }
 
 /** People in every relation to the counselor li; who of them are hers to see. */
-const SEEN = ['hers', 'hers with an alert of another', 'alert of hers', 'acknowledged by her', 'waiting', 'lapsed', 'given back']
-const UNSEEN = ['nobody', 'calm', 'his', 'his with an alert', 'acknowledged by him', 'resolved', 'handed on']
+const OWN = ['hers', 'hers with an alert of another', 'alert of hers', 'acknowledged by her', 'waiting', 'lapsed', 'given back']
+/** His, but escalated to her. */
+const CALLED = ['called', 'called to help', 'called, then worse']
+const SEEN = [...OWN, ...CALLED]
+const UNSEEN = ['nobody', 'calm', 'his', 'his with an alert', 'acknowledged by him', 'resolved', 'handed on', 'relieved', 'resolved by him']
 
 const FILTERS: readonly UserFilter[] = [
   {},
@@ -36,13 +39,19 @@ const ALERT_FILTERS: readonly AlertFilter[] = [
 /** Makes them, by events that a store or the model applies. */
 async function fill(origin: Origin, apply: (event: Event) => Promise<Outcome>): Promise<ReadonlyMap<string, string>> {
   const alerts = new Map<string, string>()
-  const say = async (user: string, riskLevel: 'LOW' | 'HIGH') => {
-    const outcome = await apply(origin.recorded({ user, id: 'c', riskLevel, topics: ['sleep', `of ${user}`] }))
+  const say = async (user: string, riskLevel: 'LOW' | 'HIGH' | 'IMMINENT', id = 'c') => {
+    const outcome = await apply(origin.recorded({ user, id, riskLevel, topics: ['sleep', `of ${user}`] }))
     if (outcome.type === 'applied' && outcome.alertId) alerts.set(user, outcome.alertId)
   }
   const assign = (user: string, counselor: string | null, at = NOW) => apply(origin.assigned(user, counselor, at))
-  const act = (user: string, action: 'ACKNOWLEDGE' | 'RESOLVE', actor: string) =>
-    apply(origin.acted(user, { alertId: alerts.get(user) ?? '', action, actor, resolution: 'talked' }, NOW + MINUTE))
+  const act = (user: string, action: 'ACKNOWLEDGE' | 'RESOLVE' | 'ESCALATE', actor: string, at = NOW + MINUTE) =>
+    apply(
+      origin.acted(
+        user,
+        { alertId: alerts.get(user) ?? '', action, actor, resolution: 'talked', to: action === 'ESCALATE' ? ['wang', 'li'] : [] },
+        at,
+      ),
+    )
   for (const user of ['calm', 'his', 'hers']) await say(user, 'LOW')
   for (const user of [...SEEN, ...UNSEEN]) if (!['nobody', 'calm', 'his', 'hers'].includes(user)) await say(user, 'HIGH')
   await assign('hers', 'li')
@@ -62,6 +71,12 @@ async function fill(origin: Origin, apply: (event: Event) => Promise<Outcome>): 
   await assign('given back', null, NOW + HOUR)
   await assign('handed on', 'li')
   await assign('handed on', 'wang', NOW + HOUR)
+  for (const user of [...CALLED, 'relieved', 'resolved by him']) await assign(user, 'wang')
+  await act('called to help', 'ACKNOWLEDGE', 'wang')
+  for (const user of [...CALLED, 'relieved', 'resolved by him']) await act(user, 'ESCALATE', 'wang')
+  await say('called, then worse', 'IMMINENT', 'd')
+  await act('relieved', 'ACKNOWLEDGE', 'wang', NOW + HOUR)
+  await act('resolved by him', 'RESOLVE', 'wang', NOW + HOUR)
   return alerts
 }
 
@@ -105,7 +120,7 @@ const ofOne = (userId: string, alertId = ''): readonly ReadRequest[] => [
 ]
 
 export function views(open: Open): void {
-  test('a counselor sees whom they are assigned to, whose alert is theirs, and unassigned people with an alert that nobody else has', async () => {
+  test('a counselor sees whom they are assigned to, whose alert is theirs or was escalated to them, and unassigned people with an alert that nobody else has', async () => {
     const { it, alerts } = await filled(open)
     for (const user of SEEN) {
       const asked = ofOne(user, alerts.get(user))

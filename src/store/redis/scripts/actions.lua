@@ -18,13 +18,22 @@ local function renew(alert, at)
   if alert.status == 'ACKNOWLEDGED' and alert.ackUntil then alert.ackUntil = math.max(alert.ackUntil, acknowledged_until(alert, at)) end
 end
 
--- Whom an escalation has told, and those besides, as JSON.
-local function told_too(known, more)
+-- Whom an alert was escalated to, and those besides, as JSON.
+local function called_too(known, more)
   local all, met = {}, {}
-  for _, names in ipairs({ parse(known or '') or {}, more }) do
+  for _, names in ipairs({ names_in(known) or {}, more }) do
     for _, name in ipairs(names) do
       if not met[name] then all[#all + 1], met[name] = cjson.encode(name), true end
     end
+  end
+  return '[' .. table.concat(all, ',') .. ']'
+end
+
+-- Those of them whom `keep` keeps, as JSON.
+local function called_still(known, keep)
+  local all = {}
+  for _, name in ipairs(names_in(known) or {}) do
+    if keep(name) then all[#all + 1] = cjson.encode(name) end
   end
   return '[' .. table.concat(all, ',') .. ']'
 end
@@ -40,6 +49,8 @@ local ACTIONS = {
     if alert.status ~= 'ACKNOWLEDGED' or alert.assignee ~= action.actor then
       alert.ackBy, alert.ackAt, alert.ackUntil = action.actor, at, acknowledged_until(alert, at)
       alert.version = alert.version + 1
+      -- Whoever else was called on need not care for it any more.
+      alert.to = called_still(alert.to, function(name) return name == action.actor end)
     end
     alert.status, alert.assignee, alert.next = 'ACKNOWLEDGED', action.actor, nil
     renew(alert, at)
@@ -58,7 +69,7 @@ local ACTIONS = {
     elseif alert.status == 'RESOLVED' then
       return nil
     end
-    alert.step, alert.to = alert.step + 1, told_too(alert.to, action.to or {})
+    alert.step, alert.to = alert.step + 1, called_too(alert.to, action.to or {})
     alert.next = alert.status == 'OPEN' and next_escalation(alert) or nil
     return 'ESCALATED'
   end,
@@ -123,7 +134,10 @@ local TAKING = { ACKNOWLEDGED = true, RESOLVED = true }
 
 -- Whose an alert is, and its person.
 local function holders_of(record, alert)
-  return { counselor = record.counselor, assignee = alert.assignee, acknowledgedBy = alert.status == 'ACKNOWLEDGED' and alert.ackBy or nil }
+  return {
+    counselor = record.counselor, assignee = alert.assignee, acknowledgedBy = alert.status == 'ACKNOWLEDGED' and alert.ackBy or nil,
+    escalatedTo = names_in(alert.to),
+  }
 end
 
 local function acted(event, n, keys, record, told)
@@ -149,8 +163,8 @@ local function acted(event, n, keys, record, told)
     save_alert(id, alert, was)
     tell(told, event, id, kind, level, action.actor, action.note, TAKING[kind] and holders or nil)
     if record.alert == id then
-      record.assignee = alert.assignee
-      if alert.status == 'RESOLVED' then record.alert, record.level, record.assignee = nil, nil, nil end
+      concern(record, id, alert)
+      if alert.status == 'RESOLVED' then record.alert, record.level, record.assignee, record.to = nil, nil, nil, nil end
     end
   else
     tell(told, event, id, 'NOTED', level, action.actor, not_carried_out(action))
@@ -171,7 +185,12 @@ local function assigned(event, n, keys, record, told)
     make_good(alert, event, record.level)
     local holders = holders_of(record, alert)
     if alert.assignee ~= assignment.counselor then alert.version = alert.version + 1 end
-    alert.assignee, record.assignee = assignment.counselor, assignment.counselor
+    -- Whoever had it until then has it no more, also if it was escalated to them.
+    alert.to = called_still(alert.to, function(name)
+      return name == assignment.counselor or name ~= record.counselor and name ~= alert.assignee
+    end)
+    alert.assignee = assignment.counselor
+    concern(record, record.alert, alert)
     renew(alert, event.at)
     save_alert(record.alert, alert, was)
     tell(told, event, record.alert, 'ASSIGNED', alert.level, assignment.actor, assignment.note, holders)

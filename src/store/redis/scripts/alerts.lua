@@ -82,11 +82,12 @@ local function save_alert(id, alert, was)
   rank_alert(id, alert, was)
 end
 
--- It begins to wait for somebody.
+-- It begins to wait for somebody. Whom it was escalated to until then goes on to be asked, unless it was resolved.
 local function wait(alert, at)
+  if alert.status == 'RESOLVED' or not names_in(alert.to) then alert.to = '[]' end
   alert.status, alert.ackBy, alert.ackAt, alert.ackUntil, alert.resolvedBy, alert.resolvedAt, alert.resolution = 'OPEN', nil, nil, nil, nil, nil, nil
   alert.resolvedUntil = nil
-  alert.since, alert.step, alert.to = at, 0, '[]'
+  alert.since, alert.step = at, 0
   alert.next = next_escalation(alert)
 end
 
@@ -134,7 +135,8 @@ local function raise(event, record, keys, told, level, note, escalated)
   save_alert(id, alert)
   call('HSET', alert_key(id), 'trigger', event.body)
   record.kept[5] = call('RPUSH', keys.alerts, id)
-  record.alert, record.level, record.assignee, record.raised = id, level, alert.assignee, record.raised + 1
+  concern(record, id, alert)
+  record.raised = record.raised + 1
   tell(told, event, id, 'RAISED', level, nil, note)
   return id
 end
@@ -160,7 +162,7 @@ local function signal(event, record, keys, told, level, note)
       wait(alert, event.at)
       alert.version = alert.version + 1
     end
-    record.alert, record.level, record.assignee = id, alert.level, alert.assignee
+    concern(record, id, alert)
     save_alert(id, alert, was)
     tell(told, event, id, 'OCCURRED', level, nil, note)
     if higher then tell(told, event, id, 'LEVEL_RAISED', level) end

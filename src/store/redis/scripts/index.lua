@@ -1,6 +1,9 @@
 -- Writes everything that tells of a user beside their own keys.
 local function index_user(user, keys, record)
-  if record.alert then record.assignee = get(false, 'HGET', alert_key(record.alert), 'assignee') or nil end
+  if record.alert then
+    local found = get({}, 'HMGET', alert_key(record.alert), 'assignee', 'to')
+    record.assignee, record.to = found[1] or nil, names_in(found[2])
+  end
   save_user(user, keys, record)
   for _, id in ipairs(get({}, 'LRANGE', keys.alerts, 0, -1)) do
     local found = get({}, 'HMGET', alert_key(id), 'status', 'level', 'raised', 'next', 'ackUntil', 'resolvedUntil')

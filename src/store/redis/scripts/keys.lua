@@ -30,10 +30,10 @@ local function attention_key(attention) return 'xinyi:attention:' .. attention e
 local function alerts_key(status) return 'xinyi:order:alerts:' .. status end -- zset: alert id, (4 - level rank) * 1e13 + raisedAt
 local function topic_key(name) return 'xinyi:topic:' .. name .. ':users' end -- zset: user id, 0
 local function counselor_key(sub) return 'xinyi:counselor:' .. sub .. ':users' end -- zset: user id, 0
--- A claim on a user, of the counselor whom they, or their alert, are assigned to (sub); nil: of everybody, as nobody is assigned to them.
+-- A claim on a user, of a counselor (sub) whom they, or their alert, are assigned to, or whom it was escalated to; nil: of everybody, as nobody is assigned to them.
 local function claim_of(sub, user) return (sub and #sub .. ':' .. sub or '-') .. ':' .. user end
 -- hash: user level status occurrences raised seen conversation version trigger, told (length of the history); assignee, ackBy, ackAt, ackUntil,
--- resolvedBy, resolvedAt, resolvedUntil, resolution, and of its escalation since, step, to (JSON), next
+-- resolvedBy, resolvedAt, resolvedUntil, resolution, and of its escalation since, step, to (JSON, names_in), next
 local function alert_key(id) return 'xinyi:alert:' .. id end
 local function history_key(id) return 'xinyi:alert:' .. id .. ':history' end -- list, oldest first: JSON of alert events
 
@@ -85,6 +85,15 @@ local function parse(text)
   local ok, value = pcall(cjson.decode, text)
   if ok and type(value) == 'table' then return value end
   return nil
+end
+
+-- The names in a JSON list; nil where there are none.
+local function names_in(text)
+  local names = {}
+  for _, name in ipairs(text and parse(text) or {}) do
+    if type(name) == 'string' then names[#names + 1] = name end
+  end
+  return names[1] and names
 end
 
 -- What is known of one of the staff (JSON as in STAFF) gives way to what is as late. Answers how many (0 or 1) were raised.

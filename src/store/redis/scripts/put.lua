@@ -49,7 +49,8 @@ end
 
 -- Puts one user, who is not there.
 local function put_user(user, keys)
-  local text, created, active, risk, attention_level, alerted, counselor, assignee = take(), take(), take(), take(), take(), take(), take(), take()
+  local text, created, active, risk, attention_level, alerted, counselor = take(), take(), take(), take(), take(), take(), take()
+  local assignee, to = take(), names_in(take())
   redis.call('HSET', keys.profile, 'user_id', user, 'created_at', take(), 'last_active', take(), 'total_chats', take(), 'total_risk_alerts', take())
   with_next(tonumber(take()), 'RPUSH', keys.conversations)
   with_next(tonumber(take()), 'RPUSH', keys.emotions)
@@ -80,7 +81,7 @@ local function put_user(user, keys)
   if attention_level ~= 'NONE' then later('SADD', attention_key(attention_level), user) end
   if alerted == '1' then
     later('SADD', ALERTED, user)
-    add_claims(user, { alert = true, counselor = counselor ~= '' and counselor or nil, assignee = assignee ~= '' and assignee or nil })
+    add_claims(user, { alert = true, counselor = counselor ~= '' and counselor or nil, assignee = assignee ~= '' and assignee or nil, to = to })
   end
   if counselor ~= '' then add_to_counselor(user, counselor) end
 end

@@ -8,6 +8,12 @@ local function are_numbers(values, count)
   return true
 end
 
+local function are_strings(values)
+  if type(values) ~= 'table' then return false end
+  for _, value in pairs(values) do if type(value) ~= 'string' then return false end end
+  return true
+end
+
 local function is_point(point)
   return type(point) == 'table' and type(point[1]) == 'number' and type(point[2]) == 'string' and is_rank(point[3])
 end
@@ -27,6 +33,7 @@ local function is_sound(record)
   if record.counselor ~= nil and type(record.counselor) ~= 'string' then return false end
   if record.sources ~= nil and not are_sources(record.sources) then return false end
   if record.assignee ~= nil and type(record.assignee) ~= 'string' then return false end
+  if record.to ~= nil and not are_strings(record.to) then return false end
   if record.alert == nil then
     if record.level ~= nil then return false end
   elseif type(record.alert) ~= 'string' or not is_rank(record.level) then

@@ -1,6 +1,6 @@
--- A user's record: the JSON under USERS, {rev, created, active, chats, risks, accepted, raised, last, alert, level, assignee, stripped, kept, deadlines}.
--- last: the newest three points ever, newest first, [at, id, risk rank] each; absent when there are none. alert, level (rank) and
--- assignee (sub): of the unresolved alert; raised: alerts raised so far. kept: how many conversations, emotions, topics, ids and alerts the user's keys
+-- A user's record: the JSON under USERS, {rev, created, active, chats, risks, accepted, raised, last, alert, level, assignee, to, stripped, kept, deadlines}.
+-- last: the newest three points ever, newest first, [at, id, risk rank] each; absent when there are none. alert, level (rank),
+-- assignee (sub) and to (whom it was escalated to: subs; absent when there are none): of the unresolved alert; raised: alerts raised so far. kept: how many conversations, emotions, topics, ids and alerts the user's keys
 -- hold, so that missing ones are noticed; deadlines: when conversations and emotions expire by themselves, 0 for never. since: the least
 -- time of what was recorded, of acceptance or occurrence. counselor: who looks after them (sub). trend: the newest UTC day on which the
 -- trend alone raised an alert. sources: what other systems had counted, {source: [chats, risk alerts, chats taken over one by one, risk alerts of these]}.
@@ -95,7 +95,7 @@ end
 local function indexed(record)
   return {
     active = record.active, created = record.created, risk = current_risk(record), attention = attention(record), alert = record.alert,
-    assignee = record.assignee, counselor = record.counselor,
+    assignee = record.assignee, to = record.to, counselor = record.counselor,
   }
 end
 
@@ -109,6 +109,7 @@ local function text_of(record)
   if record.stripped then text = text .. ',"stripped":' .. int(record.stripped) end
   if record.alert then text = text .. ',"alert":' .. cjson.encode(record.alert) .. ',"level":' .. record.level end
   if record.assignee then text = text .. ',"assignee":' .. cjson.encode(record.assignee) end
+  if record.to then text = text .. ',"to":' .. cjson.encode(record.to) end
   if record.counselor then text = text .. ',"counselor":' .. cjson.encode(record.counselor) end
   if record.trend then text = text .. ',"trend":' .. int(record.trend) end
   if record.since then text = text .. ',"since":' .. int(record.since) end
@@ -124,17 +125,24 @@ local function add_to_counselor(user, counselor)
   call('ZADD', counselor_key(counselor), '0', user)
 end
 
+-- What a record says of the user's unresolved alert.
+local function concern(record, id, alert)
+  record.alert, record.level, record.assignee, record.to = id, alert.level, alert.assignee, names_in(alert.to)
+end
+
 -- The claims on a user of whom the record, or what `indexed` answers of it, says so: at least one for each unresolved alert.
 local function claims_on(user, record)
   if not record.alert then return {} end
   local claims = { claim_of(record.counselor, user) }
   if record.assignee and record.assignee ~= record.counselor then claims[2] = claim_of(record.assignee, user) end
+  for _, name in ipairs(record.to or {}) do claims[#claims + 1] = claim_of(name, user) end
   return claims
 end
 
 local function add_claims(user, record)
   for _, claim in ipairs(claims_on(user, record)) do call('ZADD', CLAIMS, '0', claim) end
   if record.assignee then call('SADD', COUNSELORS, record.assignee) end
+  if record.to then call('SADD', COUNSELORS, unpack(record.to)) end
 end
 
 -- Writes the record, and of its index entries those that changed since `was`; what is pending of that has to be written in the end.
@@ -151,7 +159,7 @@ local function save_user(user, keys, record, was)
     for _, level in ipairs({ 'WATCH', 'NEEDS_ATTENTION' }) do call(level == now.attention and 'SADD' or 'SREM', attention_key(level), user) end
   end
   if now.alert ~= was.alert then call(now.alert and 'SADD' or 'SREM', ALERTED, user) end
-  if now.alert ~= was.alert or now.assignee ~= was.assignee or now.counselor ~= was.counselor then
+  if now.alert ~= was.alert or now.assignee ~= was.assignee or now.to ~= was.to or now.counselor ~= was.counselor then
     for _, claim in ipairs(claims_on(user, was)) do call('ZREM', CLAIMS, claim) end
     add_claims(user, now)
   end

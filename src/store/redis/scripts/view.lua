@@ -22,9 +22,13 @@ local function sees(record)
   if record.counselor == view then return true end
   if not record.alert then return false end
   if record.assignee == view then return true end
-  if not record.counselor and get(false, 'HGET', alert_key(record.alert), 'status') ~= 'ACKNOWLEDGED' then return true end
-  local alert = get({}, 'HMGET', alert_key(record.alert), 'assignee', 'ackBy')
-  return alert[1] == view or not record.counselor and alert[2] == view
+  local alert = get({}, 'HMGET', alert_key(record.alert), 'status', 'assignee', 'ackBy', 'to')
+  if not record.counselor and alert[1] ~= 'ACKNOWLEDGED' then return true end
+  if alert[2] == view or not record.counselor and alert[3] == view then return true end
+  for _, called in ipairs(names_in(alert[4]) or {}) do
+    if called == view then return true end
+  end
+  return false
 end
 
 local function is_seen(user, record)

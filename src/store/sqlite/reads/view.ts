@@ -7,8 +7,8 @@ const ACKNOWLEDGED_BY = "CASE WHEN json_valid(concern.acknowledged) THEN concern
 /** Whom a counselor may see (store.ts, View): holds of such rows of users. */
 const seenIn = ({ counselor }: View): Fragment => ({
   sql: `counselor = ? OR EXISTS (SELECT 1 FROM alerts AS concern WHERE concern.id = open_alert_id AND (concern.assignee = ?
-    OR (counselor IS NULL AND (concern.status <> 'ACKNOWLEDGED' OR ${ACKNOWLEDGED_BY} = ?))))`,
-  params: [counselor, counselor, counselor],
+    OR EXISTS (SELECT 1 FROM alert_calls WHERE sub = ? AND alert_id = concern.id) OR (counselor IS NULL AND (concern.status <> 'ACKNOWLEDGED' OR ${ACKNOWLEDGED_BY} = ?))))`,
+  params: [counselor, counselor, counselor, counselor],
 })
 
 const LOOKED = MAX_CANDIDATES + 1
@@ -17,8 +17,9 @@ const LOOKED = MAX_CANDIDATES + 1
 const candidatesFor = ({ counselor }: View): Fragment => ({
   sql: `SELECT candidate FROM (SELECT user_id AS candidate FROM users WHERE counselor = ? LIMIT ${LOOKED})
     UNION SELECT * FROM (SELECT user_id FROM alerts WHERE assignee = ? AND status <> 'RESOLVED' LIMIT ${LOOKED})
+    UNION SELECT * FROM (SELECT user_id FROM alert_calls WHERE sub = ? LIMIT ${LOOKED})
     UNION SELECT * FROM (SELECT user_id FROM users INDEXED BY users_waiting WHERE counselor IS NULL AND open_alert_id IS NOT NULL LIMIT ${LOOKED})`,
-  params: [counselor, counselor],
+  params: [counselor, counselor, counselor],
 })
 
 const CandidateRow = z.object({ userId: z.string(), seen: z.int() })
