@@ -63,6 +63,10 @@ function presentation({ store }: Services, format: ErrorFormatter): Plugin<Graph
     ...result,
     extensions: { ...result.extensions, storage: { served, pendingWrites: store.pendingWrites } },
   })
+  // What was not executed, for it could not be parsed or is not valid, says where the data is too.
+  const complete = ({ result, setResult }: { result: unknown; setResult(result: ExecutionResult): void }) => {
+    if (isUnexecuted(result)) setResult(withStorage(result, store.backend))
+  }
   const shared = new SharedSubscriptions(present)
   return {
     onParse: ({ setParseFn }) => {
@@ -78,10 +82,8 @@ function presentation({ store }: Services, format: ErrorFormatter): Plugin<Graph
         if (!valid) setResult(result.map((error) => validationError(error)))
       }
     },
-    // What was not executed, for it could not be parsed or is not valid, says where the data is too.
-    onResultProcess: ({ result, setResult }) => {
-      if (!isAsyncIterable(result) && !Array.isArray(result) && !result.extensions?.storage) setResult(withStorage(result, store.backend))
-    },
+    onExecutionResult: complete,
+    onResultProcess: complete,
     onExecute: () => ({
       onExecuteDone: async ({ args, result, setResult }) => {
         if (isAsyncIterable(result)) return
@@ -99,6 +101,13 @@ function presentation({ store }: Services, format: ErrorFormatter): Plugin<Graph
     },
   }
 }
+
+const isUnexecuted = (result: unknown): result is ExecutionResult =>
+  typeof result === 'object' &&
+  result !== null &&
+  !isAsyncIterable(result) &&
+  !Array.isArray(result) &&
+  !('extensions' in result && typeof result.extensions === 'object' && result.extensions !== null && 'storage' in result.extensions)
 
 /** Refuses what its caller may not have, before anything is read or done. */
 function rights(format: ErrorFormatter): Plugin<GraphQLContext> {

@@ -5,6 +5,7 @@ import type { TrustedDocuments } from '../graphql/documents.ts'
 import type { GraphQLServer } from '../graphql/yoga.ts'
 import type { Caller } from '../model.ts'
 import { readBody, refuseBody } from './body.ts'
+import { executePlain, plainOperation } from './operation.ts'
 import { type HttpError, requestIdOf, sendError } from './respond.ts'
 import { paramsOf, serveEvents, wantsEvents } from './sse.ts'
 
@@ -26,9 +27,14 @@ export async function serveGraphQL(
   { req, res, caller }: { req: IncomingMessage; res: ServerResponse; caller: Caller },
 ): Promise<void> {
   const requestId = requestIdOf(res)
+  // What they came with can end while they are being answered.
+  const untilEnd = () =>
+    void res.once(
+      'close',
+      authenticator.onEnd(caller, () => res.destroy()),
+    )
   const answer = async (response: Response) => {
-    const stop = authenticator.onEnd(caller, () => res.destroy())
-    res.once('close', stop)
+    untilEnd()
     await send(response, res, streams)
   }
   const servesEvents = async (body: string | null): Promise<boolean> => {
@@ -48,6 +54,12 @@ export async function serveGraphQL(
   if (typeof body !== 'string') return refuseBody(req, res, body)
   if (hasEnded) return sendError(res, ENDED)
   if (await servesEvents(body)) return
+  const plain = plainOperation(req, body, documents, caller)
+  if (plain) {
+    const { status, headers, text } = await executePlain(yoga, plain, { caller, requestId })
+    untilEnd()
+    return void res.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(text) }).end(text)
+  }
   return answer(await yoga.fetch(urlOf(req), { ...initOf(req), body }, { caller, requestId }))
 }
 

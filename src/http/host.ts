@@ -14,8 +14,14 @@ export const anyHost: HostCheck = () => true
 export function hostsAt(address: string, publicUrl = ''): HostCheck {
   if (!isLoopback(address)) return anyHost
   const publicName = URL.parse(publicUrl)?.hostname
-  return (host) => {
+  const check: HostCheck = (host) => {
     const name = URL.parse(`http://${host}`)?.hostname
     return name !== undefined && (isLoopback(name.replace(/^\[(.*)\]$/, '$1')) || name === address.toLowerCase() || name === publicName)
+  }
+  // Mostly it is the same name as before.
+  let last: { host: string | undefined; isOurs: boolean } | undefined
+  return (host) => {
+    if (!last || last.host !== host) last = { host, isOurs: check(host) }
+    return last.isOurs
   }
 }

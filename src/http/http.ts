@@ -188,7 +188,8 @@ const hasBody = ({ headers }: IncomingMessage): boolean => 'content-length' in h
 const refuseWhole = (req: IncomingMessage, res: ServerResponse, error: HttpError): void =>
   hasBody(req) ? refuseBody(req, res, error) : sendError(res, error)
 
-const pathOf = (req: IncomingMessage): string | undefined => URL.parse(req.url ?? '', 'http://localhost')?.pathname
+const pathOf = ({ url = '' }: IncomingMessage): string | undefined =>
+  url === '/graphql' ? url : URL.parse(url, 'http://localhost')?.pathname
 
 const NOT_FOUND: HttpError = {
   status: 404,
