@@ -11,7 +11,8 @@ const PAGE = 200
 /** So many entries are taken over at a time, so that nothing waits long for the thread that does it. */
 const STEP = 100
 const RETRY_MS = 500
-const GATHER_MS = 15
+/** Unless somebody waits for the replica: a hundred entries cost it little more than ten. */
+const GATHER_MS = 100
 /** Entries that are handed in and wait to be taken over; beyond that they are read in their turn. */
 const MAX_HANDED_IN = 2_000
 const REMEMBERED_TOLD = 2_000
@@ -22,6 +23,8 @@ export class Tail {
   readonly #replica: RemoteReplica
   readonly #stopped = new AbortController()
   readonly #changes = new Changes()
+  readonly #wanted = new Changes()
+  #waiting = 0
   /** Index of the newest entry that Redis is known to have. */
   #known: number
   /** Index of the newest entry that the replica has. */
@@ -76,8 +79,12 @@ export class Tail {
 
   /** Waits until the replica has entry n, but not longer than so; answers whether it has. */
   async reached(n: number, patienceMs: number): Promise<boolean> {
+    if (this.#taken >= n) return true
     const late = AbortSignal.any([AbortSignal.timeout(patienceMs), this.#stopped.signal])
+    this.#waiting += 1
+    this.#wanted.announce()
     while (this.#taken < n && !late.aborted) await this.#changes.next(late)
+    this.#waiting -= 1
     return this.#taken >= n
   }
 
@@ -127,8 +134,14 @@ export class Tail {
   async #news(): Promise<void> {
     const { signal } = this.#stopped
     while (this.#known <= this.#taken && !signal.aborted) await Promise.race([this.#changes.next(signal), this.#grown()])
-    // Nobody waits for the replica, and a hundred entries cost little more than one.
-    if (this.#known - this.#taken < STEP) await setTimeout(GATHER_MS, undefined, { signal }).catch(() => {})
+    if (this.#known - this.#taken < STEP && this.#waiting === 0) await this.#gather()
+  }
+
+  async #gather(): Promise<void> {
+    const over = new AbortController()
+    const signal = AbortSignal.any([this.#stopped.signal, over.signal])
+    await Promise.race([setTimeout(GATHER_MS, undefined, { signal }).catch(() => {}), this.#wanted.next(signal)])
+    over.abort()
   }
 
   /** Redis has more than is known. */
