@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { setImmediate } from 'node:timers/promises'
+import { setImmediate, setTimeout } from 'node:timers/promises'
 import { storeUnavailable, XinyiError } from '../errors.ts'
 import type { Durability } from '../model.ts'
 import type { Event, Outcome, Store } from '../store/store.ts'
@@ -29,6 +29,13 @@ interface Waiting {
 const BATCHES_UNDER_WAY = 2
 
 /**
+ * A batch costs each store, and the disk, as much as some events do. While more than so many wait for their answers, batches begin no more
+ * often than so, unless they are full.
+ */
+const BUSY_EVENTS = 16
+const PACE_MS = 10
+
+/**
  * Numbers the events of this process and appends them in batches: what comes in the same turn of the event loop, or while as many
  * batches as may be are under way, travels together in the next.
  */
@@ -38,6 +45,8 @@ export class LogWriter {
   #seq = 0
   readonly #queue: Waiting[] = []
   readonly #underWay = new Set<Promise<void>>()
+  #eventsUnderWay = 0
+  #lastBegan = 0
   #isDue = false
   #closed = false
 
@@ -66,14 +75,25 @@ export class LogWriter {
     if (this.#isDue) return
     this.#isDue = true
     await setImmediate()
+    await this.#pace()
     this.#isDue = false
     while (this.#queue.length > 0 && this.#underWay.size < BATCHES_UNDER_WAY) {
-      const batch: Promise<void> = this.#append(this.#queue.splice(0, this.#nextBatch())).finally(() => {
+      const events = this.#queue.splice(0, this.#nextBatch())
+      this.#eventsUnderWay += events.length
+      this.#lastBegan = performance.now()
+      const batch: Promise<void> = this.#append(events).finally(() => {
         this.#underWay.delete(batch)
+        this.#eventsUnderWay -= events.length
         if (this.#queue.length > 0) this.#next()
       })
       this.#underWay.add(batch)
     }
+  }
+
+  async #pace(): Promise<void> {
+    const isBusy = this.#queue.length + this.#eventsUnderWay > BUSY_EVENTS
+    const wait = this.#lastBegan + PACE_MS - performance.now()
+    if (isBusy && this.#queue.length < MAX_BATCH_EVENTS && wait >= 1) await setTimeout(wait)
   }
 
   /** How many of those that wait go together: always one, whatever its size. */
