@@ -1,4 +1,3 @@
-import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
 import { type DocumentNode, type ExecutionArgs, type ExecutionResult, type ParseOptions, parse, type Source, validate } from 'graphql'
 import { createLRUCache, createYoga, isAsyncIterable, type Plugin, type YogaServerInstance } from 'graphql-yoga'
 import type { Logger } from 'pino'
@@ -39,7 +38,8 @@ export function createGraphQL(services: Services, { logger, observe }: { logger:
     // Whatever yoga would log of an error can hold what somebody wrote; the formatter logs what may be known.
     logging: false,
     graphiql: GRAPHIQL,
-    renderGraphiQL,
+    // 9 MB, which no process has to load before somebody opens the page.
+    renderGraphiQL: async (options) => (await import('@graphql-yoga/render-graphiql')).renderGraphiQL(options),
     landingPage: false,
     cors: false,
     batching: false,
