@@ -60,15 +60,17 @@ export interface AppOptions {
   keepRetention?: boolean
   /** Only to look at a data set that is there: makes no directory, and leaves the retention as it is. */
   readOnly?: boolean
+  /** How the audit log is opened: in a thread of its own, unless told otherwise. */
+  openAudit?: typeof openLedger
 }
 
 /** Builds the whole service on the configured store. */
 export async function buildApp(config: Config, options: AppOptions): Promise<App> {
-  const { logger, clock = Date.now, keepRetention = false, readOnly = false } = options
+  const { logger, clock = Date.now, keepRetention = false, readOnly = false, openAudit = openLedger } = options
   if (!readOnly) await makeDataDir(config.dataDir)
   const metrics = new Metrics()
   const store = new MeasuredStore(await openStore(config, { logger, clock, readOnly }), metrics.storeCall)
-  const ledger = readOnly ? null : await openLedger(auditFiles(config)).catch(closeAfter(store))
+  const ledger = readOnly ? null : await openAudit(auditFiles(config)).catch(closeAfter(store))
   const audit = new Audit(ledger ?? NO_LOG, { logger })
   const merger =
     ledger && config.storageBackend === 'redis'

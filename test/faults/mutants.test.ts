@@ -6,7 +6,8 @@ import { beginSeed, finishSeed, seedLog, seedUsers } from '../../src/store/redis
 import type { RedisStore } from '../../src/store/redis/store.ts'
 import { Sql } from '../../src/store/sqlite/sql.ts'
 import { NOW, Origin } from '../helpers/events.ts'
-import { inAgreement, inCharge, inProcess, newDataFile, until } from '../helpers/joined.ts'
+import { inAgreement, inCharge, newDataFile, until } from '../helpers/joined.ts'
+import { replicaHere } from '../helpers/this-thread.ts'
 import { ALL, valuesOf } from '../store/contract/harness.ts'
 import { replaceInScripts, Scene } from './mutants.ts'
 import { chatsOf, healed } from './several.ts'
@@ -209,7 +210,7 @@ scene.notices('without the check whether the log here is newer than a copy, taki
     await a.record('u', ['2'])
     await a.store.pin('sqlite')
     await a.store.close()
-    const replica = inProcess(path)
+    const replica = replicaHere(path)
     await replica.replaceUsers({ copies, epoch: store.epoch, n, positions })
     await replica.close()
     const alone = await scene.site({ url: `${path}.no-redis`, path })

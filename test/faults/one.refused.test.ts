@@ -7,9 +7,10 @@ import { StartError } from '../../src/errors.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
 import { spawnTied } from '../helpers/children.ts'
 import { Origin } from '../helpers/events.ts'
-import { type Instance, inCharge, inProcess, newDataFile, openInstance, until } from '../helpers/joined.ts'
+import { type Instance, inCharge, newDataFile, openInstance, until } from '../helpers/joined.ts'
 import { type RedisOptions, type RedisServer, startRedis } from '../helpers/redis.ts'
 import { tempDir } from '../helpers/temp.ts'
+import { replicaHere } from '../helpers/this-thread.ts'
 import { tamper } from '../store/sqlite.files.ts'
 import { eventually, withRedis, world } from './one.ts'
 
@@ -38,7 +39,7 @@ describe('a data directory that can not be used is refused with a sentence', () 
   /** A file with something in it, closed. */
   async function dataFile(): Promise<string> {
     const path = newDataFile()
-    const { store } = await openInstance({ url: NOWHERE, path, seams: { replica: inProcess(path) } })
+    const { store } = await openInstance({ url: NOWHERE, path, seams: { replica: replicaHere(path) } })
     await store.append([new Origin().recorded()])
     await store.close()
     return path

@@ -9,18 +9,10 @@ import { RedisStore } from '../../src/store/redis/store.ts'
 import { Replica } from '../../src/store/sqlite/replica/replica.ts'
 import type { Appended, Event, Store, StoreStatus } from '../../src/store/store.ts'
 import { MINUTE, NOW, Origin, type Said } from '../helpers/events.ts'
-import {
-  type Instance,
-  type InstanceOptions,
-  inAgreement,
-  inCharge,
-  inProcess,
-  newDataFile,
-  openInstance,
-  until,
-} from '../helpers/joined.ts'
+import { type Instance, type InstanceOptions, inAgreement, inCharge, newDataFile, openInstance, until } from '../helpers/joined.ts'
 import { type FaultProxy, startProxy } from '../helpers/proxy.ts'
 import { type RedisOptions, type RedisServer, startRedis } from '../helpers/redis.ts'
+import { replicaHere } from '../helpers/this-thread.ts'
 import { snapshot } from '../store/contract/harness.ts'
 
 /** What a write may take when Redis does not answer: the time-out of a command (500 ms), and what a busy machine takes besides. */
@@ -59,7 +51,7 @@ export class World {
   /** Opens the instance (again): another process, as far as the stores can tell. */
   async open(options: Partial<InstanceOptions> = {}): Promise<void> {
     this.origin = new Origin()
-    const seams = this.#light && { seams: { replica: inProcess(this.path) } }
+    const seams = this.#light && { seams: { replica: replicaHere(this.path) } }
     this.#instance = await openInstance({ url: this.url, path: this.path, ...seams, ...options })
   }
 

@@ -6,18 +6,10 @@ import { XinyiError } from '../../src/errors.ts'
 import { openRedisStore } from '../../src/store/redis/open.ts'
 import type { Event, LogEntry, Outcome, Store } from '../../src/store/store.ts'
 import { NOW, Origin, type Said } from '../helpers/events.ts'
-import {
-  type Instance,
-  type InstanceOptions,
-  inAgreement,
-  inFallback,
-  inProcess,
-  newDataFile,
-  openInstance,
-  until,
-} from '../helpers/joined.ts'
+import { type Instance, type InstanceOptions, inAgreement, inFallback, newDataFile, openInstance, until } from '../helpers/joined.ts'
 import { type FaultProxy, startProxy } from '../helpers/proxy.ts'
 import { type RedisOptions, type RedisServer, startRedis } from '../helpers/redis.ts'
+import { replicaHere } from '../helpers/this-thread.ts'
 import { ALL, idsOf, snapshot, wholeLog } from '../store/contract/harness.ts'
 
 /** A redis-server of the test's own, which can be killed and started again. */
@@ -164,7 +156,7 @@ export async function restartFrom(server: RedisServer, copy: Buffer): Promise<vo
 
 /** A replica that can be made to stand still before it does one thing, and with it whoever waits for that. */
 export function heldReplica(path = newDataFile()) {
-  const replica = inProcess(path)
+  const replica = replicaHere(path)
   let held: { method: PropertyKey; reached: () => void; goOn: Promise<void> } | undefined
   let goOn = () => {}
   return {

@@ -16,12 +16,12 @@ import { Quotas } from '../../src/services/quotas.ts'
 import { Recorder } from '../../src/services/recorder.ts'
 import { Staff } from '../../src/services/staff.ts'
 import { LogWriter } from '../../src/services/writer.ts'
-import { openLedger } from '../../src/store/audit/remote.ts'
 import type { ReadRequest, Store } from '../../src/store/store.ts'
 import { NOW } from '../helpers/events.ts'
 import { STAFF } from '../helpers/staff.ts'
 import type { StoreKind } from '../helpers/stores.ts'
 import { tempDir } from '../helpers/temp.ts'
+import { ledgerHere } from '../helpers/this-thread.ts'
 
 export interface Failure {
   message: string
@@ -95,7 +95,7 @@ export async function serveStore(store: Store, replaced: Partial<Store> = {}): P
   const feed = new AlertFeed({ store: watched, logger, clock })
   await feed.start()
   const dir = tempDir()
-  const audit = new Audit(await openLedger({ path: join(dir.path, 'audit.db'), headPath: join(dir.path, 'audit.head') }), { logger })
+  const audit = new Audit(await ledgerHere({ path: join(dir.path, 'audit.db'), headPath: join(dir.path, 'audit.head') }), { logger })
   onTestFinished(async () => {
     await feed.close()
     await writer.close()

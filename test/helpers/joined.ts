@@ -1,7 +1,6 @@
 import { join } from 'node:path'
 import { pino } from 'pino'
 import { onTestFinished } from 'vitest'
-import { JoinedReplica, type RemoteReplica } from '../../src/store/failover/replica.ts'
 import { type FailoverOptions, openFailoverStore } from '../../src/store/failover/store.ts'
 import type { Store, StoreStatus } from '../../src/store/store.ts'
 import { NOW } from './events.ts'
@@ -51,14 +50,3 @@ export const inCharge = (status: StoreStatus): boolean => status.mode === 'PRIMA
 export const inFallback = (status: StoreStatus): boolean => status.mode === 'FALLBACK'
 /** Healed: Redis has everything, and so has the replica. */
 export const inAgreement = (status: StoreStatus): boolean => status.mode === 'PRIMARY' && status.reconciliation?.inAgreement === true
-
-/** A replica without a thread of its own. */
-export function inProcess(path: string): RemoteReplica {
-  const replica = new JoinedReplica(path)
-  return new Proxy({} as RemoteReplica, {
-    get: (_, method) =>
-      method === 'then'
-        ? undefined
-        : async (...args: unknown[]) => structuredClone(Reflect.apply(Reflect.get(replica, method), replica, structuredClone(args))),
-  })
-}

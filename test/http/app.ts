@@ -3,6 +3,7 @@ import { onTestFinished } from 'vitest'
 import { type App, buildApp } from '../../src/app.ts'
 import { type Config, loadConfig } from '../../src/config.ts'
 import { tempDir } from '../helpers/temp.ts'
+import { ledgerHere } from '../helpers/this-thread.ts'
 
 export interface RunningApp {
   app: App
@@ -22,7 +23,7 @@ export async function startApp(env: Record<string, string> = {}): Promise<Runnin
   const log: string[] = []
   const logger = pino({ level: 'trace' }, { write: (line) => void log.push(line) })
   const config = loadConfig({ PORT: '0', DATA_DIR: dir.path, MEMORY_STORAGE_BACKEND: 'sqlite', AUTH: 'off', ...env })
-  const app = await buildApp(config, { logger })
+  const app = await buildApp(config, { logger, openAudit: ledgerHere })
   onTestFinished(async () => {
     await app.close()
     dir.remove()

@@ -4,8 +4,9 @@ import { AlertFeed } from '../../src/services/feed.ts'
 import type { AlertMessage } from '../../src/services/reader.ts'
 import type { Store } from '../../src/store/store.ts'
 import { NOW, Origin } from '../helpers/events.ts'
-import { type InstanceOptions, inAgreement, inCharge, inFallback, inProcess, newDataFile, openInstance, until } from '../helpers/joined.ts'
+import { type InstanceOptions, inAgreement, inCharge, inFallback, newDataFile, openInstance, until } from '../helpers/joined.ts'
 import { startRedis } from '../helpers/redis.ts'
+import { replicaHere } from '../helpers/this-thread.ts'
 
 type Messages = AsyncIterableIterator<AlertMessage>
 
@@ -169,7 +170,7 @@ test('a start in fallback hears nothing of before when that is settled', async (
 test('a cursor names no more than its reader was given, where Redis had told others more than SQLite has of it', async () => {
   const url = await redis()
   const path = newDataFile()
-  const [replica, { promise: mayGoOn, resolve: goOn }] = [inProcess(path), Promise.withResolvers<void>()]
+  const [replica, { promise: mayGoOn, resolve: goOn }] = [replicaHere(path), Promise.withResolvers<void>()]
   onTestFinished(() => goOn())
   let isHeldUp = false
   const heldUp = new Proxy(replica, {

@@ -1,7 +1,8 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { Tail } from '../../src/store/failover/tail.ts'
 import { NOW, Origin } from '../helpers/events.ts'
-import { inProcess, newDataFile } from '../helpers/joined.ts'
+import { newDataFile } from '../helpers/joined.ts'
+import { replicaHere } from '../helpers/this-thread.ts'
 import { TwoDatabases } from './redis.joined.ts'
 
 const databases = new TwoDatabases()
@@ -9,7 +10,7 @@ databases.use()
 
 test('what somebody noted of a person whom another instance has erased since is not told from memory, though it is handed in late', async () => {
   const store = await databases.open()
-  const replica = inProcess(newDataFile())
+  const replica = replicaHere(newDataFile())
   onTestFinished(() => replica.close())
   await replica.beginRebuild(await store.head())
   const fail = (error: unknown) => expect.unreachable(String(error))

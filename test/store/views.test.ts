@@ -1,8 +1,9 @@
 import { describe, expect, test, vi } from 'vitest'
 import { MAX_CANDIDATES, type ReadRequest, type View } from '../../src/store/store.ts'
 import { NOW, Origin } from '../helpers/events.ts'
-import { inAgreement, inCharge, inProcess, newDataFile, openInstance, until } from '../helpers/joined.ts'
+import { inAgreement, inCharge, newDataFile, openInstance, until } from '../helpers/joined.ts'
 import { emptyRedis, stores } from '../helpers/stores.ts'
+import { replicaHere } from '../helpers/this-thread.ts'
 import { ALL, first, Subject, walk } from './contract/harness.ts'
 
 // So few that a view beyond them is soon filled.
@@ -74,7 +75,7 @@ describe('two stores joined', () => {
   async function joined() {
     const { url } = await emptyRedis()
     const path = newDataFile()
-    const { store, lines } = await openInstance({ url, path, seams: { replica: inProcess(path) } })
+    const { store, lines } = await openInstance({ url, path, seams: { replica: replicaHere(path) } })
     const origin = new Origin()
     const { outcomes } = await store.append([
       origin.recorded({ user: 'hers', riskLevel: 'HIGH' }),

@@ -1,0 +1,19 @@
+import { Ledger } from '../../src/store/audit/ledger.ts'
+import type { openLedger } from '../../src/store/audit/remote.ts'
+import { JoinedReplica, type RemoteReplica } from '../../src/store/failover/replica.ts'
+import type { Remote } from '../../src/store/thread/remote.ts'
+
+/** As if it lived in a thread of its own, which takes its time to start. */
+const inThisThread = <T extends object>(served: T): Remote<T> => {
+  const target: object = served
+  return new Proxy({} as Remote<T>, {
+    get: (_, method) =>
+      method === 'then'
+        ? undefined
+        : async (...args: unknown[]) => structuredClone(await Reflect.apply(Reflect.get(target, method), target, structuredClone(args))),
+  })
+}
+
+export const replicaHere = (path: string): RemoteReplica => inThisThread(new JoinedReplica(path))
+
+export const ledgerHere: typeof openLedger = async (files) => inThisThread(new Ledger(files))
