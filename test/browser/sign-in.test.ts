@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { blocks } from '../helpers/pages.ts'
 import { post, startApp } from '../http/app.ts'
 import { bearer, tokenFor } from '../http/tokens.ts'
 import { openPage, program, SCREENSHOTS } from './page.ts'
@@ -79,3 +80,18 @@ test.skipIf(!program)(
   },
   90_000,
 )
+
+test.skipIf(!program)('the page of the API guide hears of an alert as it is raised', async () => {
+  const { url, config, newCode } = await startApp({ AUTH: 'on' })
+  const { page } = await openPage(new URL(url).origin)
+  const session = url.replace('/graphql', '/session')
+  await page.request.post(session, { data: { code: newCode() }, headers: { origin: new URL(url).origin } })
+  await page.goto(session)
+  const script = blocks('docs/api.md', 'js').find((block) => block.includes('EventSource')) ?? ''
+  const [subscribed, said] = [page.waitForResponse(/subscription/), page.waitForEvent('console')]
+  await page.evaluate(script)
+  await subscribed
+  const service = await bearer(config, { role: 'SERVICE', name: 'assistant' })
+  await post(url, JSON.stringify({ query: RECORD, variables: { userId: 'min' } }), service)
+  expect([`${(await said).text()}\n`]).toEqual(blocks('docs/api.md', 'text'))
+})
