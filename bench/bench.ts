@@ -29,15 +29,15 @@ export interface Bench {
 }
 
 /** Runs `act` with a Redis and a server of its own, both gone afterwards. */
-export async function withBench<T>(act: (bench: Bench) => Promise<T>): Promise<T> {
+export async function withBench<T>(act: (bench: Bench) => Promise<T>, settings: Record<string, string> = {}): Promise<T> {
   const dir = tempDir()
   const redis = await startRedis({ port: 'free', persistence: 'aof', keepDir: true })
   const loopFile = join(dir.path, 'loop.json')
-  const env = { BENCH_LOOP_FILE: loopFile, LOG_LEVEL: 'warn' }
+  const env = { BENCH_LOOP_FILE: loopFile, LOG_LEVEL: 'warn', ...settings }
   const server = new Instance({ name: 'w', redisUrl: redis.url, dir: dir.path, env, nodeArgs: ['--import', LOOP] })
   try {
     await server.start()
-    await settled(server)
+    if (settings.MEMORY_STORAGE_BACKEND !== 'sqlite') await settled(server)
     const result = await act({
       redis,
       server,

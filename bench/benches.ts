@@ -7,6 +7,7 @@ import { type Bench, fill, listen, plainServer, runClients, settled, usageOf, wi
 import { dashboardCosts } from './dashboard.ts'
 import { crashNoticed, hangNoticed } from './detection.ts'
 import type { Measured } from './job.ts'
+import { moving } from './migrate.ts'
 import { checkingTokens } from './tokens.ts'
 
 export interface Figure {
@@ -289,6 +290,59 @@ async function dashboard(): Promise<Figure[]> {
   ]
 }
 
+const MIGRATED_USERS = 100_000
+/** Of the command that moves them; and how much of it may come after a fifth of the time. */
+const MIGRATION_MB = 700
+const GROWTH_MB = 250
+
+/** Everybody of a large predecessor moves in, from either of its stores into either of ours. */
+async function migrate(): Promise<Figure[]> {
+  const figures: Figure[] = []
+  for (const [from, into] of [
+    ['sqlite', 'sqlite'],
+    ['redis', 'redis'],
+  ] as const) {
+    const { seconds, cpuSeconds, earlyMb, peakMb } = await moving(MIGRATED_USERS, { from, into })
+    const what = `${MIGRATED_USERS.toLocaleString('en')} users with 5 conversations each moved from the predecessor's ${NAMES[from]} into ${NAMES[into]}`
+    figures.push(
+      { what, value: seconds, unit: 's', target: 180, more: `${cpuSeconds.toFixed(0)} s of CPU` },
+      { what: 'memory of that at most', value: peakMb, unit: 'MB', target: MIGRATION_MB },
+      { what: 'memory that it took after a fifth of the time', value: peakMb - earlyMb, unit: 'MB', target: GROWTH_MB },
+    )
+  }
+  return figures
+}
+
+const NAMES = { sqlite: 'SQLite', redis: 'Redis' }
+
+/** What recording and reading cost on Redis, with its journal, and on SQLite alone. */
+async function stores(): Promise<Figure[]> {
+  const measured = async (backend: 'redis' | 'sqlite') =>
+    withBench(
+      async (bench) => {
+        const write = { send: 'record', connections: 64, rate: null, users: 2_000 } as const
+        const read = { ...write, send: 'context' } as const
+        const rate = async (job: typeof write | typeof read) => {
+          await bench.clients({ ...job, seconds: 2 })
+          const { requests, seconds } = await bench.clients({ ...job, seconds: 6 })
+          return { perSecond: (requests.length - failures(requests)) / seconds, p50: percentiles(durations(requests)).p50 }
+        }
+        return { writes: await rate(write), reads: await rate(read) }
+      },
+      { MEMORY_STORAGE_BACKEND: backend },
+    )
+  const [redis, sqlite] = [await measured('redis'), await measured('sqlite')]
+  const figure = (what: string, kind: 'writes' | 'reads', target: number): Figure => ({
+    what,
+    value: redis[kind].perSecond,
+    unit: 'requests/s',
+    target,
+    atLeast: true,
+    more: `${Math.round(sqlite[kind].perSecond).toLocaleString('en')} on SQLite alone, so ${(redis[kind].perSecond / sqlite[kind].perSecond).toFixed(2)} times as many; p50 ${ms(redis[kind].p50)} and ${ms(sqlite[kind].p50)}`,
+  })
+  return [figure('conversations recorded on Redis and journal', 'writes', 1_000), figure('contexts read from Redis', 'reads', 1_000)]
+}
+
 export const BENCHES: Record<string, () => Promise<Figure[]>> = {
   'one-by-one': oneByOne,
   batches,
@@ -301,4 +355,6 @@ export const BENCHES: Record<string, () => Promise<Figure[]>> = {
   dashboard,
   reseed,
   tokens,
+  migrate,
+  stores,
 }

@@ -62,11 +62,13 @@ export interface AppOptions {
   readOnly?: boolean
   /** How the audit log is opened: in a thread of its own, unless told otherwise. */
   openAudit?: typeof openLedger
+  /** Nobody but one command uses it, which waits for all that it writes rather than for each. */
+  bulk?: boolean
 }
 
 /** Builds the whole service on the configured store. */
 export async function buildApp(config: Config, options: AppOptions): Promise<App> {
-  const { logger, clock = Date.now, keepRetention = false, readOnly = false, openAudit = openLedger } = options
+  const { logger, clock = Date.now, keepRetention = false, readOnly = false, bulk = false, openAudit = openLedger } = options
   if (!readOnly) await makeDataDir(config.dataDir)
   const metrics = new Metrics()
   const store = new MeasuredStore(await openStore(config, { logger, clock, readOnly }), metrics.storeCall)
@@ -76,7 +78,7 @@ export async function buildApp(config: Config, options: AppOptions): Promise<App
     ledger && config.storageBackend === 'redis'
       ? new Merger({ ledger, target: config.redisTarget, dataSet: () => dataSetInRedis(store), clock, logger })
       : undefined
-  const writer = new LogWriter(store)
+  const writer = new LogWriter(store, { bulk })
   const recorder = new Recorder(writer, config, clock)
   const history = new History(store, writer, clock)
   const migration = new Migration(recorder, writer, clock)

@@ -6,20 +6,38 @@ const QUARTER_MS = 900_000
 
 type Offset = (time: number) => number
 const offsets = new Map<string, Offset>()
+/** Of one zone; more are found out again. */
+const MAX_DAYS = 10_000
 
 function newOffset(timeZone: string): Offset {
   const format = new Intl.DateTimeFormat('en-US', { timeZone, timeZoneName: 'longOffset' })
-  let quarter = Number.NaN
-  let offset = 0
-  return (time) => {
-    if (Math.floor(time / QUARTER_MS) !== quarter) {
-      quarter = Math.floor(time / QUARTER_MS)
-      const name = format.formatToParts(time).find(({ type }) => type === 'timeZoneName')?.value ?? 'GMT'
-      const [, sign, hours = 0, minutes = 0, seconds = 0] = /^GMT(?:([+-])(\d\d):(\d\d)(?::(\d\d))?)?$/.exec(name) ?? []
-      offset = (sign === '-' ? -1 : 1) * ((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1000
-    }
-    return offset
+  const find = (time: number): number => {
+    const name = format.formatToParts(time).find(({ type }) => type === 'timeZoneName')?.value ?? 'GMT'
+    const [, sign, hours = 0, minutes = 0, seconds = 0] = /^GMT(?:([+-])(\d\d):(\d\d)(?::(\d\d))?)?$/.exec(name) ?? []
+    return (sign === '-' ? -1 : 1) * ((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1000
   }
+  const quarters = new Map<number, number>()
+  const days = new Map<number, number | null>()
+  return (time) => {
+    // No zone changes its offset twice within a day: where it is the same at both ends it is so all day.
+    const day = Math.floor(time / DAY_MS)
+    const allDay = remembered(days, day, () => {
+      const [first, last] = [find(day * DAY_MS), find((day + 1) * DAY_MS)]
+      return first === last ? first : null
+    })
+    const quarter = Math.floor(time / QUARTER_MS)
+    return allDay ?? remembered(quarters, quarter, () => find(quarter * QUARTER_MS))
+  }
+}
+
+function remembered<T>(known: Map<number, T>, key: number, find: () => T): T {
+  let value = known.get(key)
+  if (value === undefined) {
+    if (known.size === MAX_DAYS) known.clear()
+    value = find()
+    known.set(key, value)
+  }
+  return value
 }
 
 /** How far the clocks of a zone are ahead of UTC at a time, in milliseconds. */

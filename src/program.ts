@@ -51,20 +51,28 @@ export function program(env: Environment, done: (exitCode: number) => void): Com
   xinyi
     .command('migrate')
     .description('take over what the predecessor kept in SQLite or Redis; running it again doubles nothing')
-    .requiredOption('--from <store>', 'sqlite:PATH, or redis://HOST:PORT/DB')
+    .option('--from <store>', 'sqlite:PATH, or redis://HOST:PORT/DB')
     .option('--and <store>', 'its other store, which holds (some of) the same users')
+    .option('--in-place', 'take over the very Redis that is configured here: what the predecessor has there goes into a backup first')
+    .option('--backup <file>', 'with --in-place: that backup (default: predecessor-redis.db)')
+    .addOption(
+      new Option('--undo <file>', 'put such a backup back into the Redis that is configured').conflicts(['from', 'and', 'inPlace']),
+    )
+    .option('--force', 'with --undo: remove what is in the way')
     .option('--source-tz <zone>', 'time zone of its times, which name none (default: LOCAL_TIME_ZONE)')
     .option('--dry-run', 'read everything, change nothing')
     .option('--quarantine <file>', 'where to put what can not be taken over (default: quarantine.jsonl)')
     .option('--json', 'print the report as JSON')
-    .action(async (options: MigrateOptions) => {
+    .action(async (options: MigrateOptions & { undo?: string; force?: true }) => {
+      if (options.undo !== undefined)
+        return void (await (await import('./commands/migrate.ts')).undo(configAndWarnings(), options.undo, options))
       const { quarantined } = await (await import('./commands/migrate.ts')).migrate(configAndWarnings(), options)
       if (Object.keys(quarantined).length > 0) done(EXIT.someRejected)
     })
   xinyi
     .command('verify')
     .description('compare, user by user, what the predecessor kept with what is here; exit code 1 where they differ')
-    .requiredOption('--against <store>', 'sqlite:PATH, or redis://HOST:PORT/DB')
+    .requiredOption('--against <store>', 'sqlite:PATH, redis://HOST:PORT/DB, or backup:PATH of migrate --in-place')
     .option('--and <store>', 'its other store')
     .option('--source-tz <zone>', 'time zone of its times, which name none (default: LOCAL_TIME_ZONE)')
     .option('--json', 'print the differences as JSON')

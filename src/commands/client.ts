@@ -43,7 +43,7 @@ const GREETING_TIMEOUT_MS = 2_000
 const GREETING = JSON.stringify({ query: '{ __typename }' })
 
 export async function connect(config: Config): Promise<Client> {
-  return (await findServer(config)) ?? client(null, await inProcess(config, { keepRetention: true }))
+  return (await findServer(config)) ?? client(null, await inProcess(config, { keepRetention: true, bulk: true }))
 }
 
 /** The store of a data set that is there, only to look at it. */

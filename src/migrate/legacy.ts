@@ -33,6 +33,8 @@ export interface LegacyUser {
   /** Oldest first. */
   points: readonly LegacyPoint[]
   quarantined: readonly Quarantined[]
+  /** What is more than can be taken over of one user, in pages, read when it is asked for. */
+  beyond(): AsyncIterable<readonly Quarantined[]>
 }
 
 /** A record that can't be taken over, as it stood, and why. */
@@ -58,6 +60,7 @@ export const REASONS = {
   bad_topic: 'A topic is empty, or longer than 64 characters.',
   wrong_type: 'The key is of another type.',
   too_large: 'It is too large to be what the predecessor wrote.',
+  too_many: 'It is beyond the first 10,000, or 8 MB, of one list.',
   nobody: 'It belongs to nobody in particular: an empty id, or `anonymous`, which everybody unnamed shared.',
   bad_user_id: 'The id of the user is too long, or no text.',
 } as const
@@ -70,8 +73,8 @@ export interface LegacySource {
   count(): Promise<number>
   /** Whoever there is anything of, each at least once. */
   userIds(): AsyncIterable<string>
-  /** What belongs to no user at all. */
-  strays(): Promise<Quarantined[]>
+  /** What belongs to no user at all, in pages. */
+  strays(): AsyncIterable<readonly Quarantined[]>
   /** Null where there is nothing of them. */
   read(userId: string): Promise<LegacyUser | null>
   close(): Promise<void>

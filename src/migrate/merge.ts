@@ -1,5 +1,6 @@
 import { isRisky } from '../model.ts'
 import type { LegacyPoint, LegacyTurn, LegacyUser } from './legacy.ts'
+import { byTime } from './parse.ts'
 
 /** A turn, its emotion point and `last_active` were stamped one after the other, microseconds apart. */
 const SAME_MOMENT_MS = 1_000
@@ -35,14 +36,16 @@ export function merge(first: LegacyUser, second: LegacyUser | null): Merged {
     // What one store keeps a point of, the other may still have the turn of.
     points: [...ours, ...theirs].filter((point) => !merged.some((turn) => belongs(point, turn))).sort(byTime),
     quarantined: [...first.quarantined, ...second.quarantined],
+    async *beyond() {
+      yield* first.beyond()
+      yield* second.beyond()
+    },
     overlap: same,
   })
 }
 
 /** Names a turn among those of its user: the predecessor's time has microseconds. */
 export const nameOf = ({ stamp, query }: Pick<LegacyTurn, 'stamp' | 'query'>): string => `${stamp}\0${query}`
-
-const byTime = (a: { at: number; stamp: string }, b: { at: number; stamp: string }): number => a.at - b.at || (a.stamp < b.stamp ? -1 : 1)
 
 /** Counters were lost now and then; what is still there was counted. */
 const totalOf = ({ totalChats, totalRiskAlerts, turns }: LegacyUser): { chats: number; risks: number } => ({

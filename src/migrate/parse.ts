@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import * as z from 'zod'
 import { timeOfNaive } from '../local-time.ts'
 import type { RiskLevel } from '../model.ts'
@@ -36,13 +37,13 @@ export function legacyJson(text: string): unknown {
   }
 }
 
-const Naive = z.iso.datetime({ local: true })
-const Zoned = z.iso.datetime({ offset: true })
+const NAIVE = z.regexes.datetime({ local: true })
+const ZONED = z.regexes.datetime({ offset: true })
 
 export function timeOf(stamp: unknown, { timeZone, now }: Reading): number {
   if (typeof stamp !== 'string') throw new Unusable('bad_timestamp')
   const text = stamp.trim().replace(/^(\d{4}-\d\d-\d\d) (?=\d)/, '$1T')
-  const at = Zoned.safeParse(text).success ? Date.parse(text) : Naive.safeParse(text).success ? timeOfNaive(text, timeZone) : Number.NaN
+  const at = ZONED.test(text) ? Date.parse(text) : NAIVE.test(text) ? timeOfNaive(text, timeZone) : Number.NaN
   if (Number.isNaN(at) || at < 0) throw new Unusable('bad_timestamp')
   if (at > now + MAX_AHEAD_MS) throw new Unusable('future_timestamp')
   return at
@@ -73,9 +74,11 @@ export function countOf(count: unknown): number {
   return parsed.data
 }
 
+const MAX_REFERENCES = 1_000_000
+
 const referencesOf = (count: unknown): number => {
-  const parsed = Count.pipe(z.int().max(1_000_000)).safeParse(count)
-  return parsed.success ? parsed.data : 0
+  const { data = 0 } = Count.safeParse(count)
+  return data <= MAX_REFERENCES ? data : 0
 }
 
 export function topicOf(name: unknown): string {
@@ -125,6 +128,9 @@ export function pointOf(record: unknown, reading: Reading): LegacyPoint {
   return { stamp: String(timestamp).trim(), at, score: scoreOf(score), riskLevel: riskOf(risk) }
 }
 
+export const byTime = (a: { at: number; stamp: string }, b: { at: number; stamp: string }): number =>
+  a.at - b.at || (a.stamp < b.stamp ? -1 : 1)
+
 /** Reads the records of one user, and keeps those that can't be read, with why. */
 export class Sieve {
   readonly quarantined: Quarantined[] = []
@@ -148,7 +154,7 @@ export class Sieve {
   }
 
   setAside(where: string, reason: Reason, record: unknown): void {
-    const text = typeof record === 'string' ? record : record == null ? null : JSON.stringify(record)
+    const text = asText(record)
     this.quarantined.push({
       store: this.#store,
       userId: this.#userId,
@@ -165,3 +171,8 @@ export class Sieve {
 }
 
 const MAX_KEPT = 100_000
+
+function asText(record: unknown): string | null {
+  if (record == null || typeof record === 'string') return record ?? null
+  return Buffer.isBuffer(record) ? (isUtf8(record) ? record.toString() : null) : JSON.stringify(record)
+}

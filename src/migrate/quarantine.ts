@@ -6,6 +6,7 @@ import { type Quarantined, REASONS } from './legacy.ts'
 export class Quarantine {
   readonly path: string
   #file: FileHandle | undefined
+  #last: Promise<void> = Promise.resolve()
 
   constructor(path: string) {
     this.path = path
@@ -16,8 +17,13 @@ export class Quarantine {
     await this.#try(() => rm(this.path, { force: true }))
   }
 
-  async add(records: readonly (Quarantined | (Omit<Quarantined, 'reason'> & { reason: string }))[]): Promise<void> {
-    if (records.length === 0) return
+  /** One after the other, whoever adds them. */
+  add(records: readonly (Quarantined | (Omit<Quarantined, 'reason'> & { reason: string }))[]): Promise<void> {
+    if (records.length > 0) this.#last = this.#last.then(() => this.#write(records))
+    return this.#last
+  }
+
+  async #write(records: Parameters<Quarantine['add']>[0]): Promise<void> {
     await this.#try(async () => {
       this.#file ??= await open(this.path, 'a', 0o600)
       const lines = records.map((record) =>
@@ -28,6 +34,7 @@ export class Quarantine {
   }
 
   async close(): Promise<void> {
+    await this.#last.catch(() => {})
     await this.#file?.close()
   }
 

@@ -1,105 +1,130 @@
-import type { Redis } from 'ioredis'
-import { StartError } from '../errors.ts'
-import { connectRedis, placeOf, type RedisTarget } from '../store/redis/connect.ts'
-import type { LegacySource, LegacyUser } from './legacy.ts'
-import { countOf, legacyJson, pointOf, type Reading, Sieve, timeOf, topicOf, turnOf } from './parse.ts'
+import { isUtf8 } from 'node:buffer'
+import type { RedisTarget } from '../store/redis/connect.ts'
+import { keysOfRedis, type LegacyKeys } from './keys.ts'
+import type { LegacySource, LegacyUser, Quarantined } from './legacy.ts'
+import { byTime, countOf, legacyJson, pointOf, type Reading, Sieve, timeOf, topicOf, turnOf, Unusable } from './parse.ts'
 
-/** Of a key, as Redis estimates it; the predecessor's have some kilobytes. */
-const MAX_KEY_BYTES = 16 * 1024 * 1024
-/** Of a list or set. The predecessor kept 5 turns, 10 points and at most 24 topics. */
+/** Of one list or set of one user; the predecessor's have some kilobytes, and at most 24 items. What is beyond is put aside. */
+const MAX_BYTES = 8_000_000
 const MAX_ITEMS = 10_000
-const SCAN = 1_000
 
 /** The predecessor's ids are not escaped and can hold anything, a whole key included: the last suffix counts. */
 const KEY = /^user:(.*):(profile|conversations|topics|emotions)$/s
 
 const TYPES = { profile: 'hash', conversations: 'list', emotions: 'list', topics: 'set' } as const
-type Suffix = keyof typeof TYPES
-const SUFFIXES = Object.keys(TYPES) as Suffix[]
+export type Suffix = keyof typeof TYPES
+export const SUFFIXES = Object.keys(TYPES) as Suffix[]
+const FIELDS = ['created_at', 'last_active', 'total_chats', 'total_risk_alerts'] as const
+
+/** Whose key this is; null where it is none of the predecessor's. */
+export const userOfKey = (key: Buffer): string | null => KEY.exec(key.toString('latin1'))?.[1] ?? null
 
 /** The predecessor's Redis, which is only read. */
-export async function openLegacyRedis(target: RedisTarget, reading: Reading): Promise<LegacySource> {
-  const redis = await connect(target)
+export const openLegacyRedis = async (target: RedisTarget, reading: Reading): Promise<LegacySource> =>
+  sourceOfKeys(await keysOfRedis(target), reading)
+
+export function sourceOfKeys(keys: LegacyKeys, reading: Reading): LegacySource {
   return {
     store: 'redis',
     // Most users have three keys or four.
-    count: async () => Math.ceil((await redis.dbsize()) / 4),
+    count: async () => Math.ceil((await keys.count()) / 4),
     async *userIds() {
-      for (let cursor = '0'; ; ) {
-        const [next, keys] = await redis.scan(cursor, 'MATCH', 'user:*', 'COUNT', SCAN)
-        const ids = new Set(keys.flatMap((key) => KEY.exec(key)?.[1] ?? []))
-        yield* ids
-        if (next === '0') break
-        cursor = next
+      for await (const names of keys.names()) {
+        const ids = names.filter((name) => isUtf8(name)).flatMap((name) => KEY.exec(name.toString())?.[1] ?? [])
+        yield* new Set(ids)
       }
     },
-    // A key that names no user is not the predecessor's.
-    strays: async () => [],
-    read: (userId) => readUser(redis, userId, reading),
-    async close() {
-      redis.disconnect()
+    async *strays() {
+      for await (const names of keys.names()) {
+        const sieve = new Sieve('redis', '')
+        for (const name of names)
+          if (!isUtf8(name) && userOfKey(name) !== null) sieve.setAside(`key ${name.toString('base64')} (base64)`, 'bad_user_id', null)
+        yield sieve.quarantined
+      }
+    },
+    read: (userId) => readUser(keys, userId, reading),
+    close: () => keys.close(),
+  }
+}
+
+interface Found {
+  type: string
+  values: (Buffer | null)[]
+  /** Where what is beyond begins; null where nothing is. */
+  beyond: string | null
+}
+
+async function readKey(keys: LegacyKeys, key: string, fields?: readonly string[]): Promise<Found> {
+  const values: (Buffer | null)[] = []
+  let bytes = 0
+  for (let from = '0'; ; ) {
+    const page = await keys.page(key, { from, ...(fields && { fields }) })
+    values.push(...page.values)
+    bytes += page.values.reduce((sum, value) => sum + (value?.length ?? 0), 0)
+    const isFull = values.length >= MAX_ITEMS || bytes >= MAX_BYTES
+    if (page.next === null || isFull) return { type: page.type, values, beyond: page.next }
+    from = page.next
+  }
+}
+
+async function readUser(keys: LegacyKeys, userId: string, reading: Reading): Promise<LegacyUser | null> {
+  const sieve = new Sieve('redis', userId)
+  const nameOf = (suffix: Suffix): string => `user:${userId}:${suffix}`
+  const found = await Promise.all(SUFFIXES.map((suffix) => readKey(keys, nameOf(suffix), suffix === 'profile' ? FIELDS : undefined)))
+  if (found.every(({ type }) => type === 'none')) return null
+
+  const usable = (suffix: Suffix): Found => {
+    const key = found[SUFFIXES.indexOf(suffix)]
+    if (!key || key.type === 'none') return NOTHING
+    if (key.type === TYPES[suffix]) return key
+    sieve.setAside(suffix, 'wrong_type', null)
+    return NOTHING
+  }
+  const texts = <T>(suffix: Suffix, read: (text: string) => T): T[] =>
+    sieve.all(suffix, usable(suffix).values, (value) => read(textOf(value)))
+  const profile = usable('profile').values
+  const field = <T>(name: (typeof FIELDS)[number], read: (text: string) => T): T | null => {
+    const value = profile[FIELDS.indexOf(name)] ?? null
+    return value && sieve.take(`profile.${name}`, value, () => read(textOf(value)))
+  }
+  const time = (text: string): number => timeOf(text, reading)
+  return {
+    userId,
+    createdAt: field('created_at', time),
+    lastActiveAt: field('last_active', time),
+    totalChats: field('total_chats', countOf) ?? 0,
+    totalRiskAlerts: field('total_risk_alerts', countOf) ?? 0,
+    topics: [...new Set(texts('topics', topicOf))].sort(),
+    turns: texts('conversations', (text) => turnOf(legacyJson(text), reading)).sort(byTime),
+    points: texts('emotions', (text) => pointOf(legacyJson(text), reading)).sort(byTime),
+    quarantined: sieve.quarantined,
+    async *beyond() {
+      for (const [i, suffix] of SUFFIXES.entries()) {
+        const { type, values, beyond } = found[i] ?? NOTHING
+        if (type === TYPES[suffix] && beyond !== null) yield* beyondOf(keys, { userId, suffix, from: beyond, place: values.length })
+      }
     },
   }
 }
 
-async function connect(target: RedisTarget): Promise<Redis> {
-  try {
-    return await connectRedis(target)
-  } catch (error) {
-    throw new StartError(`Redis at ${placeOf(target)} does not answer. Check the address and the password.`, { cause: error })
+const NOTHING: Found = { type: 'none', values: [], beyond: null }
+
+async function* beyondOf(
+  keys: LegacyKeys,
+  { userId, suffix, from, place }: { userId: string; suffix: Suffix; from: string; place: number },
+): AsyncGenerator<readonly Quarantined[]> {
+  for (let next: string | null = from, at = place; next !== null; ) {
+    const page = await keys.page(`user:${userId}:${suffix}`, { from: next })
+    const sieve = new Sieve('redis', userId)
+    for (const [i, value] of page.values.entries()) sieve.setAside(`${suffix}[${at + i}]`, 'too_many', value)
+    yield sieve.quarantined
+    at += page.values.length
+    next = page.next
   }
 }
 
-async function readUser(redis: Redis, userId: string, reading: Reading): Promise<LegacyUser | null> {
-  const sieve = new Sieve('redis', userId)
-  const keys = Object.fromEntries(SUFFIXES.map((suffix) => [suffix, `user:${userId}:${suffix}`])) as Record<Suffix, string>
-  const looks = redis.pipeline()
-  for (const suffix of SUFFIXES) looks.type(keys[suffix]).call('MEMORY', 'USAGE', keys[suffix])
-  const looked = answersOf(await looks.exec())
-  const present = SUFFIXES.filter((suffix, i) => {
-    const [type, bytes] = [looked[2 * i], looked[2 * i + 1]]
-    if (type === 'none') return false
-    if (type !== TYPES[suffix]) sieve.setAside(suffix, 'wrong_type', null)
-    else if (Number(bytes ?? 0) > MAX_KEY_BYTES) sieve.setAside(suffix, 'too_large', null)
-    else return true
-    return false
-  })
-  if (present.length === 0 && sieve.quarantined.length === 0) return null
-
-  const reads = redis.pipeline()
-  for (const suffix of present) {
-    if (suffix === 'profile') reads.hgetall(keys.profile)
-    else if (suffix === 'topics') reads.smembers(keys.topics)
-    else reads.lrange(keys[suffix], 0, MAX_ITEMS - 1)
-  }
-  const found: Partial<Record<Suffix, unknown>> = {}
-  for (const [i, answer] of answersOf(await reads.exec()).entries()) {
-    const suffix = present[i]
-    if (suffix) found[suffix] = answer
-  }
-  const list = (suffix: Suffix): string[] => (Array.isArray(found[suffix]) ? found[suffix].map(String) : [])
-  const profile = new Map(Object.entries(found.profile ?? {}))
-  const time = (name: string) =>
-    profile.has(name) ? sieve.take(`profile.${name}`, profile.get(name), () => timeOf(profile.get(name), reading)) : null
-  const count = (name: string) =>
-    profile.has(name) ? (sieve.take(`profile.${name}`, profile.get(name), () => countOf(profile.get(name))) ?? 0) : 0
-  const byTime = (a: { at: number; stamp: string }, b: { at: number; stamp: string }) => a.at - b.at || (a.stamp < b.stamp ? -1 : 1)
-  return {
-    userId,
-    createdAt: time('created_at'),
-    lastActiveAt: time('last_active'),
-    totalChats: count('total_chats'),
-    totalRiskAlerts: count('total_risk_alerts'),
-    topics: sieve.all('topics', list('topics'), topicOf).sort(),
-    turns: sieve.all('conversations', list('conversations'), (text) => turnOf(legacyJson(text), reading)).sort(byTime),
-    points: sieve.all('emotions', list('emotions'), (text) => pointOf(legacyJson(text), reading)).sort(byTime),
-    quarantined: sieve.quarantined,
-  }
-}
-
-function answersOf(results: [error: Error | null, result: unknown][] | null): unknown[] {
-  return (results ?? []).map(([error, result]) => {
-    if (error) throw error
-    return result
-  })
+function textOf(value: Buffer | null): string {
+  if (value === null) throw new Unusable('too_large')
+  if (!isUtf8(value)) throw new Unusable('bad_text')
+  return value.toString()
 }

@@ -2,7 +2,7 @@ import type { Client } from '../commands/client.ts'
 import type { MigratedUserInput } from '../gql/graphql.ts'
 import type { Quarantined } from './legacy.ts'
 import type { Merged } from './merge.ts'
-import { planOf } from './plan.ts'
+import { plansOf } from './plan.ts'
 import type { Quarantine } from './quarantine.ts'
 import { sendAll } from './send.ts'
 import { everybody, flawOf, type LegacyPerson, type Sources } from './users.ts'
@@ -22,6 +22,8 @@ export interface MigrationCounts {
 const MAX_USERS = 100
 const MAX_CONVERSATIONS = 500
 const MAX_CHARACTERS = 2_000_000
+/** While so many batches are taken over, the next is read. */
+const UNDER_WAY = 2
 
 /** Takes everybody over that one source, or two, hold. With no client it only reads. */
 export class MigrationRun {
@@ -35,6 +37,9 @@ export class MigrationRun {
   #batch: MigratedUserInput[] = []
   #conversations = 0
   #characters = 0
+  readonly #underWay = new Set<Promise<void>>()
+  /** Parts of users of whom a first part travels, too. */
+  readonly #further = new WeakSet<MigratedUserInput>()
 
   constructor(options: { client: Client | null; quarantine: Quarantine | null; onUser: (count: number) => void }) {
     this.#options = options
@@ -42,12 +47,13 @@ export class MigrationRun {
 
   async run(sources: Sources): Promise<MigrationCounts> {
     const name = sources.flatMap((source) => source?.store ?? []).join('+')
-    for (const source of sources) await this.#putAside((await source?.strays()) ?? [])
+    for (const source of sources) if (source) for await (const records of source.strays()) await this.#putAside(records)
     for await (const person of everybody(sources)) {
       await this.#take(person, name)
       this.#options.onUser(this.counts.in.users)
     }
-    await this.#flush()
+    this.#flush()
+    await Promise.all(this.#underWay)
     return this.counts
   }
 
@@ -55,17 +61,21 @@ export class MigrationRun {
     await this.#setAside(user)
     if (flawOf(user.userId)) return
     this.#count(user, both)
-    const plan = planOf(user, source)
-    const characters = plan.conversations.reduce((sum, { query, response }) => sum + query.length + response.length, 1_000)
-    if (
-      this.#batch.length === MAX_USERS ||
-      this.#conversations + plan.conversations.length > MAX_CONVERSATIONS ||
-      this.#characters + characters > MAX_CHARACTERS
-    )
-      await this.#flush()
-    this.#batch.push(plan)
-    this.#conversations += plan.conversations.length
-    this.#characters += characters
+    for (const [i, plan] of plansOf(user, source).entries()) {
+      if (i > 0) this.#further.add(plan)
+      const characters = plan.conversations.reduce((sum, { query, response }) => sum + query.length + response.length, 1_000)
+      if (
+        this.#batch.length === MAX_USERS ||
+        this.#conversations + plan.conversations.length > MAX_CONVERSATIONS ||
+        this.#characters + characters > MAX_CHARACTERS
+      ) {
+        this.#flush()
+        if (this.#underWay.size >= UNDER_WAY) await Promise.race(this.#underWay)
+      }
+      this.#batch.push(plan)
+      this.#conversations += plan.conversations.length
+      this.#characters += characters
+    }
   }
 
   #count(user: Merged, both: boolean): void {
@@ -79,10 +89,12 @@ export class MigrationRun {
     merged.conversations += user.overlap
   }
 
-  async #setAside({ userId, quarantined, ...rest }: Merged): Promise<void> {
-    const flaw = flawOf(userId)
-    const whole = { store: quarantined[0]?.store ?? 'sqlite', userId, where: 'user', record: JSON.stringify(rest) } as const
-    await this.#putAside(flaw ? [...quarantined, { ...whole, reason: flaw }] : quarantined)
+  async #setAside({ userId, quarantined, beyond, ...rest }: Merged): Promise<void> {
+    await this.#putAside(quarantined)
+    for await (const records of beyond()) await this.#putAside(records)
+    const reason = flawOf(userId)
+    if (reason)
+      await this.#putAside([{ store: quarantined[0]?.store ?? 'sqlite', userId, where: 'user', reason, record: JSON.stringify(rest) }])
   }
 
   async #putAside(records: readonly Quarantined[]): Promise<void> {
@@ -94,23 +106,31 @@ export class MigrationRun {
     this.counts.quarantined[reason] = (this.counts.quarantined[reason] ?? 0) + 1
   }
 
-  async #flush(): Promise<void> {
+  #flush(): void {
     const batch = this.#batch
     this.#batch = []
     this.#conversations = 0
     this.#characters = 0
-    const { client, quarantine } = this.#options
+    const { client } = this.#options
     if (!client || batch.length === 0) return
+    // One that failed stays, for whoever waits next to hear of it.
+    const sending: Promise<void> = this.#send(client, batch).then(() => void this.#underWay.delete(sending))
+    sending.catch(() => {})
+    this.#underWay.add(sending)
+  }
+
+  async #send(client: Client, batch: readonly MigratedUserInput[]): Promise<void> {
     const { out } = this.counts
     for (const [user, taken] of await sendAll(client, batch)) {
-      out.users += 1
+      if (!this.#further.has(user)) out.users += 1
       out.recorded += taken.recorded
       out.beyondRetention += taken.beyondRetention
       out.alreadyKnown += taken.alreadyKnown
       for (const { id, reason } of taken.refused) {
         this.#tallyReason('refused')
         const record = JSON.stringify(id === null ? { ...user, conversations: [] } : user.conversations.find((each) => each.id === id))
-        await quarantine?.add([{ store: 'sqlite', userId: user.userId, where: id === null ? 'user' : 'conversation', reason, record }])
+        const where = id === null ? 'user' : 'conversation'
+        await this.#options.quarantine?.add([{ store: 'sqlite', userId: user.userId, where, reason, record }])
       }
     }
   }

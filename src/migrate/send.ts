@@ -35,7 +35,8 @@ async function attempt(client: Client, input: readonly MigratedUserInput[]): Pro
       if (taken) return [[user, taken]]
       const failure = errors.find(({ path }) => path?.at(-1) === i)
       if (!failure || isPassing(failure)) return []
-      return [[user, { recorded: 0, beyondRetention: 0, alreadyKnown: 0, refused: [{ id: null, reason: failure.message }] }]]
+      const refused = [null, ...user.conversations.map(({ id }) => id)].map((id) => ({ id, reason: failure.message }))
+      return [[user, { recorded: 0, beyondRetention: 0, alreadyKnown: 0, refused }]]
     })
   } catch (error) {
     if (error instanceof XinyiError && error.code === 'STORE_UNAVAILABLE') return []

@@ -10,18 +10,37 @@ export interface LegacyPerson {
 
 export type Sources = readonly [LegacySource, LegacySource?]
 
+/** So many users are read at a time. */
+const AT_ONCE = 16
+
 /** Everybody whom one source, or either of two, has: each once, as one user. Keeps 16 bytes of each, in a temporary file. */
-export async function* everybody([first, second]: Sources): AsyncGenerator<LegacyPerson> {
+export async function* everybody(sources: Sources): AsyncGenerator<LegacyPerson> {
+  const coming: Promise<LegacyPerson | null>[] = []
+  const next = async () => (await coming.shift()) ?? null
+  for await (const userId of distinctIds(sources)) {
+    const person = readPerson(userId, sources)
+    // Whoever is read ahead fails when it is their turn.
+    person.catch(() => {})
+    coming.push(person)
+    const first = coming.length === AT_ONCE ? await next() : null
+    if (first) yield first
+  }
+  while (coming.length > 0) {
+    const first = await next()
+    if (first) yield first
+  }
+}
+
+async function readPerson(userId: string, [first, second]: Sources): Promise<LegacyPerson | null> {
+  const [a, b] = await Promise.all([first.read(userId), second?.read(userId) ?? null])
+  const main = a ?? b
+  return main && { user: merge(main, a ? b : null), both: a !== null && b !== null }
+}
+
+async function* distinctIds(sources: Sources): AsyncGenerator<string> {
   const met = new Tally()
   try {
-    for (const source of second ? [first, second] : [first]) {
-      for await (const userId of source.userIds()) {
-        if (met.add(userId) > 0) continue
-        const [a, b] = [await first.read(userId), (await second?.read(userId)) ?? null]
-        const main = a ?? b
-        if (main) yield { user: merge(main, a ? b : null), both: a !== null && b !== null }
-      }
-    }
+    for (const source of sources) if (source) for await (const userId of source.userIds()) if (met.add(userId) === 0) yield userId
   } finally {
     met.close()
   }

@@ -30,7 +30,7 @@ export async function compareUser(
 ): Promise<{ differences: Difference[]; beyondRetention: number }> {
   const { userId } = user
   const found = await readUser(client, userId)
-  if (!found) return { differences: [{ userId, what: 'user', there: 'is there', here: 'is not here' }], beyondRetention: 0 }
+  if (!found) return { differences: [{ userId, what: 'user', there: 'present', here: 'missing' }], beyondRetention: 0 }
   const differences: Difference[] = []
   const differ = (what: string, there: unknown, here: unknown) =>
     differences.push({ userId, what, there: String(there), here: String(here) })
@@ -41,7 +41,7 @@ export async function compareUser(
   if (user.lastActiveAt !== null && Date.parse(found.lastActiveAt ?? '1970-01-01') < user.lastActiveAt)
     differ('lastActiveAt', new Date(user.lastActiveAt).toISOString(), found.lastActiveAt)
   const names = new Set(found.topics.edges.map(({ node }) => node.name))
-  for (const topic of user.topics) if (!names.has(topic)) differ('topic', topic, 'is not here')
+  for (const topic of user.topics) if (!names.has(topic)) differ('topic', topic, 'missing')
 
   let beyondRetention = 0
   const isKept = (at: number, days: number, cap: number, items: readonly { occurredAt: string }[]): boolean => {
@@ -53,7 +53,7 @@ export async function compareUser(
   for (const turn of user.turns) {
     const same = conversations.find(({ occurredAt, query }) => Date.parse(occurredAt) === turn.at && query === turn.query)
     if (!same && !isKept(turn.at, limits.conversationsDays, limits.conversations, conversations)) beyondRetention += 1
-    else if (!same) differ(`conversation of ${turn.stamp}`, 'is there', 'is not here')
+    else if (!same) differ(`conversation of ${turn.stamp}`, 'present', 'missing')
     else
       for (const field of ['response', 'riskLevel', 'emotionScore', 'references'] as const)
         if (same[field] !== turn[field]) differ(`${field} of the conversation of ${turn.stamp}`, 'as it was', 'is another')
@@ -64,7 +64,7 @@ export async function compareUser(
       (each) => Date.parse(each.occurredAt) === point.at && each.score === point.score && each.riskLevel === point.riskLevel,
     )
     if (!same && isKept(point.at, limits.emotionsDays, limits.emotions, points))
-      differ(`emotion point of ${point.stamp}`, 'is there', 'is not here')
+      differ(`emotion point of ${point.stamp}`, 'present', 'missing')
   }
   return { differences, beyondRetention }
 }

@@ -67,7 +67,9 @@ export class Migration {
     const { userId, source, conversations } = user
     const migrated: Migrated = { recorded: 0, beyondRetention: 0, alreadyKnown: 0, refused: [], durability: 'BOTH' }
     const records = conversations.map(({ id, ...said }) => this.#recorder.record({ ...said, userId, source, idempotencyKey: id }))
-    for (const [i, record] of (await Promise.allSettled(records)).entries()) {
+    // They travel together: in which order they are applied makes no difference.
+    const [recordings, [adoption]] = await Promise.all([Promise.allSettled(records), Promise.allSettled([this.#adopt(user)])])
+    for (const [i, record] of recordings.entries()) {
       if (record.status === 'rejected') migrated.refused.push({ id: conversations[i]?.id ?? null, reason: reasonOf(record.reason) })
       else {
         const { duplicate, conversation, durability } = record.value
@@ -77,13 +79,20 @@ export class Migration {
         if (!duplicate && !conversation) migrated.beyondRetention += 1
       }
     }
-    return this.#adopt(user, migrated)
+    if (adoption.status === 'rejected') throw adoption.reason
+    const { refused, durability } = adoption.value
+    if (refused) migrated.refused.push(refused)
+    if (durability === 'JOURNAL') migrated.durability = durability
+    return migrated
   }
 
-  async #adopt(
-    { userId, conversations: _, createdAt = null, lastActiveAt = null, ...had }: MigratedUser,
-    migrated: Migrated,
-  ): Promise<Migrated> {
+  async #adopt({
+    userId,
+    conversations: _,
+    createdAt = null,
+    lastActiveAt = null,
+    ...had
+  }: MigratedUser): Promise<{ refused: Refused | null; durability: Durability }> {
     const acceptedAt = this.#clock()
     const times = [acceptedAt, createdAt, lastActiveAt, ...had.points.map((point) => point.occurredAt)]
     const { outcome, durability } = await this.#writer.submit({
@@ -95,9 +104,9 @@ export class Migration {
       occurredAt: Math.min(...times.filter((time) => time !== null)),
       payload: { ...had, createdAt, lastActiveAt },
     })
-    if (outcome.type === 'dead') return { ...migrated, refused: [...migrated.refused, { id: null, reason: erased(outcome.erasedAt) }] }
+    if (outcome.type === 'dead') return { refused: { id: null, reason: erased(outcome.erasedAt) }, durability }
     if (outcome.type !== 'applied') throw storeUnavailable(new Error(`the store answered ${outcome.type} to what a user had elsewhere`))
-    return { ...migrated, durability: durability === 'JOURNAL' ? durability : migrated.durability }
+    return { refused: null, durability }
   }
 }
 

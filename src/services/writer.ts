@@ -17,6 +17,8 @@ export interface Written {
 
 /** One batch occupies a store for some milliseconds at most. */
 const MAX_BATCH_EVENTS = 100
+/** The same where nobody else waits for the store: fewer commits. */
+const MAX_BULK_EVENTS = 500
 const MAX_BATCH_CHARACTERS = 500_000
 
 interface Waiting {
@@ -47,11 +49,14 @@ export class LogWriter {
   readonly #underWay = new Set<Promise<void>>()
   #eventsUnderWay = 0
   #lastBegan = 0
+  readonly #maxEvents: number
   #isDue = false
   #closed = false
 
-  constructor(store: Store) {
+  /** `bulk`: nobody waits for one event; all of them are to be through soon. */
+  constructor(store: Store, { bulk = false } = {}) {
     this.#store = store
+    this.#maxEvents = bulk ? MAX_BULK_EVENTS : MAX_BATCH_EVENTS
   }
 
   /** Rejects with STORE_UNAVAILABLE when it is unknown, or known not to be so, that the event is in the log. */
@@ -101,7 +106,7 @@ export class LogWriter {
     let characters = 0
     const tooMany = this.#queue.findIndex(({ draft }, i) => {
       characters += sizeOf(draft)
-      return i > 0 && (i === MAX_BATCH_EVENTS || characters > MAX_BATCH_CHARACTERS)
+      return i > 0 && (i === this.#maxEvents || characters > MAX_BATCH_CHARACTERS)
     })
     return tooMany === -1 ? this.#queue.length : tooMany
   }

@@ -42,38 +42,47 @@ const HOUR = 3_600_000
 export const stamp = (time: number, micros = 0): string =>
   `${new Date(time).toISOString().slice(0, 23)}${String(micros % 1_000).padStart(3, '0')}`
 
-/** Invented people, the same for the same seed. `chats`: how many the last of them has had in all. */
-export function people(count: number, seed: number): Person[] {
+/** Invented people, the same for the same seed. */
+export const people = (count: number, seed: number): Person[] => [...population(count, seed)]
+
+/** The same one by one, however many. `chats`: how many each has had in all, otherwise 1 to 14; `length`: of each text, at the least. */
+export function* population(
+  count: number,
+  seed: number,
+  { chats, length = 0 }: { chats?: number; length?: number } = {},
+): Generator<Person> {
   const random = new Random(seed)
-  return Array.from({ length: count }, (_, i): Person => {
-    const chats = random.integer(1, 14)
-    const all = Array.from({ length: chats }, (_, j) => ({
-      time: START + (i * 24 + j * 7) * HOUR + random.integer(0, HOUR - 1),
+  const long = (text: string): string => text.padEnd(length, '我在听，你慢慢说。')
+  for (let i = 0; i < count; i += 1) {
+    const totalChats = chats ?? random.integer(1, 14)
+    const all = Array.from({ length: totalChats }, (_, j) => ({
+      // A year of first days, so that nobody's lies in the future.
+      time: START + ((i % 60) * 24 + j * 7) * HOUR + random.integer(0, HOUR - 1),
       micros: random.integer(0, 399),
       risk: random.pick(RISKS),
       query: `${random.pick(QUERIES)}（${j}）`,
     }))
-    return {
+    yield {
       userId: random.pick(['u', '李', 'a b:c', 'user:x:profile']) + i,
       createdAt: stamp(all[0]?.time ?? START),
       lastActive: stamp(all.at(-1)?.time ?? START, 990),
-      totalChats: chats,
+      totalChats,
       totalRiskAlerts: all.filter(({ risk }) => risk !== 'low').length,
       topics: ['压力', '失眠', '死亡'].filter(() => random.chance(0.4)),
       turns: all.slice(-5).map(({ time, micros, risk, query }) => ({
         timestamp: stamp(time, micros),
-        query,
-        response: `我在听。${query}`,
+        query: long(query),
+        response: long(`我在听。${query}`),
         risk_level: risk,
         emotion_score: 0.5,
         references_count: 3,
       })),
       points: all.slice(-10).map(({ time, micros, risk }) => ({ timestamp: stamp(time, micros + 137), score: 0.5, risk })),
     }
-  })
+  }
 }
 
-export function writeSqlite(path: string, some: readonly Person[]): Database.Database {
+export function writeSqlite(path: string, some: Iterable<Person>): Database.Database {
   const db = new Database(path)
   db.exec(`
     CREATE TABLE users (user_id TEXT PRIMARY KEY, created_at TEXT NOT NULL, total_chats INTEGER DEFAULT 0, total_risk_alerts INTEGER DEFAULT 0,
@@ -96,8 +105,12 @@ export function writeSqlite(path: string, some: readonly Person[]): Database.Dat
   return db
 }
 
-export async function writeRedis(redis: Redis, some: readonly Person[]): Promise<void> {
-  const pipeline = redis.pipeline()
+export async function writeRedis(redis: Redis, some: Iterable<Person>): Promise<void> {
+  let pipeline = redis.pipeline()
+  const flush = async () => {
+    for (const [error] of (await pipeline.exec()) ?? []) if (error) throw error
+    pipeline = redis.pipeline()
+  }
   for (const { userId, createdAt, lastActive, totalChats, totalRiskAlerts, topics, turns, points } of some) {
     const key = (suffix: string) => `user:${userId}:${suffix}`
     const profile = {
@@ -111,6 +124,9 @@ export async function writeRedis(redis: Redis, some: readonly Person[]): Promise
     if (turns.length > 0) pipeline.lpush(key('conversations'), ...turns.map((each) => JSON.stringify(each)))
     if (points.length > 0) pipeline.lpush(key('emotions'), ...points.map((each) => JSON.stringify(each)))
     if (topics.length > 0) pipeline.sadd(key('topics'), ...topics)
+    if (pipeline.length >= PIPELINE) await flush()
   }
-  for (const [error] of (await pipeline.exec()) ?? []) if (error) throw error
+  await flush()
 }
+
+const PIPELINE = 1_000

@@ -84,6 +84,11 @@ const FILLING_TIMEOUT_MS = 5_000
 /** The same, to fill Redis over: nobody waits for an answer, and a disk that can't keep up with so much makes Redis stand still now and then. */
 export const connectToFill = (target: RedisTarget): Promise<Redis> => connect(target, FILLING_TIMEOUT_MS)
 
+const COPYING_TIMEOUT_MS = 30_000
+
+/** The same, to copy all that is there, however large its parts are. */
+export const connectToCopy = (target: RedisTarget): Promise<Redis> => connect(target, COPYING_TIMEOUT_MS)
+
 /** How long a wait for news blocks at most; its connection gives up a little later. */
 export const BLOCK_MS = 5_000
 
