@@ -4,14 +4,15 @@ import {
   type GraphQLField,
   type GraphQLFieldResolver,
   type GraphQLObjectType,
+  type GraphQLResolveInfo,
   type GraphQLSchema,
   getOperationAST,
+  isNonNullType,
   isObjectType,
   Kind,
   type SelectionSetNode,
 } from 'graphql'
-import type { Caller } from '../model.ts'
-import { type AuditNote, unauditable } from '../services/audit.ts'
+import { unauditable } from '../services/audit.ts'
 import { MAX_USER_ID } from '../services/text.ts'
 import type { GraphQLContext } from './context.ts'
 import { codeOf } from './errors.ts'
@@ -23,7 +24,7 @@ export const DEED = { extensions: { isDeed: true } } as const
 /** Options of a mutation that erases a person. */
 export const ERASES = { extensions: { erases: true } } as const
 
-type Args = ExecutionArgs & { contextValue: GraphQLContext }
+export type Args = ExecutionArgs & { contextValue: GraphQLContext }
 
 interface Deed {
   at: number
@@ -31,6 +32,12 @@ interface Deed {
   userId: string | null
   outcome: string
   erases?: true
+}
+
+/** A place in an answer that holds text. */
+interface Given {
+  path: GraphQLResolveInfo['path']
+  isNullable: boolean
 }
 
 /** What there is to write down of a request, whoever makes it. */
@@ -49,6 +56,8 @@ export class Trail {
   #asked = new Set<string>()
   #deeds: Deed[] = []
   #read = new Map<string, Set<string>>()
+  /** Where in the answer of a mutation there is text. */
+  readonly #given: Given[] = []
   /** Text is refused: that it was given can't be written down. */
   isWithheld = false
 
@@ -65,6 +74,18 @@ export class Trail {
     const fields = this.#read.get(userId)
     if (fields) fields.add(field)
     else this.#read.set(userId, new Set([field]))
+  }
+
+  gave(given: Given): void {
+    this.#given.push(given)
+  }
+
+  /** Takes the text out of what a mutation is answered; its shape stays. */
+  withhold(data: unknown): void {
+    for (const { path, isNullable } of this.#given) {
+      const owner = keysOf(path.prev).reduce(at, data)
+      if (typeof owner === 'object' && owner !== null) Reflect.set(owner, path.key, isNullable ? null : '')
+    }
   }
 
   did(deed: Omit<Deed, 'at'>): void {
@@ -90,7 +111,7 @@ export function watched(schema: GraphQLSchema): GraphQLSchema {
     for (const field of Object.values(type.getFields())) {
       const name = `${type.name}.${field.name}`
       const resolve: Resolver = field.resolve ?? defaultFieldResolver
-      if (field.extensions.isText) field.resolve = text(name, resolve)
+      if (field.extensions.isText) field.resolve = text(name, resolve, !isNonNullType(field.type))
       else if (type === schema.getMutationType() || field.extensions.isDeed)
         field.resolve = deed(name, resolve, field.extensions.erases === true)
       else if (roots.includes(type)) field.resolve = root(name, resolve)
@@ -102,12 +123,13 @@ export function watched(schema: GraphQLSchema): GraphQLSchema {
 const isDeed = (schema: GraphQLSchema, type: GraphQLObjectType, field: GraphQLField<unknown, unknown>): boolean =>
   type === schema.getMutationType() || field.extensions.isDeed === true
 
-/** Notes that somebody who is known was refused something before it began. Strangers could fill the disk with that. */
+/** Notes that somebody who is known was refused something before it began: once for each kind of deed. Strangers could fill the disk with that. */
 export function noteRefusal({ schema, document, operationName, contextValue }: Args, error: unknown): void {
   const { caller, trail } = contextValue
   const operation = getOperationAST(document, operationName)
   const root = operation && schema.getRootType(operation.operation)
   if (!caller || !root) return
+  const noted = new Set<string>()
   const note = ({ selections }: SelectionSetNode): void => {
     for (const selection of selections) {
       if (selection.kind === Kind.FRAGMENT_SPREAD) {
@@ -118,7 +140,9 @@ export function noteRefusal({ schema, document, operationName, contextValue }: A
       } else if (selection.kind === Kind.INLINE_FRAGMENT) note(selection.selectionSet)
       else {
         const field = root.getFields()[selection.name.value]
-        if (field && isDeed(schema, root, field)) trail.did({ action: `${root.name}.${field.name}`, userId: null, outcome: codeOf(error) })
+        if (!field || noted.has(field.name) || !isDeed(schema, root, field)) continue
+        noted.add(field.name)
+        trail.did({ action: `${root.name}.${field.name}`, userId: null, outcome: codeOf(error) })
       }
     }
   }
@@ -134,7 +158,7 @@ function root(action: string, resolve: Resolver): Resolver {
   }
 }
 
-function text(name: string, resolve: Resolver): Resolver {
+function text(name: string, resolve: Resolver, isNullable: boolean): Resolver {
   return (parent, args, context, info) => {
     const { trail } = context
     const note = (value: unknown): unknown => {
@@ -143,6 +167,7 @@ function text(name: string, resolve: Resolver): Resolver {
       const userId = textAt(parent, 'userId')
       if (userId === null) throw new Error(`It is not known whose text ${name} is.`)
       trail.read(userId, name)
+      if (info.operation.operation === 'mutation') trail.gave({ path: info.path, isNullable })
       return value
     }
     const value = resolve(parent, args, context, info)
@@ -181,48 +206,12 @@ function userIdIn(value: unknown): string | null {
   return userId !== null && userId !== '' && userId.isWellFormed() && [...userId].length <= MAX_USER_ID ? userId : null
 }
 
-const at = (value: unknown, key: string): unknown => (typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined)
+const keysOf = (path: Given['path'] | undefined): (string | number)[] => (path ? [...keysOf(path.prev), path.key] : [])
+
+const at = (value: unknown, key: string | number): unknown =>
+  typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined
 
 function textAt(value: unknown, key: string): string | null {
   const found = at(value, key)
   return typeof found === 'string' ? found : null
-}
-
-/** The text that a back end may read is a prompt's. It gets that even where it can't be written down at once: a person is waiting for an answer. */
-const isUrgent = (caller: Caller | null): boolean => caller?.roles.every((role) => role === 'SERVICE') === true
-
-/**
- * Writes down what a request has done and is to be given, before it is answered. Answers whether it may be: text is refused where that
- * can't be written down, but what was done can't be undone, and is written down later.
- */
-export async function isWrittenDown({ caller, requestId, services, trail }: GraphQLContext, account = trail.take()): Promise<boolean> {
-  const { deeds, read } = account
-  if (deeds.length === 0 && read.size === 0) return true
-  const common = { requestId, actor: caller && { sub: caller.sub, name: caller.name, role: caller.roles[0] } }
-  if (read.size === 0 || isUrgent(caller)) {
-    await services.audit.owe(notesOf(account, common))
-    return true
-  }
-  try {
-    await services.audit.write(notesOf(account, common))
-    return true
-  } catch {
-    if (deeds.length > 0) await services.audit.owe(notesOf({ ...account, read: new Map() }, common))
-    return false
-  }
-}
-
-/** One for each deed and each person of whom text was given; one for both where somebody is given text of the very person for whom they did something. */
-function notesOf({ since, action, deeds, read }: Account, common: Pick<AuditNote, 'requestId' | 'actor'>): AuditNote[] {
-  const rest = new Map(read)
-  const done = deeds.map(({ at, ...deed }): AuditNote => {
-    const fields = deed.userId !== null && deed.outcome === 'OK' ? rest.get(deed.userId) : undefined
-    if (fields && deed.userId !== null) rest.delete(deed.userId)
-    // What was under way when somebody was erased names them no more.
-    return { ...common, ...deed, at: deed.erases ? at : since, fields: [...(fields ?? [])].sort() }
-  })
-  const given = [...rest].map(
-    ([userId, fields]): AuditNote => ({ ...common, at: since, action, userId, fields: [...fields].sort(), outcome: 'OK' }),
-  )
-  return [...done, ...given]
 }

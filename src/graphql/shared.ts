@@ -12,7 +12,8 @@ import {
 import { isAsyncIterable } from 'graphql-yoga'
 import { Recent } from '../services/recent.ts'
 import { streamOf } from '../services/stream.ts'
-import { type Account, isWrittenDown } from './audit.ts'
+import { isWrittenDown } from './accounted.ts'
+import type { Account } from './audit.ts'
 import type { GraphQLContext } from './context.ts'
 
 type Args = ExecutionArgs & { contextValue: GraphQLContext }

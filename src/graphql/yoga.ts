@@ -1,10 +1,19 @@
-import { type DocumentNode, type ExecutionArgs, type ExecutionResult, type ParseOptions, parse, type Source, validate } from 'graphql'
+import {
+  type DocumentNode,
+  type ExecutionArgs,
+  type ExecutionResult,
+  getOperationAST,
+  type ParseOptions,
+  parse,
+  type Source,
+  validate,
+} from 'graphql'
 import { createLRUCache, createYoga, isAsyncIterable, type Plugin, type YogaServerInstance } from 'graphql-yoga'
 import type { Logger } from 'pino'
 import type { StorageBackend } from '../model.ts'
-import { unauditable } from '../services/audit.ts'
 import { tooManySubscriptions } from '../services/quotas.ts'
-import { isWrittenDown, noteRefusal } from './audit.ts'
+import { answerable, unaccountableIn } from './accounted.ts'
+import { noteRefusal } from './audit.ts'
 import { type GraphQLContext, type RequestInfo, requestContext, type Services } from './context.ts'
 import { trusted } from './documents.ts'
 import { type ErrorFormatter, errorFormatter } from './errors.ts'
@@ -88,7 +97,11 @@ function presentation({ store }: Services, format: ErrorFormatter): Plugin<Graph
       onExecuteDone: async ({ args, result, setResult }) => {
         if (isAsyncIterable(result)) return
         const shown = present(args, result)
-        setResult((await isWrittenDown(args.contextValue)) ? shown : present(args, { data: null, errors: [format(unauditable())] }))
+        const [first] = shown.errors ?? []
+        // Without data nothing was begun.
+        if (first && shown.data === undefined) noteRefusal(args, first)
+        const operation = getOperationAST(args.document, args.operationName)
+        setResult(await answerable({ operation, context: args.contextValue }, shown, format))
       },
     }),
     onSubscribe: ({ args, setSubscribeFn }) => {
@@ -113,10 +126,7 @@ const isUnexecuted = (result: unknown): result is ExecutionResult =>
 function rights(format: ErrorFormatter): Plugin<GraphQLContext> {
   const check = (args: ExecutionArgs & { contextValue: GraphQLContext }, refuse: (result: ExecutionResult) => void) => {
     const refusals = refusalsOf(args, args.contextValue.caller)
-    const [first] = refusals
-    if (!first) return
-    noteRefusal(args, first)
-    refuse({ errors: refusals.map(format) })
+    if (refusals.length > 0) refuse({ errors: refusals.map(format) })
   }
   return {
     onExecute: ({ args, setResultAndStopExecution }) => check(args, setResultAndStopExecution),
@@ -131,12 +141,14 @@ function parseWithin(source: string | Source, options?: ParseOptions): DocumentN
   return document
 }
 
-/** Refuses what is too complex, and one subscription too many, before anything is read. */
+/** Refuses what is too complex, what could not be accounted for, and one subscription too many, before anything is read or done. */
 function limits({ config: { introspection }, quotas }: Services, format: ErrorFormatter): Plugin<GraphQLContext> {
   type Args = ExecutionArgs & { contextValue: GraphQLContext }
   const refusalOf = (args: Args): ExecutionResult | undefined => {
     try {
       checkComplexity(args, { caller: args.contextValue.caller, introspection })
+      const unaccountable = unaccountableIn(args)
+      if (unaccountable) throw unaccountable
     } catch (error) {
       return { errors: [format(error)] }
     }

@@ -51,9 +51,7 @@ export class Audit {
     if (notes.length === 0) return Promise.resolve()
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.#queue.push({ notes, resolve, reject })
-    this.#writing ??= this.#drain().finally(() => {
-      this.#writing = undefined
-    })
+    this.#writing ??= this.#drain()
     return promise
   }
 
@@ -67,6 +65,11 @@ export class Audit {
       if (tooMany > 0) this.#lost += this.#owed.splice(0, tooMany).length
       this.#retry ??= setTimeout(() => this.#pay(), RETRY_MS).unref()
     }
+  }
+
+  /** Whether the last attempt to write failed. What is owed is tried again every second. */
+  get isFailing(): boolean {
+    return this.#failing
   }
 
   page(asked: AuditQuestion): Promise<Slice<AuditEntry>> {
@@ -103,6 +106,8 @@ export class Audit {
         for (const { reject } of batch) reject(unauditable(error))
       }
     }
+    // In the same turn as the look at the queue: whoever comes after it begins anew.
+    this.#writing = undefined
   }
 
   async #pay(): Promise<void> {
@@ -135,8 +140,24 @@ export const unauditable = (cause?: unknown): XinyiError =>
   new XinyiError(
     'STORE_UNAVAILABLE',
     'The audit log can not be written, so nothing that people said is given out.',
-    'Try again; whoever runs the service has to see to its disk. What this request changed may have taken effect.',
+    'Try again; whoever runs the service has to see to its disk.',
     { cause },
+  )
+
+/** Why a mutation that asks for text is not begun. */
+export const unaccountable = (): XinyiError =>
+  new XinyiError(
+    'STORE_UNAVAILABLE',
+    'The audit log can not be written, so nothing was done: the answer was to hold what people said.',
+    'Send it again without the fields of text: it is done then, and written down later. Whoever runs the service has to see to its disk.',
+  )
+
+/** What a mutation is answered, besides what it did, where its text could not be written down. */
+export const textWithheld = (): XinyiError =>
+  new XinyiError(
+    'STORE_UNAVAILABLE',
+    'This took effect, but for what has an error of its own. The audit log can not be written, so what people said is left out: its fields are empty.',
+    'Do not send it again. Ask for the text later; whoever runs the service has to see to its disk.',
   )
 
 /** For whoever only looks at how the service is doing: nothing is written, so that no text is given. */

@@ -1,7 +1,6 @@
 import { getNamedType, isObjectType } from 'graphql'
 import { expect, test } from 'vitest'
 import { schema } from '../../src/graphql/schema.ts'
-import { unauditable } from '../../src/services/audit.ts'
 import { sqliteStore } from '../helpers/stores.ts'
 import { type Served, serve } from './serve.ts'
 
@@ -32,19 +31,6 @@ async function entries({ ask, as }: Served, variables: object = {}): Promise<Ent
   const { auditLog } = await ask(LOG, { first: 100, ...variables })
   Object.assign(as, asked)
   return auditLog.edges.map(({ node }: { node: Entry }) => node).filter(({ action }: Entry) => action !== 'Query.auditLog')
-}
-
-/** Nothing can be written any more. */
-function fill({ services }: Served): { owed: () => number; empty(): void } {
-  const { audit } = services
-  const write = audit.write.bind(audit)
-  audit.write = () => Promise.reject(unauditable())
-  return {
-    owed: () => audit.owed,
-    empty: () => {
-      audit.write = write
-    },
-  }
 }
 
 const brief = ({ action, userId, fields, outcome }: Entry) => [action, userId, fields, outcome]
@@ -181,26 +167,87 @@ test('after an erasure nothing names the person, and their id still finds what w
 test('where nothing can be written text is refused, and what was done is answered and written later', async () => {
   const served = await serve(sqliteStore)
   await say(served)
-  const disk = fill(served)
+  served.disk.isFull = true
   expect(await served.run(READ, { userId: 'ada' })).toMatchObject({ data: null, errors: [{ extensions: { code: 'STORE_UNAVAILABLE' } }] })
   expect(await served.ask('{ user(userId: "ada") { totalChats } }')).toEqual({ user: { totalChats: 1 } })
   await say(served)
-  expect(disk.owed()).toBe(1)
-  disk.empty()
-  await expect.poll(() => disk.owed(), { timeout: 10_000 }).toBe(0)
+  expect(served.services.audit.owed).toBe(1)
+  served.disk.isFull = false
+  await expect.poll(() => served.services.audit.owed, { timeout: 10_000 }).toBe(0)
   expect(await entries(served)).toHaveLength(2)
+})
+
+const ACKNOWLEDGE = `mutation ($id: ID!) { acknowledgeRiskAlert(input: { alertId: $id, note: "hers" }) {
+  durability alert { id status version trigger { query } history { edges { node { note kind } } } user { userId words: context { text } } } } }`
+
+test('a mutation that asks for text is not begun where nothing can be written; without, it is done', async () => {
+  const served = await serve(sqliteStore)
+  const { recordConversation } = await say(served, 'ada', { riskLevel: 'HIGH' })
+  const { id } = recordConversation.alert
+  served.disk.isFull = true
+  await served.run(READ, { userId: 'ada' })
+  const { data, errors } = await served.run(ACKNOWLEDGE, { id })
+  expect(data).toBeUndefined()
+  expect(errors).toMatchObject([{ message: expect.stringContaining('nothing was done'), extensions: { code: 'STORE_UNAVAILABLE' } }])
+  const without = 'mutation ($id: ID!) { acknowledgeRiskAlert(input: { alertId: $id, expectedVersion: 1 }) { alert { status version } } }'
+  expect((await served.ask(without, { id })).acknowledgeRiskAlert.alert).toEqual({ status: 'ACKNOWLEDGED', version: 2 })
+  served.disk.isFull = false
+  await expect.poll(() => served.services.audit.owed, { timeout: 10_000 }).toBe(0)
+  expect((await entries(served)).map(brief)).toEqual([
+    ['Mutation.acknowledgeRiskAlert', 'ada', [], 'OK'],
+    ['Mutation.acknowledgeRiskAlert', null, [], 'STORE_UNAVAILABLE'],
+    ['Mutation.recordConversation', 'ada', [], 'OK'],
+  ])
+})
+
+test('one that finds out only afterwards answers what it did, without the text, and says that it took effect', async () => {
+  const served = await serve(sqliteStore)
+  const { recordConversation } = await say(served, 'ada', { riskLevel: 'HIGH' })
+  const { id } = recordConversation.alert
+  served.disk.isFull = true
+  const { data, errors } = await served.run(ACKNOWLEDGE, { id })
+  expect(data).toEqual({
+    acknowledgeRiskAlert: {
+      durability: 'JOURNAL',
+      alert: {
+        ...{ id, status: 'ACKNOWLEDGED', version: 2, trigger: { query: '' } },
+        history: { edges: [{ node: { note: null, kind: 'RAISED' } }, { node: { note: null, kind: 'ACKNOWLEDGED' } }] },
+        user: { userId: 'ada', words: { text: '' } },
+      },
+    },
+  })
+  expect(errors).toHaveLength(1)
+  expect(errors?.[0]).toMatchObject({
+    message: expect.stringContaining('took effect'),
+    extensions: { code: 'STORE_UNAVAILABLE', hint: expect.stringContaining('Do not send it again') },
+  })
+  served.disk.isFull = false
+  await expect.poll(() => served.services.audit.owed, { timeout: 10_000 }).toBe(0)
+  expect((await entries(served)).map(brief)).toContainEqual(['Mutation.acknowledgeRiskAlert', 'ada', [], 'OK'])
+})
+
+test('a mutation that is refused as too complex, or for what its variables are, leaves one entry for each kind of deed', async () => {
+  const served = await serve(sqliteStore)
+  const many = Array.from({ length: 40 }, (_, i) => `a${i}: clearHistory(userId: "ada") { removedConversations }`)
+  expect((await served.run(`mutation { ${many.join(' ')} }`)).errors?.[0]?.extensions.code).toBe('QUERY_TOO_COMPLEX')
+  expect((await served.run(RECORD, { input: { userId: 'ada' } })).errors?.[0]?.extensions.code).toBe('BAD_USER_INPUT')
+  await served.run('{ users(first: 7, first: 8) { totalCount } }')
+  expect((await entries(served)).map(brief)).toEqual([
+    ['Mutation.recordConversation', null, [], 'BAD_USER_INPUT'],
+    ['Mutation.clearHistory', null, [], 'QUERY_TOO_COMPLEX'],
+  ])
 })
 
 test("the assistant's back end gets its prompt all the same, and nothing else; nobody else does", async () => {
   const served = await serve(sqliteStore)
   await say(served)
-  const disk = fill(served)
+  served.disk.isFull = true
   expect(await served.run(CONTEXT)).toMatchObject({ data: null })
   served.as.roles = ['SERVICE']
   expect(await served.ask(CONTEXT)).toMatchObject({ user: { context: { text: expect.stringContaining('tired') } } })
-  expect(disk.owed()).toBe(1)
-  disk.empty()
-  await expect.poll(() => disk.owed(), { timeout: 10_000 }).toBe(0)
+  expect(served.services.audit.owed).toBe(1)
+  served.disk.isFull = false
+  await expect.poll(() => served.services.audit.owed, { timeout: 10_000 }).toBe(0)
   expect((await entries(served))[0]).toMatchObject({ actor: { role: 'SERVICE' }, fields: ['PromptContext.text'] })
 })
 

@@ -16,6 +16,7 @@ import { Quotas } from '../../src/services/quotas.ts'
 import { Recorder } from '../../src/services/recorder.ts'
 import { Staff } from '../../src/services/staff.ts'
 import { LogWriter } from '../../src/services/writer.ts'
+import type { AuditLog } from '../../src/store/audit/audit.ts'
 import type { ReadRequest, Store } from '../../src/store/store.ts'
 import { NOW } from '../helpers/events.ts'
 import { STAFF } from '../helpers/staff.ts'
@@ -47,6 +48,8 @@ export interface Served {
   /** Everything that was logged, as text. */
   log: string[]
   now: { time: number }
+  /** What the audit log is written to. */
+  disk: { isFull: boolean }
   /** Who asks, by their sub; null for a stranger. A supervisor and admin, unless the test says otherwise. */
   as: { sub: string | null; roles: Caller['roles'] }
   caller(): Caller | null
@@ -95,7 +98,14 @@ export async function serveStore(store: Store, replaced: Partial<Store> = {}): P
   const feed = new AlertFeed({ store: watched, logger, clock })
   await feed.start()
   const dir = tempDir()
-  const audit = new Audit(await ledgerHere({ path: join(dir.path, 'audit.db'), headPath: join(dir.path, 'audit.head') }), { logger })
+  const ledger = await ledgerHere({ path: join(dir.path, 'audit.db'), headPath: join(dir.path, 'audit.head') })
+  const disk = { isFull: false }
+  const switched: AuditLog = {
+    append: (notes) => (disk.isFull ? Promise.reject(new Error('full')) : ledger.append(notes)),
+    page: (asked) => ledger.page(asked),
+    close: () => ledger.close(),
+  }
+  const audit = new Audit(switched, { logger })
   onTestFinished(async () => {
     await feed.close()
     await writer.close()
@@ -135,6 +145,7 @@ export async function serveStore(store: Store, replaced: Partial<Store> = {}): P
     reads,
     log,
     now,
+    disk,
     as,
     caller,
     run,
