@@ -3,12 +3,19 @@ import * as z from 'zod'
 import type { Authenticator } from '../auth/authenticator.ts'
 import { XinyiError } from '../errors.ts'
 import type { Caller } from '../model.ts'
+import { Rate } from '../services/rate.ts'
 import { readBody, refuseBody } from './body.ts'
+import { blockOf } from './connections.ts'
 import { cookieName } from './credentials.ts'
 import { MEDIA_TYPE, takesJson } from './graphql.ts'
 import { type HttpError, httpErrorOf, sendError, sendJson } from './respond.ts'
 
 const MAX_BODY_BYTES = 16_384
+/** Whoever signs in is not known yet, so it is counted where they come from, and in all. */
+const PER_MINUTE_OF_ADDRESS = 30
+const PER_MINUTE_IN_ALL = 300
+const IN_ALL = 'in all'
+
 const SignIn = z.union([z.strictObject({ code: z.string().min(1).max(100) }), z.strictObject({ token: z.string().min(1) })])
 
 /** Sessions of browsers, and the cookie that they are known by. */
@@ -16,6 +23,7 @@ export class SessionEndpoint {
   readonly #authenticator: Authenticator
   readonly #cookie: string
   readonly #attributes: string
+  readonly #rate = new Rate()
 
   /** `behindTls`: the cookie is sent over TLS alone. */
   constructor({ authenticator, behindTls }: { authenticator: Authenticator; behindTls: boolean }) {
@@ -26,6 +34,10 @@ export class SessionEndpoint {
 
   /** Signs a browser in, with `{"code": …}` from the link that a start prints or `{"token": …}`. */
   async signIn(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const { remoteAddress } = req.socket
+    // Whoever comes over the socket in DATA_DIR has no address, and no need to be counted.
+    const waitSeconds = remoteAddress === undefined ? 0 : this.#waitOf(blockOf(remoteAddress))
+    if (waitSeconds > 0) return refuseBody(req, res, tooManySignIns(waitSeconds))
     if (!takesJson(req)) return refuseBody(req, res, MEDIA_TYPE)
     const body = await readBody(req, MAX_BODY_BYTES)
     if (typeof body !== 'string') return refuseBody(req, res, body)
@@ -39,6 +51,10 @@ export class SessionEndpoint {
       if (!(error instanceof XinyiError)) throw error
       sendError(res, httpErrorOf(error))
     }
+  }
+
+  #waitOf(address: string): number {
+    return this.#rate.take(address, PER_MINUTE_OF_ADDRESS) || this.#rate.take(IN_ALL, PER_MINUTE_IN_ALL)
   }
 
   /** Says who is signed in. */
@@ -66,6 +82,14 @@ function parsed(body: string): z.output<typeof SignIn> | null {
     return null
   }
 }
+
+const tooManySignIns = (seconds: number): HttpError => ({
+  status: 429,
+  code: 'RATE_LIMITED',
+  message: 'Too many try to sign in.',
+  hint: `Try again in ${seconds} s. A token can be sent with each request instead of signing in.`,
+  headers: { 'retry-after': String(seconds) },
+})
 
 const WHAT_TO_SEND: HttpError = {
   status: 400,

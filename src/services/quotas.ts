@@ -1,9 +1,6 @@
 import { XinyiError } from '../errors.ts'
 import type { Caller } from '../model.ts'
-
-const MINUTE_MS = 60_000
-/** From so many on, keys that have their whole quota again are let go. */
-const SWEPT_FROM = 1_000
+import { Rate } from './rate.ts'
 
 export interface QuotaLimits {
   /** Requests of a person's token, of a service's, and subscriptions that run at a time of either; 0: no limit. */
@@ -15,16 +12,13 @@ export interface QuotaLimits {
 /** How much each token asks for. Whoever comes without one, over the socket in DATA_DIR or where AUTH is off, is not counted. */
 export class Quotas {
   readonly #limits: QuotaLimits
-  readonly #clock: () => number
-  /** When each key has its whole quota again: all that a bucket of tokens has to remember. */
-  readonly #fullAt = new Map<string, number>()
+  readonly #rate: Rate
   readonly #subscriptions = new Map<string, number>()
-  #sweepAt = SWEPT_FROM
 
   /** `clock` need not be that of the wall. */
-  constructor(limits: QuotaLimits, clock: () => number = () => performance.now()) {
+  constructor(limits: QuotaLimits, clock?: () => number) {
     this.#limits = limits
-    this.#clock = clock
+    this.#rate = new Rate(clock)
   }
 
   /** Counts one request. A minute's requests may come at once; 0, or after how many seconds there may be another. */
@@ -33,14 +27,7 @@ export class Quotas {
     const key = countedBy(caller)
     const perMinute = roles.every((role) => role === 'SERVICE') ? this.#limits.servicePerMinute : this.#limits.perMinute
     if (key === undefined || perMinute === 0) return 0
-    const now = this.#clock()
-    const fullAt = Math.max(this.#fullAt.get(key) ?? now, now) + MINUTE_MS / perMinute
-    // A hair more than a minute, since numbers are rounded.
-    const early = fullAt - now - MINUTE_MS - 1e-3
-    if (early > 0) return Math.ceil(early / 1_000)
-    this.#fullAt.set(key, fullAt)
-    if (this.#fullAt.size > this.#sweepAt) this.#sweep(now)
-    return 0
+    return this.#rate.take(key, perMinute)
   }
 
   /** Counts a subscription until what it answers is called; null where it is one too many. */
@@ -58,11 +45,6 @@ export class Quotas {
       if (left > 0) this.#subscriptions.set(key, left)
       else this.#subscriptions.delete(key)
     }
-  }
-
-  #sweep(now: number): void {
-    for (const [key, fullAt] of this.#fullAt) if (fullAt <= now) this.#fullAt.delete(key)
-    this.#sweepAt = Math.max(2 * this.#fullAt.size, SWEPT_FROM)
   }
 }
 

@@ -5,7 +5,7 @@ import { createClient as createWsClient } from 'graphql-ws'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
 import type { Role } from '../../src/model.ts'
-import { ALERTS, post, startApp } from './app.ts'
+import { ALERTS, post, startApp, watchStore } from './app.ts'
 import { tokenFor } from './tokens.ts'
 
 const VIEWER = '{ viewer { name role } }'
@@ -53,6 +53,20 @@ test('guesses at the code are worth nothing, and ten of them make it worthless',
   const code = newCode()
   for (let i = 0; i < 10; i += 1) expect((await signIn({ code: `guess-${i}` })).status).toBe(401)
   expect((await signIn({ code })).status).toBe(401)
+})
+
+test('who tries to sign in too often from one address is told when to try again, and no store is asked', async () => {
+  const { signIn, newCode, app, url, cookie } = await signedIn()
+  const code = newCode()
+  const seen = watchStore(app)
+  for (let i = 1; i < 30; i += 1) expect((await signIn({ token: 'guess' })).status).toBe(401)
+  const refused = await signIn({ code })
+  expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, expect.stringMatching(/^[12]$/)])
+  expect(await refused.json()).toMatchObject({
+    errors: [{ extensions: { code: 'RATE_LIMITED', hint: expect.stringContaining('Try again in') } }],
+  })
+  expect(seen).toEqual([])
+  expect(await viewerOf(url, { cookie })).toMatchObject({ role: 'COUNSELOR' })
 })
 
 test.each([
