@@ -115,6 +115,13 @@ test.each(SETTINGS)('the example of $name is one that it takes, and another than
   }
 })
 
+test('keys that tokens are checked by are not fetched where others could change them on the way', () => {
+  for (const url of ['http://idp.example/jwks', 'http://10.0.0.1/jwks', 'http://localhost.example/jwks'])
+    expect(complaints({ AUTH_JWKS_URL: url })).toEqual([expect.stringContaining('https://')])
+  for (const url of ['https://idp.example/jwks', 'http://localhost:8080/jwks', 'http://127.0.0.1/jwks', 'http://[::1]:80/jwks'])
+    expect(complaints({ AUTH_JWKS_URL: url })).toEqual([])
+})
+
 test('a password is never printed, wherever it was put', () => {
   const wrong = { REDIS_URL: 'redi://:s3cret@host', REDIS_HOST: 'redis://:s3cret@host' }
   expect(complaints(wrong)).toHaveLength(3)

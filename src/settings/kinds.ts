@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { isTimeZone } from '../local-time.ts'
+import { isLoopback } from '../loopback.ts'
 import { ROLES } from '../model.ts'
 
 /* What the values of settings can be: read from text, each with a description that completes "it has to be …". */
@@ -69,8 +70,11 @@ export const tokenSecret = () =>
 export const jwksUrl = () =>
   z
     .string()
-    .refine((url) => url === '' || (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)))
-    .describe('an https:// URL')
+    .refine((text) => {
+      const url = URL.parse(text)
+      return text === '' || url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopback(url.hostname.replace(/^\[|\]$/g, '')))
+    })
+    .describe('an https:// URL (http:// on this machine alone: whoever can change the keys on their way can sign in as anybody)')
 
 const SENTINEL = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s/@?#:[\]]+)):(\d{1,5})$/
 export const sentinels = () =>

@@ -101,6 +101,17 @@ test('one changed byte of any row is found', () => {
   )
 })
 
+test('a row that says for whom a mark stands is missed, unless they were erased', () => {
+  const at = written()
+  const again = new Ledger(at)
+  again.append([{ ...NOTE, userId: 'bob', at: 2_500 }])
+  again.close()
+  expect(verifyAudit(at).faults).toEqual([])
+  tamper(at, 'DELETE FROM names WHERE user_id IN (?, ?)', 'cleo', 'bob')
+  const missed = expect.stringMatching(/^Nothing says any more for whom the mark [\w-]{43} stands, who was not erased\.$/)
+  expect(verifyAudit(at).faults).toEqual([missed, missed])
+})
+
 test('one changed byte in the file, past SQLite, is found wherever an entry has it', () => {
   const at = written()
   const original = readFileSync(at.path)

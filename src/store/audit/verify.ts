@@ -44,6 +44,12 @@ class Inspection {
   readonly #wanted = new Map<string, Head>()
   readonly #found = new Set<string>()
   readonly #erasures = new Map<string, number>()
+  /** Keys of the marks of whoever was erased. */
+  readonly #erasedUnder = new Set<string>()
+  /** The chains of this server. */
+  readonly #own = new Set<string>()
+  /** Whom their entries name by a mark: the key of it, and when they last did. */
+  readonly #named = new Map<string, { key: string; at: number }>()
   #entries = 0
 
   constructor(db: Database.Database) {
@@ -55,6 +61,8 @@ class Inspection {
     this.#readChains()
     for (const head of [...heads, ...(anchor ? [anchor] : []), ...[...this.#chains.values()].flatMap(({ parent }) => parent ?? [])])
       this.#wanted.set(placeKey(head), head)
+    for (let each = anchor?.origin; each !== undefined && !this.#own.has(each); each = this.#chains.get(each)?.parent?.origin)
+      this.#own.add(each)
     this.#readEntries()
     this.#readNames()
     if (anchor) this.#compare(anchor, 'The file audit.head', true)
@@ -107,15 +115,21 @@ class Inspection {
       const next = { ...place, hash: entry.hash }
       this.#heads.set(place.origin, next)
       if (this.#wanted.get(placeKey(next))?.hash === next.hash) this.#found.add(placeKey(next))
-      this.#noteErasure(entry.body)
+      this.#noteMark(entry.body, place.origin)
     }
     for (const { origin, seq } of this.#heads.values()) if (seq === 0) this.#fault(`Chain ${origin} has no entries any more.`)
   }
 
-  #noteErasure(json: string): void {
+  #noteMark(json: string, origin: string): void {
     const body = BodyText.safeParse(json).data
     if (!body) this.#fault('An entry can not be read.')
-    else if (body.erases && body.user !== null) this.#erasures.set(body.user, Math.max(body.at, this.#erasures.get(body.user) ?? 0))
+    const { at = 0, user = null, erases } = body ?? {}
+    const key = this.#chains.get(origin)?.key
+    if (user === null || key === undefined) return
+    if (erases) {
+      this.#erasures.set(user, Math.max(at, this.#erasures.get(user) ?? 0))
+      this.#erasedUnder.add(key)
+    } else if (this.#own.has(origin)) this.#named.set(user, { key, at: Math.max(at, this.#named.get(user)?.at ?? 0) })
   }
 
   #readNames(): void {
@@ -124,6 +138,12 @@ class Inspection {
       const name = NameRow.safeParse(row).data
       if (!name || !keys.some((key) => markOf(key, name.user_id) === name.pseudonym))
         this.#fault('A mark is said to stand for another user than it does.')
+      else this.#named.delete(name.pseudonym)
+    }
+    for (const [mark, { key, at }] of this.#named) {
+      // Whoever was erased under a mark of another key is nameless under this one too.
+      const mayBeErased = at <= (this.#erasures.get(mark) ?? -1) || [...this.#erasedUnder].some((each) => each !== key)
+      if (!mayBeErased) this.#fault(`Nothing says any more for whom the mark ${mark} stands, who was not erased.`)
     }
     let erasures = 0
     for (const row of this.#rows('SELECT pseudonym, erased_at FROM erasures')) {
