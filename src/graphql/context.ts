@@ -15,6 +15,7 @@ import type { Answer, ReadRequest, Store, View } from '../store/store.ts'
 import { Trail } from './audit.ts'
 import type { TrustedDocuments } from './documents.ts'
 import { NOTHING } from './nothing.ts'
+import { Seal } from './seal.ts'
 
 /** What the schema is served from; src/app.ts builds it. */
 export interface Services {
@@ -50,6 +51,8 @@ export interface GraphQLContext {
   caller: Caller | null
   /** Whom the caller sees; undefined: everybody. */
   view: View | undefined
+  /** For cursors that may lead to somebody outside of the view; undefined: there is nobody. */
+  readonly seal: Seal | undefined
   /** Names this request in its answer, in the log and in the audit log. */
   requestId: string
   /** What is to be written down of it. */
@@ -108,6 +111,9 @@ export function requestContext(services: Services, { caller = null, line = null,
     services,
     caller,
     view,
+    get seal() {
+      return view && new Seal(services.store.secret)
+    },
     requestId,
     trail: new Trail(services.clock),
     line,

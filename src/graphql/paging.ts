@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { badInput } from '../errors.ts'
 import type { Key, Page, Slice } from '../store/store.ts'
 import { checkRange } from './check.ts'
+import type { Seal } from './seal.ts'
 
 export const DEFAULT_PAGE = 20
 export const MAX_PAGE = 100
@@ -21,12 +22,13 @@ const Cursor = z.tuple([z.string(), z.int(), z.string()])
 
 const digestOf = (ordering: Ordering): string => createHash('sha256').update(JSON.stringify(ordering)).digest('base64url').slice(0, 8)
 
-const encodeCursor = (digest: string, [sort, id]: Key): string => Buffer.from(JSON.stringify([digest, sort, id])).toString('base64url')
+const textOf = (digest: string, [sort, id]: Key): string => JSON.stringify([digest, sort, id])
+const encodeCursor = (digest: string, key: Key): string => Buffer.from(textOf(digest, key)).toString('base64url')
 
-function parseCursor(argument: 'after' | 'before', cursor: string, digest: string): Key {
+function parseCursor(argument: 'after' | 'before', cursor: string, { digest, seal }: List): Key {
   let json: unknown
   try {
-    json = JSON.parse(Buffer.from(cursor, 'base64url').toString())
+    json = JSON.parse(seal?.open(cursor) ?? Buffer.from(cursor, 'base64url').toString())
   } catch {
     json = null
   }
@@ -48,7 +50,12 @@ function parseCursor(argument: 'after' | 'before', cursor: string, digest: strin
   return [parsed.data[1], parsed.data[2]]
 }
 
-function pageOf(args: PageArgs, digest: string): Page {
+interface List {
+  digest: string
+  seal: Seal | undefined
+}
+
+function pageOf(args: PageArgs, list: List): Page {
   const { first, after, last, before } = args
   if (first != null && last != null)
     throw badInput('first and last are both given.', 'Give only one of them: first to page forwards, last to page backwards.', 'last')
@@ -57,18 +64,21 @@ function pageOf(args: PageArgs, digest: string): Page {
   return {
     take: backwards ? 'last' : 'first',
     limit,
-    after: after == null ? undefined : parseCursor('after', after, digest),
-    before: before == null ? undefined : parseCursor('before', before, digest),
+    after: after == null ? undefined : parseCursor('after', after, list),
+    before: before == null ? undefined : parseCursor('before', before, list),
   }
 }
 
-/** One page of a list as a Relay connection; `read` gets the slice that the arguments ask for. */
-export async function connection<T>(args: PageArgs, ordering: Ordering, read: (page: Page) => Slice<T> | Promise<Slice<T>>) {
+/**
+ * One page of a list as a Relay connection; `read` gets the slice that the arguments ask for. With a seal, the cursor of a page that
+ * ended early tells nobody where: that may be with somebody whom its reader may not see.
+ */
+export async function connection<T>(args: PageArgs, ordering: Ordering, read: (page: Page) => Slice<T> | Promise<Slice<T>>, seal?: Seal) {
   const digest = digestOf(ordering)
-  const page = pageOf(args, digest)
+  const page = pageOf(args, { digest, seal })
   const { items, hasNext, hasPrevious, resume, total } = await read(page)
   const edges = items.map(({ key, value }) => ({ cursor: encodeCursor(digest, key), node: value }))
-  const stopped = resume && encodeCursor(digest, resume)
+  const stopped = resume && (seal ? seal.close(textOf(digest, resume)) : encodeCursor(digest, resume))
   return {
     edges,
     totalCount: total,

@@ -27,6 +27,10 @@ export class MeasuredStore implements Store {
     return this.#store.pendingWrites
   }
 
+  get secret() {
+    return this.#store.secret
+  }
+
   append(events: readonly Event[]): Promise<Appended> {
     const { backend } = this
     return this.#measured('append', this.#store.append(events), ({ durability }) => (durability === 'JOURNAL' ? 'SQLITE' : backend))

@@ -33,6 +33,8 @@ export type { AlertAction, Event, EventPayloads, Joined, Key, Page, Slice }
 export interface Store {
   /** Which store answers reads now. */
   readonly backend: StorageBackend
+  /** What every instance of the data set knows, and nobody else: for keys to be derived from. */
+  readonly secret: Buffer
   /** Acknowledged, not yet in Redis; 0 where there is only one store. */
   readonly pendingWrites: number
   /** Applies the events in this order, and answers for each. Events of one origin must come in the order of their seq. */
@@ -175,8 +177,10 @@ export interface AlertFilter {
   unassigned?: boolean | undefined
 }
 
-/** Most users, or alerts, that one filtered page, or one view, looks at. */
+/** Most users, or alerts, that one filtered page looks at. */
 export const MAX_CANDIDATES = 5_000
+/** Most people who come into question that one view looks at: each of its counts reads all of them, and Redis does nothing else meanwhile. */
+export const MAX_IN_VIEW = 1_000
 
 /** Each kind of read: what it asks and what it answers. Unknown users and ids answer null or an empty slice. */
 export interface Reads {

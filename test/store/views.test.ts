@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
-import { MAX_CANDIDATES, type ReadRequest, type View } from '../../src/store/store.ts'
+import { MAX_IN_VIEW, type ReadRequest, type View } from '../../src/store/store.ts'
 import { NOW, Origin } from '../helpers/events.ts'
 import { inAgreement, inCharge, newDataFile, openInstance, until } from '../helpers/joined.ts'
 import { emptyRedis, stores } from '../helpers/stores.ts'
@@ -7,7 +7,7 @@ import { replicaHere } from '../helpers/this-thread.ts'
 import { ALL, first, Subject, walk } from './contract/harness.ts'
 
 // So few that a view beyond them is soon filled.
-vi.mock('../../src/store/store.ts', () => ({ MAX_CANDIDATES: 40 }))
+vi.mock('../../src/store/store.ts', () => ({ MAX_CANDIDATES: 40, MAX_IN_VIEW: 40 }))
 
 const LI: View = { counselor: 'li' }
 const COUNT = 65
@@ -45,24 +45,24 @@ describe.each(stores)('a view in $name of more people than are looked at', ({ op
     expect(await read({ kind: 'users', order: 'RISK_DESC', filter: {}, page: first(5) })).toMatchObject({ total: null, hasNext: true })
     expect(await read({ kind: 'alerts', page: first(5) })).toMatchObject({ total: null, hasNext: true })
     expect(await read({ kind: 'overview' })).toMatchObject({
-      users: MAX_CANDIDATES,
-      activeUsers: MAX_CANDIDATES,
-      openAlerts: MAX_CANDIDATES,
+      users: MAX_IN_VIEW,
+      activeUsers: MAX_IN_VIEW,
+      openAlerts: MAX_IN_VIEW,
     })
-    expect(await read({ kind: 'topic', name: 'sleep' })).toMatchObject({ userCount: MAX_CANDIDATES })
+    expect(await read({ kind: 'topic', name: 'sleep' })).toMatchObject({ userCount: MAX_IN_VIEW })
     const topics = await read({ kind: 'topics', page: ALL })
-    expect(topics).toMatchObject({ total: null, items: { length: MAX_CANDIDATES + 1 } })
+    expect(topics).toMatchObject({ total: null, items: { length: MAX_IN_VIEW + 1 } })
     expect(await read({ kind: 'topic', name: 'others' })).toBeNull()
   })
 
   test('counts exactly who is looked at, when there are no more', async () => {
     const { it, read } = await filled()
-    const rest = Array.from({ length: COUNT - MAX_CANDIDATES }, (_, i) => `u${10 + i}`)
+    const rest = Array.from({ length: COUNT - MAX_IN_VIEW }, (_, i) => `u${10 + i}`)
     for (const user of rest) await it.apply(it.origin.assigned(user, 'wang'))
-    expect(await read({ kind: 'users', order: 'RISK_DESC', filter: {}, page: first(5) })).toMatchObject({ total: MAX_CANDIDATES })
-    expect(await read({ kind: 'alerts', page: first(5) })).toMatchObject({ total: MAX_CANDIDATES })
-    expect(await read({ kind: 'topicUsers', name: 'sleep', page: first(5) })).toMatchObject({ total: MAX_CANDIDATES })
-    expect(await read({ kind: 'topics', page: first(5) })).toMatchObject({ total: MAX_CANDIDATES + 1 })
+    expect(await read({ kind: 'users', order: 'RISK_DESC', filter: {}, page: first(5) })).toMatchObject({ total: MAX_IN_VIEW })
+    expect(await read({ kind: 'alerts', page: first(5) })).toMatchObject({ total: MAX_IN_VIEW })
+    expect(await read({ kind: 'topicUsers', name: 'sleep', page: first(5) })).toMatchObject({ total: MAX_IN_VIEW })
+    expect(await read({ kind: 'topics', page: first(5) })).toMatchObject({ total: MAX_IN_VIEW + 1 })
   })
 
   test('is not asked what is due', async () => {

@@ -163,14 +163,14 @@ builder.queryField('riskAlerts', (t) =>
       type: RiskAlert,
       description: 'The alerts of everybody whom the caller may see: most severe first, and of those the oldest first.',
       args: { filter: t.arg({ type: RiskAlertFilter, description: 'Which alerts; all of them, resolved ones too, when left out.' }) },
-      resolve: (_, { filter, ...args }, { load }) => {
+      resolve: (_, { filter, ...args }, { load, seal }) => {
         const asked = {
           status: checkChoice('filter.status', filter?.status, 3),
           minLevel: filter?.minLevel ?? undefined,
           assignee: filter?.assigneeId == null ? undefined : idOf('Counselor', filter.assigneeId, 'filter.assigneeId'),
           unassigned: filter?.unassigned ?? undefined,
         }
-        return connection(args, ['Query.riskAlerts', asked], (page) => load({ kind: 'alerts', ...asked, page }))
+        return connection(args, ['Query.riskAlerts', asked], (page) => load({ kind: 'alerts', ...asked, page }), seal)
       },
     },
     RiskAlertConnection,

@@ -22,9 +22,12 @@ Counselor.implement({
         authScopes: CARE,
         type: User,
         description: 'Whom they look after, by userId.',
-        resolve: ({ sub }, args, { load }) =>
-          connection(args, ['Counselor.users', sub], (page) =>
-            load({ kind: 'users', order: 'USER_ID_ASC', filter: { counselor: sub }, page }),
+        resolve: ({ sub }, args, { load, seal }) =>
+          connection(
+            args,
+            ['Counselor.users', sub],
+            (page) => load({ kind: 'users', order: 'USER_ID_ASC', filter: { counselor: sub }, page }),
+            seal,
           ),
       },
       UserConnection,

@@ -16,7 +16,8 @@ Topic.implement({
       {
         type: User,
         description: 'Who has talked about it, by userId.',
-        resolve: ({ name }, args, { load }) => connection(args, ['Topic.users', name], (page) => load({ kind: 'topicUsers', name, page })),
+        resolve: ({ name }, args, { load, seal }) =>
+          connection(args, ['Topic.users', name], (page) => load({ kind: 'topicUsers', name, page }), seal),
       },
       UserConnection,
     ),

@@ -51,10 +51,10 @@ builder.queryField('users', (t) =>
         filter: t.arg({ type: UserFilter, description: 'Which users; all of them when left out.' }),
         orderBy: t.arg({ type: UserOrder, defaultValue: 'LAST_ACTIVE_DESC', description: 'In which order.' }),
       },
-      resolve: (_, { filter: given, orderBy, ...args }, { load }) => {
+      resolve: (_, { filter: given, orderBy, ...args }, { load, seal }) => {
         const filter = checkFilter(given)
         const order = orderBy ?? 'LAST_ACTIVE_DESC'
-        return connection(args, ['Query.users', order, filter], (page) => load({ kind: 'users', order, filter, page }))
+        return connection(args, ['Query.users', order, filter], (page) => load({ kind: 'users', order, filter, page }), seal)
       },
     },
     UserConnection,

@@ -74,6 +74,7 @@ class FailoverStore implements Store {
   readonly #link: Link
   readonly #writes: Writes
   #dataSetId: string
+  #secret: Buffer
 
   constructor(
     local: Local,
@@ -82,6 +83,7 @@ class FailoverStore implements Store {
     this.#local = local
     this.#writes = new Writes(local)
     this.#dataSetId = facts.dataSetId
+    this.#secret = Buffer.from(facts.tombstoneKey, 'hex')
     const joint: Joint = {
       ...options,
       joinedAt: performance.now(),
@@ -103,6 +105,10 @@ class FailoverStore implements Store {
 
   get backend(): StorageBackend {
     return this.#link.mode === 'PRIMARY' ? 'REDIS' : 'SQLITE'
+  }
+
+  get secret(): Buffer {
+    return this.#secret
   }
 
   get pendingWrites(): number {
@@ -257,7 +263,7 @@ class FailoverStore implements Store {
     const { state, places, pending, pinned, lastError, reconciliation } = this.#link
     const { epoch } = places
     const facts = await this.#local.replica.facts().catch(() => null)
-    this.#dataSetId = facts?.dataSetId ?? this.#dataSetId
+    if (facts) [this.#dataSetId, this.#secret] = [facts.dataSetId, Buffer.from(facts.tombstoneKey, 'hex')]
     const there = state.mode === 'FALLBACK' ? null : await state.primary.status()
     const unreachable = { reachable: false, version: null, latencyMs: null, usedMemoryBytes: null, connections: 0, lastError: null }
     if (state.mode === 'PRIMARY' && !there?.redis?.reachable) this.#link.leave(state, there?.redis?.lastError ?? 'no answer')

@@ -22,7 +22,7 @@ import type {
   ToldEntry,
   View,
 } from '../store.ts'
-import { MAX_CANDIDATES } from '../store.ts'
+import { MAX_CANDIDATES, MAX_IN_VIEW } from '../store.ts'
 import { answersWithin, type RedisTarget } from './connect.ts'
 import { type Asked, type Copied, decodeWanted, type Revs, readCopies, readRevs } from './copies.ts'
 import { decodeStaff } from './decode.ts'
@@ -112,7 +112,7 @@ export class RedisStore implements Store {
     const reply = await this.#run('read', {
       now,
       view: view?.counselor,
-      candidates: MAX_CANDIDATES,
+      candidates: view ? MAX_IN_VIEW : MAX_CANDIDATES,
       fence: fence.map(({ origin, seq }) => [origin, seq]),
       mended,
       requests: requests.map((request) => encodeRequest(request, checked)),
@@ -172,6 +172,10 @@ export class RedisStore implements Store {
 
   sweep(now: number): Promise<SweepReport> {
     return sweep((name, argument) => this.#run(name, argument), now)
+  }
+
+  get secret(): Buffer {
+    return Buffer.from(this.#identity.tombstoneKey, 'hex')
   }
 
   async status(): Promise<StoreStatus> {

@@ -129,6 +129,10 @@ class SqliteStore implements Store {
     })
   }
 
+  get secret(): Buffer {
+    return this.#meta.tombstoneKey.export()
+  }
+
   async status(): Promise<StoreStatus> {
     const { dataSetId, epoch } = this.#meta
     return this.#use((sql) => ({

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { MAX_CANDIDATES, type View } from '../../store.ts'
+import { MAX_IN_VIEW, type View } from '../../store.ts'
 import type { Fragment, Sql } from '../sql.ts'
 
 const ACKNOWLEDGED_BY = "CASE WHEN json_valid(concern.acknowledged) THEN concern.acknowledged ->> '$.by' END"
@@ -11,7 +11,7 @@ const seenIn = ({ counselor }: View): Fragment => ({
   params: [counselor, counselor, counselor, counselor],
 })
 
-const LOOKED = MAX_CANDIDATES + 1
+const LOOKED = MAX_IN_VIEW + 1
 
 /** Those among whom everybody in a view is; more than are looked at where there are. */
 const candidatesFor = ({ counselor }: View): Fragment => ({
@@ -84,8 +84,8 @@ export class Sight {
       ...seen.params,
       ...this.#candidates.params,
     )
-    const looked = rows.slice(0, MAX_CANDIDATES)
-    this.#people = { ids: looked.flatMap(({ userId, seen }) => (seen ? [userId] : [])), isWhole: rows.length <= MAX_CANDIDATES }
+    const looked = rows.slice(0, MAX_IN_VIEW)
+    this.#people = { ids: looked.flatMap(({ userId, seen }) => (seen ? [userId] : [])), isWhole: rows.length <= MAX_IN_VIEW }
     return this.#people
   }
 }
