@@ -186,7 +186,7 @@ function openStore(
 ): Promise<Store> {
   const { storageBackend, dataDir, redisTarget, localTimeZone } = config
   const path = join(dataDir, DATABASE_NAME)
-  if (storageBackend === 'sqlite') return openSqliteStore({ path })
+  if (storageBackend === 'sqlite') return openSqliteStore({ path, logger })
   // Whoever only looks makes no file.
   if (readOnly && !existsSync(path)) return openRedisStore({ ...redisTarget, localTimeZone })
   return openFailoverStore({ target: redisTarget, path, localTimeZone, logger, clock })

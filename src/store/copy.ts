@@ -106,6 +106,17 @@ export const isSeeded = (epoch: string): boolean => epoch.startsWith(SEEDED)
 /** Its users were not all complete: whoever holds events that its positions lack brings them. */
 export const isPartial = (epoch: string): boolean => epoch.startsWith(PARTIAL)
 
+/**
+ * An epoch that began with a backup to which the data set was rolled back on purpose: what came after that, wherever it is, is given up, and so
+ * are all places from before. The greater one is the later.
+ */
+const ROLLBACK = 'rollback-'
+export const rollbackEpoch = (now: number): string => `${ROLLBACK}${String(now).padStart(15, '0')}-${randomUUID()}`
+export const isRollback = ({ epoch }: Fork): boolean => epoch.startsWith(ROLLBACK)
+/** The newest in a lineage; '' where there was none. */
+export const newestRollback = (lineage: readonly Fork[]): string =>
+  lineage.filter(isRollback).reduce((newest, { epoch }) => (epoch > newest ? epoch : newest), '')
+
 export interface Fork {
   epoch: string
   n: number

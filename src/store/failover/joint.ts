@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { RedisTarget } from '../redis/connect.ts'
-import type { Place } from '../store.ts'
+import type { Event, Place } from '../store.ts'
 import type { Local } from './local.ts'
 import type { RemoteReplica } from './replica.ts'
 
@@ -20,6 +20,8 @@ export interface Seams {
 export interface Joint {
   readonly target: RedisTarget
   readonly localTimeZone: string
+  /** Of the data file. */
+  readonly dir: string
   readonly local: Local
   readonly logger: Pick<Logger, 'info' | 'warn' | 'error' | 'debug'>
   readonly clock: () => number
@@ -38,6 +40,8 @@ export interface Joint {
   /** No more events of these origins are taken: whoever writes under one begins another. */
   closeOrigins(origins: ReadonlySet<string>): void
   readonly seams?: Seams | undefined
+  /** Writes events of the instance's own, like any other. */
+  append(events: readonly Event[]): Promise<unknown>
   /** Nothing is written here meanwhile. */
   exclusively<T>(work: () => Promise<T>): Promise<T>
 }

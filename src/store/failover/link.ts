@@ -230,7 +230,7 @@ export class Link {
   #ofPrimary = (primary: RedisStore): State =>
     this.#state.mode !== 'FALLBACK' && this.#state.primary === primary ? this.#state : { mode: 'FALLBACK', since: 0 }
 
-  async #replay({ primary, lineage, rebuild }: Verified, replaying: State): Promise<void> {
+  async #replay({ primary, lineage, rebuild, isRolledBack = false }: Verified, replaying: State): Promise<void> {
     const { local, logger, clock } = this.#joint
     const { replica } = local
     const report: Reconciliation = { startedAt: clock(), finishedAt: null, pushed: 0, pulled: 0, repaired: 0, inAgreement: null }
@@ -275,7 +275,7 @@ export class Link {
       const tidy = new Tidy({ primary, tail, joint: this.#joint, report })
       this.pending = 0
       this.lastError = null
-      if (rebuild) this.places.joinAnother(now.lineage, now.n)
+      if (rebuild && !isRolledBack) this.places.joinAnother(now.lineage, now.n)
       else this.places.join(lineage)
       this.#enter({ mode: 'PRIMARY', since: clock(), primary, tail, tidy })
       logger.info({ pushed: report.pushed, milliseconds: clock() - replaying.since }, 'Redis is in charge')

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { cursorExpired } from '../../errors.ts'
-import type { Fork } from '../copy.ts'
+import { type Fork, isRollback } from '../copy.ts'
 import type { Place } from '../store.ts'
 
 /**
@@ -60,7 +60,9 @@ export class Places {
     const settled = this.#moved.get(before.epoch) ?? before
     const at = this.#lineage.findIndex(({ epoch }) => epoch === settled.epoch)
     if (at === -1) throw cursorExpired()
-    const forks = this.#lineage.slice(at + 1).map(({ n }) => n)
+    const since = this.#lineage.slice(at + 1)
+    if (since.some(isRollback)) throw cursorExpired()
+    const forks = since.map(({ n }) => n)
     const present = this.#away === null ? undefined : this.#aways.get(this.#away)
     return Math.min(settled.n, ...forks, present?.n ?? Number.POSITIVE_INFINITY)
   }

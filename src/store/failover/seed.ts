@@ -26,19 +26,36 @@ const LOG_ENTRIES = 10_000
  * becomes the end of the log. One instance does so at a time, under a lease. Writing goes on meanwhile: what comes is pushed afterwards,
  * and changes nothing for users who had it already when they were copied.
  */
-export async function seed(verified: Redis, joint: Joint, over: Exclude<Found, { state: 'foreign' }>): Promise<void> {
+export async function seed(
+  verified: Redis,
+  joint: Joint,
+  over: Exclude<Found, { state: 'foreign' }>,
+  take = intoJournal(joint),
+): Promise<void> {
   const redis = await connectToFill(joint.target)
   const end = () => redis.disconnect()
   verified.once('close', end)
   try {
-    await fillOver(redis, joint, over)
+    await fillOver(redis, joint, { over, take })
   } finally {
     verified.off('close', end)
     end()
   }
 }
 
-async function fillOver(redis: Redis, joint: Joint, over: Exclude<Found, { state: 'foreign' }>): Promise<void> {
+/** What to do with what only this Redis has. */
+export type TakeEvents = (events: readonly Event[]) => Promise<void>
+
+const intoJournal =
+  ({ local }: Joint): TakeEvents =>
+  (events) =>
+    local.replica.journal(events)
+
+async function fillOver(
+  redis: Redis,
+  joint: Joint,
+  { over, take }: { over: Exclude<Found, { state: 'foreign' }>; take: TakeEvents },
+): Promise<void> {
   const { local, logger, localTimeZone } = joint
   const { replica } = local
   const { dataSetId, users, partial } = await replica.facts()
@@ -46,9 +63,7 @@ async function fillOver(redis: Redis, joint: Joint, over: Exclude<Found, { state
   await local.whole()
   const token = randomUUID()
   const known = await replica.positions()
-  // What only this Redis has goes into the journal here.
-  const take = async (entries: readonly LogEntry[]) =>
-    replica.journal(entries.filter(({ origin, seq }) => seq > (known[origin] ?? 0)).map(eventOf))
+  const takeNew = (entries: readonly LogEntry[]) => take(entries.filter(({ origin, seq }) => seq > (known[origin] ?? 0)).map(eventOf))
   let lastStep = performance.now()
   const progress = () => {
     lastStep = performance.now()
@@ -57,7 +72,7 @@ async function fillOver(redis: Redis, joint: Joint, over: Exclude<Found, { state
   const holding = setInterval(() => {
     if (performance.now() - lastStep < PATIENCE_MS) prolongSeed(redis, token).catch(() => {})
   }, LEASE_MS / 4)
-  const begun = await beginSeed(redis, { dataSetId, token, leaseMs: LEASE_MS, over }, take).catch((error: unknown) => {
+  const begun = await beginSeed(redis, { dataSetId, token, leaseMs: LEASE_MS, over }, takeNew).catch((error: unknown) => {
     clearInterval(holding)
     throw error
   })

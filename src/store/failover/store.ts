@@ -3,6 +3,7 @@ import { StartError, XinyiError } from '../../errors.ts'
 import type { Limits, StorageBackend } from '../../model.ts'
 import type { RedisTarget } from '../redis/connect.ts'
 import { DamagedUsers } from '../redis/faults.ts'
+import { tellingOf } from '../sqlite/erasures.ts'
 import type {
   Answers,
   Appended,
@@ -51,7 +52,8 @@ export interface FailoverOptions {
 export async function openFailoverStore({ path, ...options }: FailoverOptions): Promise<Store> {
   const replica = options.seams?.replica ?? (await openReplica(path))
   const facts = await replica.facts()
-  const store = new FailoverStore(new Local(replica), { ...options, facts })
+  for (const [fields, sentence] of tellingOf(await replica.recalledErasures())) options.logger.warn(fields, sentence)
+  const store = new FailoverStore(new Local(replica), { ...options, dir: dirname(path), facts })
   try {
     await store.begin()
     return store
@@ -78,7 +80,7 @@ class FailoverStore implements Store {
 
   constructor(
     local: Local,
-    { facts, ...options }: Omit<FailoverOptions, 'path'> & { facts: Awaited<ReturnType<Local['replica']['facts']>> },
+    { facts, ...options }: Omit<FailoverOptions, 'path'> & { dir: string; facts: Awaited<ReturnType<Local['replica']['facts']>> },
   ) {
     this.#local = local
     this.#writes = new Writes(local)
@@ -94,6 +96,7 @@ class FailoverStore implements Store {
       incompleteSince: new Map(),
       local,
       exclusively: (work) => this.#writes.exclusively(work),
+      append: (events) => this.append(events),
       closeOrigins: (origins) => this.#writes.closeOrigins(origins),
     }
     this.#link = new Link(joint, { places: new Places(facts.lineage, facts.n), pending: facts.journalSize })
@@ -287,9 +290,7 @@ class FailoverStore implements Store {
     }
   }
 
-  statusChanged(signal: AbortSignal): Promise<void> {
-    return this.#link.statusChanges.next(signal)
-  }
+  readonly statusChanged = (signal: AbortSignal): Promise<void> => this.#link.statusChanges.next(signal)
 
   pin(to: Pin): Promise<void> {
     return this.#link.pin(to)

@@ -1,6 +1,7 @@
-import type { UserCopy } from '../copy.ts'
+import { isErased, type UserCopy } from '../copy.ts'
 import type { RedisStore } from '../redis/store.ts'
 import { compareBytes } from '../rules.ts'
+import { againErased } from '../sqlite/erasures.ts'
 import type { Reconciliation } from '../store.ts'
 import { judge } from './compare.ts'
 import type { Joint } from './joint.ts'
@@ -89,6 +90,18 @@ export class Tidy {
     if (!lost) return false
     this.#report.pulled += page.copies.length - lost.length
     for (const user of await this.mend(lost)) this.#unmendable.add(user)
+    await this.#eraseAgain(page.copies.map(({ user }) => user))
+    return true
+  }
+
+  /** Whoever is in Redis although they were erased: it has gone back to before that, and nobody had the event. Answers whether anybody was. */
+  async #eraseAgain(users: readonly string[]): Promise<boolean> {
+    const { local, logger, append } = this.#joint
+    const overdue = await local.replica.overdueAmong(users)
+    if (overdue.length === 0) return false
+    logger.warn({ users: overdue.length }, 'people who had been erased were in Redis again: they are erased again')
+    this.#report.repaired += overdue.length
+    await append(againErased(overdue))
     return true
   }
 
@@ -176,7 +189,10 @@ export class Tidy {
     this.#compared = end ?? ''
     if (pull.length + restore.length === 0) {
       await replica.settleKept(there.n, there.positions)
-      if (taken > 0) return this.#differed()
+      const isOverdue = await this.#eraseAgain(
+        copies.flatMap(({ user, state, erasedAt }) => (state && isErased(state, erasedAt) ? [user] : [])),
+      )
+      if (taken > 0 || isOverdue) return this.#differed()
       if (end === null) {
         this.#joint.isCompared ||= this.#isRoundClean
         this.#isRoundClean = true

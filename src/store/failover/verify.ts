@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import { XinyiError } from '../../errors.ts'
-import { type Fork, isPartial, isSeeded } from '../copy.ts'
+import { type Fork, isPartial, isSeeded, newestRollback } from '../copy.ts'
 import { createDataSet, type Found, inspect } from '../redis/inspect.ts'
 import { RedisStore } from '../redis/store.ts'
 import type { ReplicaFacts } from '../sqlite/replica/facts.ts'
@@ -9,6 +9,7 @@ import type { LogEntry } from '../store.ts'
 import { Outdated, Refused } from './faults.ts'
 import type { Joint } from './joint.ts'
 import type { RemoteReplica } from './replica.ts'
+import { giveWay, rollBack } from './rollback.ts'
 import { seed } from './seed.ts'
 
 /** A connection to a Redis whose log is known to be the one that is followed here. */
@@ -17,6 +18,8 @@ export interface Verified {
   lineage: readonly Fork[]
   /** The replica has to be made anew from Redis: its log does not meet the one there. */
   rebuild: boolean
+  /** Places from before mean nothing any more. */
+  isRolledBack?: boolean
 }
 
 const LOG_PAGE = 200
@@ -52,6 +55,15 @@ export async function verify(redis: Redis, joint: Joint): Promise<Verified> {
   if (found.identity.dataSetId !== facts.dataSetId || (isNew && found.n > 0)) {
     if (!isNew) throw new Refused(otherDataSet)
     return { primary, lineage: found.lineage, rebuild: true }
+  }
+  const [here, there] = [newestRollback(facts.lineage), newestRollback(found.lineage)]
+  if (here > there) {
+    await rollBack(redis, primary, joint, found)
+    return verify(redis, joint)
+  }
+  if (here < there) {
+    await giveWay(primary, joint, found.lineage)
+    return { primary, lineage: found.lineage, rebuild: true, isRolledBack: true }
   }
   return meet(primary, found, facts, redis, joint)
 }

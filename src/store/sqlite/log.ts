@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { cursorExpired } from '../../errors.ts'
 import { RISK_LEVELS } from '../../model.ts'
 import { AdoptedSchema } from '../adopted.ts'
-import type { Fork } from '../copy.ts'
+import { type Fork, isRollback } from '../copy.ts'
 import { toldBy } from '../events.ts'
 import { CounselorSchema } from '../joined.ts'
 import type { Event, LogEntry, Place, ToldEntry } from '../store.ts'
@@ -127,8 +127,9 @@ export const addFork = (sql: Sql, { epoch, n }: Fork): void => {
 /** The index of a place in the present epoch: in an earlier one, where the log forked from it at the latest. */
 export function indexOf({ epoch, n }: Place, lineage: readonly Fork[]): number {
   const at = lineage.findIndex((fork) => fork.epoch === epoch)
-  if (at === -1) throw cursorExpired()
-  return Math.min(n, ...lineage.slice(at + 1).map((fork) => fork.n))
+  const since = lineage.slice(at + 1)
+  if (at === -1 || since.some(isRollback)) throw cursorExpired()
+  return Math.min(n, ...since.map((fork) => fork.n))
 }
 
 const FirstKept = z.object({ n: z.int() })

@@ -22,6 +22,7 @@ import type {
   View,
 } from '../store.ts'
 import { applyAll } from './apply.ts'
+import { ErasureNotes, tellingOf } from './erasures.ts'
 import { Growth } from './growth.ts'
 import { indexOf, loadLineage, readLog, readTold } from './log.ts'
 import { type Opened, openDatabase } from './open.ts'
@@ -39,15 +40,19 @@ const SWEEP_ENTRIES = 1_000
 const SCRUB_DELAY_MS = 500
 
 /** Opens the store in this file, which is made where there is none. Rejects with a StartError that says why it can't be used. */
-export async function openSqliteStore({ path }: { path: string }): Promise<Store> {
+export async function openSqliteStore({ path, logger }: { path: string; logger?: Warned }): Promise<Store> {
   const opened = openDatabase(path)
   const pending = journalSize(opened.sql)
-  if (pending === 0) return new SqliteStore(opened)
+  if (pending === 0) return new SqliteStore(opened, logger)
   opened.db.close()
   throw new StartError(
     `The data file ${opened.path} holds ${pending} writes that its Redis does not have yet. Start with MEMORY_STORAGE_BACKEND=redis, ` +
       'and change to sqlite when npx xinyi status tells of no pending writes.',
   )
+}
+
+interface Warned {
+  warn(fields: object, sentence: string): void
 }
 
 class SqliteStore implements Store {
@@ -57,18 +62,22 @@ class SqliteStore implements Store {
   readonly #db: Database.Database
   readonly #sql: Sql
   readonly #meta: Meta
+  readonly #erasures: ErasureNotes
   readonly #growth: Growth
   readonly #inode: number
   readonly #since = Date.now()
   readonly #closed = Promise.withResolvers<void>()
   #scrubbing: NodeJS.Timeout | undefined
 
-  constructor({ path, db, sql, meta }: Opened) {
+  constructor({ path, db, sql, meta }: Opened, logger?: Warned) {
     this.#path = path
     this.#db = db
     this.#sql = sql
-    this.#meta = meta
-    this.#growth = new Growth(meta.n)
+    this.#erasures = new ErasureNotes(path, sql)
+    const recalled = this.#erasures.recall((events) => applyAll(sql, keyOf(sql, meta), events))
+    if (logger) for (const [fields, sentence] of tellingOf(recalled)) logger.warn(fields, sentence)
+    this.#meta = loadMeta(sql) ?? meta
+    this.#growth = new Growth(this.#meta.n)
     this.#inode = statSync(path).ino
     // The process may have ended between an erasure and the scrub.
     this.#scrubSoon()
@@ -79,7 +88,10 @@ class SqliteStore implements Store {
       this.#checkFile()
       const outcomes = sql.transaction(() => applyAll(sql, this.#meta.tombstoneKey, events))
       this.#growth.grewTo(currentN(sql))
-      if (events.some(({ kind }) => kind === 'erased')) this.#scrubSoon()
+      if (events.some(({ kind }) => kind === 'erased')) {
+        this.#noteErasures()
+        this.#scrubSoon()
+      }
       return { outcomes, durability: 'JOURNAL' }
     })
   }
@@ -184,6 +196,15 @@ class SqliteStore implements Store {
     }
   }
 
+  /** Before anybody is told of them. */
+  #noteErasures(): void {
+    try {
+      this.#erasures.note()
+    } catch (error) {
+      throw storeUnavailable(error)
+    }
+  }
+
   /** SQLite would go on writing to a file that was removed or replaced, and all of it would be lost. */
   #checkFile(): void {
     if (statSync(this.#path, { throwIfNoEntry: false })?.ino !== this.#inode)
@@ -201,6 +222,8 @@ class SqliteStore implements Store {
     if (this.#db.open) scrubOrLeaveIt(this.#db, 'later')
   }
 }
+
+const keyOf = (sql: Sql, meta: Meta): Meta['tombstoneKey'] => (loadMeta(sql) ?? meta).tombstoneKey
 
 const currentN = (sql: Sql): number => loadMeta(sql)?.n ?? 0
 

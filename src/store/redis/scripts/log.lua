@@ -6,12 +6,14 @@ local request = cjson.decode(ARGV[1])
 local meta = redis.call('HMGET', META, 'epoch', 'n', 'trimmed')
 if meta[1] ~= request.epoch then return { 'stale' } end
 
--- The index in the present epoch: of a place in an earlier one, where the log forked from it at the latest. nil: not known.
+-- The index in the present epoch: of a place in an earlier one, where the log forked from it at the latest. nil: not known, or the log was
+-- rolled back on purpose since.
 local function index_of(place)
   if place.epoch == meta[1] then return place.n end
   local n
   for _, text in ipairs(get({}, 'LRANGE', LINEAGE, 0, -1)) do
     local fork = parse(text) or {}
+    if n and string.find(tostring(fork.epoch), '^rollback%-') then return nil end
     if n then n = math.min(n, tonumber(fork.n) or 0) end
     if fork.epoch == place.epoch then n = place.n end
   end

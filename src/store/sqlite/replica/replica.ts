@@ -2,11 +2,12 @@ import { statSync } from 'node:fs'
 import type Database from 'better-sqlite3'
 import { z } from 'zod'
 import { storeUnavailable } from '../../../errors.ts'
-import type { Counts, Fork, Head, Joined, UserCopy } from '../../copy.ts'
+import { type Counts, type Fork, type Head, isErased, type Joined, type Marks, type UserCopy } from '../../copy.ts'
 import { LOG_RETENTION_MS, markOf, type Policy } from '../../rules.ts'
 import type { Event, LogEntry, Outcome, ReadRequest, Reads, Removed, SweepReport, ToldEntry, View } from '../../store.ts'
 import { loadPositions, positionOf } from '../apply.ts'
 import { nextUsers, readCopies } from '../copies.ts'
+import { ErasureNotes, noteAsked, type RecalledErasures, raiseAndErase } from '../erasures.ts'
 import { addFork, readLog, readTold } from '../log.ts'
 import { openDatabase } from '../open.ts'
 import { answerAll } from '../reads/answer.ts'
@@ -24,7 +25,7 @@ import { completeFromKept, letGo, recall, settleKept, sweepKept } from './kept.t
 import { raiseMarks } from './marks.ts'
 import { outcomeOf } from './outcome.ts'
 import { noteRevs, type Pulled, type RevPage, replaceUsers } from './pull.ts'
-import { beginRebuild, chainAt, rewind } from './rewind.ts'
+import { beginRebuild, chainAt, rewind, startOver } from './rewind.ts'
 import { adoptEpoch, seedHead, seedLog, settle } from './seed.ts'
 import { applyEntries, type OwnEntry } from './tail.ts'
 
@@ -39,6 +40,8 @@ export class Replica {
   readonly #db: Database.Database
   readonly #sql: Sql
   readonly #inode: number
+  readonly #erasures: ErasureNotes
+  readonly #recalled: RecalledErasures
   readonly #journaled = new JournaledEvents()
   /** What went with removals that nobody has asked about yet, by their indexes. */
   readonly #removed = new Map<number, Removed>()
@@ -49,24 +52,33 @@ export class Replica {
     this.#db = opened.db
     this.#sql = opened.sql
     this.#inode = statSync(opened.path).ino
+    this.#erasures = new ErasureNotes(opened.path, opened.sql)
+    this.#recalled = this.#erasures.recall((events) => addToJournal(opened.sql, events))
   }
 
-  facts(): ReplicaFacts {
-    return factsOf(this.#sql, this.#meta())
-  }
+  /** What became of the erasures that were noted beside the file, when it was opened. */
+  readonly recalledErasures = (): RecalledErasures => this.#recalled
+
+  readonly facts = (): ReplicaFacts => factsOf(this.#sql, this.#meta())
 
   /** Keeps events durably. */
   journal(events: readonly Event[]): void {
-    this.#write((sql) => addToJournal(sql, events))
+    this.#write((sql) => {
+      addToJournal(sql, events)
+      noteAsked(sql, events)
+    })
     this.#journaled.remember(events)
+    this.#erasures.note()
   }
 
   /** Keeps events durably and applies them, with what is before them in the journal, ahead of the log. */
   journalAndApply(events: readonly Event[]): Answered[] {
-    return this.#write((sql) => {
+    const answered = this.#write((sql) => {
       addToJournal(sql, events)
       return applyAhead(sql, this.#meta().tombstoneKey, Number.MAX_SAFE_INTEGER)
     })
+    this.#erasures.note()
+    return answered
   }
 
   /** The first step away from Redis: what it has said so far stands, what is applied ahead goes behind that. */
@@ -75,9 +87,7 @@ export class Replica {
     this.#write(renumber)
   }
 
-  applyAhead(limit: number): Answered[] {
-    return this.#write((sql) => applyAhead(sql, this.#meta().tombstoneKey, limit))
-  }
+  readonly applyAhead = (limit: number): Answered[] => this.#write((sql) => applyAhead(sql, this.#meta().tombstoneKey, limit))
 
   /** What became of events that are applied here; null for those that are not. */
   outcomes(events: readonly Event[]): (Outcome | null)[] {
@@ -97,9 +107,7 @@ export class Replica {
   }
 
   /** How many events of the journal these positions do not cover. */
-  countPending(positions: Readonly<Record<string, number>>): number {
-    return countPending(this.#sql, positions)
-  }
+  readonly countPending = (positions: Readonly<Record<string, number>>): number => countPending(this.#sql, positions)
 
   /** Takes over the next entries of the log. Answers how many followed on what is here. */
   applyEntries(entries: readonly (LogEntry | OwnEntry)[]): number {
@@ -114,9 +122,7 @@ export class Replica {
     }
   }
 
-  chainAt(n: number): string | null {
-    return chainAt(this.#sql, n)
-  }
+  readonly chainAt = (n: number): string | null => chainAt(this.#sql, n)
 
   /** Takes the log back to index n; `epoch`: of what comes after that from now on. */
   rewind(n: number, epoch?: string): void {
@@ -135,17 +141,24 @@ export class Replica {
     this.#write((sql) => settleKept(sql, n, positions))
   }
 
-  adoptEpoch(of: { epoch: string; lineage: readonly Fork[] }): void {
-    this.#write((sql) => adoptEpoch(sql, of))
-  }
+  readonly adoptEpoch = (of: { epoch: string; lineage: readonly Fork[] }): void => this.#write((sql) => adoptEpoch(sql, of))
 
   beginRebuild(head: Head): void {
     this.#write((sql) => beginRebuild(sql, head))
+    // There may be notes under its key. Whoever is in Redis in spite of them is found when they are taken over.
+    this.#erasures.recall(() => {})
   }
 
-  positions(): Record<string, number> {
-    return loadPositions(this.#sql)
+  /** Has those erased who are here, and were erased elsewhere up to these times. */
+  readonly eraseMarked = (tombstones: Marks): void => this.#write((sql) => addToJournal(sql, raiseAndErase(sql, tombstones)))
+
+  startOver(of: { epoch: string; lineage: readonly Fork[] }): void {
+    this.#journaled.clear()
+    this.#removed.clear()
+    this.#write((sql) => startOver(sql, of))
   }
+
+  readonly positions = (): Record<string, number> => loadPositions(this.#sql)
 
   dirtyUsers(limit: number): string[] {
     return this.#sql.all(UserRow, 'SELECT user_id AS userId FROM dirty LIMIT ?', limit).map(({ userId }) => userId)
@@ -164,9 +177,14 @@ export class Replica {
     return this.#use((sql) => users.filter((user) => new Sight(sql, view).sees(user)))
   }
 
-  dirtyAmong(users: readonly string[]): string[] {
-    return this.#among('dirty', users)
+  /** Those of them in whom there is something that an erasure should have removed, and up to when they were erased. */
+  overdueAmong(users: readonly string[]): [user: string, at: number][] {
+    return this.copies(users).flatMap(({ user, state, erasedAt }): [string, number][] =>
+      state && erasedAt !== null && isErased(state, erasedAt) ? [[user, erasedAt]] : [],
+    )
   }
+
+  readonly dirtyAmong = (users: readonly string[]): string[] => this.#among('dirty', users)
 
   markDirty(users: readonly string[]): void {
     this.#write((sql) => {
@@ -175,21 +193,13 @@ export class Replica {
   }
 
   /** Puts users here as Redis had them; null when that is refused, else those whom Redis has lost (pull.ts). */
-  replaceUsers(from: Pulled): string[] | null {
-    return this.#write((sql) => replaceUsers(sql, this.#meta(), from))
-  }
+  readonly replaceUsers = (from: Pulled): string[] | null => this.#write((sql) => replaceUsers(sql, this.#meta(), from))
 
-  noteRevs(page: RevPage): boolean {
-    return this.#write((sql) => noteRevs(sql, this.#meta(), page))
-  }
+  readonly noteRevs = (page: RevPage): boolean => this.#write((sql) => noteRevs(sql, this.#meta(), page))
 
-  letGo(): void {
-    this.#write(letGo)
-  }
+  readonly letGo = (): void => this.#write(letGo)
 
-  copies(users: readonly string[]): UserCopy[] {
-    return this.#sql.snapshot(() => readCopies(this.#sql, this.#meta(), users))
-  }
+  readonly copies = (users: readonly string[]): UserCopy[] => this.#sql.snapshot(() => readCopies(this.#sql, this.#meta(), users))
 
   /** The same, to be put back in Redis: with everything that is known of them here. */
   wholeCopies(users: readonly string[]): UserCopy[] {
@@ -197,33 +207,21 @@ export class Replica {
     return this.copies(users)
   }
 
-  nextUsers(after: string, limit: number): string[] {
-    return nextUsers(this.#sql, after, limit)
-  }
+  readonly nextUsers = (after: string, limit: number): string[] => nextUsers(this.#sql, after, limit)
 
-  seedHead(epoch: string, entries: number): Head {
-    return this.#sql.snapshot(() => seedHead(this.#sql, this.#meta(), epoch, entries))
-  }
+  readonly seedHead = (epoch: string, entries: number): Head => this.#sql.snapshot(() => seedHead(this.#sql, this.#meta(), epoch, entries))
 
-  seedLog(after: number, limit: number): LogEntry[] {
-    return this.#sql.snapshot(() => seedLog(this.#sql, after, limit))
-  }
+  readonly seedLog = (after: number, limit: number): LogEntry[] => this.#sql.snapshot(() => seedLog(this.#sql, after, limit))
 
-  settle(head: Parameters<typeof settle>[1]): void {
-    this.#write((sql) => settle(sql, head))
-  }
+  readonly settle = (head: Parameters<typeof settle>[1]): void => this.#write((sql) => settle(sql, head))
 
   read(requests: readonly ReadRequest[], now: number, view?: View): Reads[keyof Reads]['answer'][] {
     return this.#use((sql) => sql.snapshot(() => answerAll(sql, requests, now, view)))
   }
 
-  counts(): Counts {
-    return countsOf(this.#sql)
-  }
+  readonly counts = (): Counts => countsOf(this.#sql)
 
-  marks(): Pick<Head, 'tombstones' | 'expiries' | 'policies' | 'staff'> {
-    return this.#sql.snapshot(() => marksOf(this.#sql))
-  }
+  readonly marks = (): Pick<Head, 'tombstones' | 'expiries' | 'policies' | 'staff'> => this.#sql.snapshot(() => marksOf(this.#sql))
 
   /** Answers how many were later, and which are later here. */
   raiseMarks(marks: Parameters<typeof raiseMarks>[1]): ReturnType<typeof raiseMarks> {
@@ -234,13 +232,9 @@ export class Replica {
 
   readonly staff = (): Joined[] => loadStaff(this.#sql)
 
-  log(after: number, limit: number): LogEntry[] {
-    return this.#use((sql) => readLog(sql, after, limit))
-  }
+  readonly log = (after: number, limit: number): LogEntry[] => this.#use((sql) => readLog(sql, after, limit))
 
-  told(after: number, limit: number): ToldEntry[] {
-    return this.#use((sql) => readTold(sql, after, limit))
-  }
+  readonly told = (after: number, limit: number): ToldEntry[] => this.#use((sql) => readTold(sql, after, limit))
 
   sweepUsers(after: string, limit: number, now: number): { users: number; removedItems: number; last: string | null } {
     return this.#write((sql) => sweepUsers(sql, after, limit, now))
@@ -250,19 +244,13 @@ export class Replica {
     return this.#write((sql) => Math.max(sweepLog(sql, limit, now), sweepKept(sql, now - LOG_RETENTION_MS, limit)))
   }
 
-  expiredUsers(now: number): SweepReport['expiredUsers'] {
-    return this.#use((sql) => expiredUsers(sql, now))
-  }
+  readonly expiredUsers = (now: number): SweepReport['expiredUsers'] => this.#use((sql) => expiredUsers(sql, now))
 
   /** The newest of an origin's events that is here: in the log, or in the journal. */
-  lastSeq(origin: string): number {
-    return this.#use((sql) => Math.max(positionOf(sql, origin), journaledSeq(sql, origin)))
-  }
+  readonly lastSeq = (origin: string): number => this.#use((sql) => Math.max(positionOf(sql, origin), journaledSeq(sql, origin)))
 
   /** Takes what was erased out of the bytes of the file; `later`: unless it is too large to do that while others wait. */
-  scrub(when: 'now' | 'later'): void {
-    this.#use(() => scrub(this.#db, when))
-  }
+  readonly scrub = (when: 'now' | 'later'): void => this.#use(() => scrub(this.#db, when))
 
   /** Other work goes on meanwhile. */
   readonly snapshot = (file: string): Promise<void> => snapshot(this.#db, file)
@@ -289,7 +277,9 @@ export class Replica {
       // SQLite would go on writing to a file that was removed or replaced, and all of it would be lost.
       if (statSync(this.#path, { throwIfNoEntry: false })?.ino !== this.#inode)
         throw storeUnavailable(Object.assign(new Error('The data file was moved or removed.'), { code: 'FILE_GONE' }))
-      return sql.transaction(() => work(sql))
+      const answer = sql.transaction(() => work(sql))
+      this.#erasures.noteOrOwe()
+      return answer
     })
   }
 

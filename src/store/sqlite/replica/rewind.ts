@@ -76,6 +76,9 @@ export function beginRebuild(sql: Sql, head: Head): void {
   const { dataSetId, epoch, tombstoneKey, n, chain, positions, policies, staff, tombstones, expiries, lineage } = head
   keep(sql, positions)
   removeGone(sql, head)
+  // Marks under another key are nobody's here.
+  if (loadMeta(sql)?.tombstoneKey.export().toString('hex') !== tombstoneKey)
+    for (const table of ['tombstones', 'expiries', 'unnoted']) sql.run(`DELETE FROM ${table}`)
   for (const table of ['log', 'positions', 'policies', 'staff', 'lineage']) sql.run(`DELETE FROM ${table}`)
   sql.run(
     `UPDATE meta SET data_set_id = ?, epoch = ?, tombstone_key = ?, n = ?, chain = ?, trimmed = ?, trimmed_chain = ?, joined = 1, rebuilt_to = ''`,
@@ -92,4 +95,33 @@ export function beginRebuild(sql: Sql, head: Head): void {
   for (const fork of lineage) addFork(sql, fork)
   sql.run('INSERT OR IGNORE INTO dirty (user_id) SELECT user_id FROM users')
   renumber(sql)
+}
+
+/**
+ * Everything here is given up for what Redis has, whose epoch and lineage these are: as in a new instance, nobody is here until they are taken
+ * over. Who was erased stays known. To be called in a transaction.
+ */
+export function startOver(sql: Sql, { epoch, lineage }: Pick<Head, 'epoch' | 'lineage'>): void {
+  for (const table of [
+    'journal',
+    'kept',
+    'complete',
+    'ahead',
+    'dirty',
+    'log',
+    'users',
+    'topics',
+    'positions',
+    'policies',
+    'staff',
+    'expiries',
+    'lineage',
+  ])
+    sql.run(`DELETE FROM ${table}`)
+  sql.run("INSERT INTO complete (origin, seq) VALUES ('', 0)")
+  sql.run(
+    "UPDATE meta SET epoch = ?, n = 0, chain = '', trimmed = 0, trimmed_chain = '', joined = 1, rebuilt_to = '', unscrubbed = 1",
+    epoch,
+  )
+  for (const fork of lineage) addFork(sql, fork)
 }
