@@ -121,10 +121,11 @@ export function program(env: Environment, done: (exitCode: number) => void): Com
   xinyi
     .command('backup')
     .description('write a consistent backup of the data directory into a file, while the server runs or without one')
-    .argument('<file>', 'where to; one that is there is replaced when the new one is whole')
+    .argument('<file>', 'where to; one that is there is replaced when the new one is whole. In a directory it gets a name with the time')
     .option('--drill', 'restore it in a scratch directory too, and compare')
+    .option('--keep <counts>', 'in a directory: of how many days, weeks, months to keep a backup, such as 7d,4w; others are removed')
     .option('--json', 'print what it holds as JSON')
-    .action(async (file: string, options: { drill?: true; json?: true }) =>
+    .action(async (file: string, options: { drill?: true; keep?: string; json?: true }) =>
       (await import('./commands/backup.ts')).backup(configAndWarnings(), file, options),
     )
   xinyi
@@ -132,8 +133,9 @@ export function program(env: Environment, done: (exitCode: number) => void): Com
     .description('put a backup into the data directory, while no server runs there')
     .argument('<file>', 'a backup')
     .option('--force', 'also where there is data already, which is moved aside')
+    .option('--rollback', 'give up what came after it: Redis and every other server go back to it, and cursors expire')
     .option('--json', 'print what it held as JSON')
-    .action(async (file: string, options: { force?: true; json?: true }) =>
+    .action(async (file: string, options: { force?: true; rollback?: true; json?: true }) =>
       (await import('./commands/backup.ts')).restore(configAndWarnings(), file, options),
     )
   xinyi

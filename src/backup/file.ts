@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream/promises'
 import { createGunzip, createGzip } from 'node:zlib'
 import * as z from 'zod'
 import { StartError } from '../errors.ts'
+import { settle } from '../store/audit/copy.ts'
 import { inspectSnapshot } from '../store/sqlite/snapshot.ts'
 
 /** Of the framing: one line of JSON, then the database, gzipped. */
@@ -29,34 +30,44 @@ const Manifest = z.object({
   }),
   database: Sum,
   compressed: Sum,
+  /** Behind the database. */
+  audit: z.object({ entries: count, file: Sum, compressed: Sum }).nullable().default(null),
 })
 /** The first line of a backup: what it holds, as of when, and the sizes and sums to know a damaged one by. */
 export type Manifest = z.infer<typeof Manifest>
 type Sum = z.infer<typeof Sum>
 
-/** Writes a backup of a copy of the database that nobody else uses, for this account only; under its name stands either what was there before, or all of the new one. */
-export async function writeBackup(file: string, database: string): Promise<Manifest> {
+/** The files that a backup is made of, which nobody else uses. */
+export interface Parts {
+  database: string
+  audit?: string | null
+}
+
+/** Writes a backup, for this account only; under its name stands either what was there before, or all of the new one. */
+export async function writeBackup(file: string, { database, audit = null }: Parts): Promise<Manifest> {
   const takenAt = new Date().toISOString()
   const contents = inspectSnapshot(database)
+  const entries = audit === null ? 0 : settle(audit)
   const draft = `${file}.part`
-  const body = `${draft}.gz`
+  const bodies = [`${draft}.gz`, `${draft}.audit.gz`] as const
   try {
     // What it comes to is only known at the end, and stands at the beginning.
-    const [whole, compressed] = [summing(), summing()]
-    const writer = createWriteStream(body, { mode: 0o600, flags: 'w' })
-    await pipeline(createReadStream(database), whole.through, createGzip({ level: 6 }), compressed.through, writer)
+    const packed = await pack(database, bodies[0])
+    const packedAudit = audit === null ? null : await pack(audit, bodies[1])
     const manifest: Manifest = {
       xinyiBackup: VERSION,
       takenAt,
       contents,
-      database: whole.sum(),
-      compressed: compressed.sum(),
+      database: packed.whole,
+      compressed: packed.compressed,
+      audit: packedAudit && { entries, file: packedAudit.whole, compressed: packedAudit.compressed },
     }
     await rm(draft, { force: true })
     const out = await open(draft, 'wx', 0o600)
     try {
       await out.writeFile(`${JSON.stringify(manifest)}\n`)
-      for await (const chunk of createReadStream(body)) await out.writeFile(chunk)
+      for (const body of audit === null ? bodies.slice(0, 1) : bodies)
+        for await (const chunk of createReadStream(body)) await out.writeFile(chunk)
       await out.sync()
     } finally {
       await out.close()
@@ -70,8 +81,15 @@ export async function writeBackup(file: string, database: string): Promise<Manif
       cause: error,
     })
   } finally {
-    await Promise.all([draft, body].map((path) => rm(path, { force: true })))
+    await Promise.all([draft, ...bodies].map((path) => rm(path, { force: true })))
   }
+}
+
+async function pack(file: string, into: string): Promise<{ whole: Sum; compressed: Sum }> {
+  const [whole, compressed] = [summing(), summing()]
+  const writer = createWriteStream(into, { mode: 0o600, flags: 'w' })
+  await pipeline(createReadStream(file), whole.through, createGzip({ level: 6 }), compressed.through, writer)
+  return { whole: whole.sum(), compressed: compressed.sum() }
 }
 
 /** The manifest of a backup. Throws a StartError where there is none, or one that this version does not know. */
@@ -89,23 +107,37 @@ export async function readManifest(file: string): Promise<{ manifest: Manifest; 
   return { manifest, bodyAt: Buffer.byteLength(line) + 1 }
 }
 
-/** Takes the database out of a backup into a new file, for this account only, and checks it against the manifest. Leaves no file where it throws. */
-export async function unpackBackup(file: string, into: string): Promise<Manifest> {
+/** Takes the files out of a backup into new ones, for this account only, and checks them against the manifest; the audit log where there is one. Leaves no file where it throws. */
+export async function unpackBackup(file: string, into: Required<Parts>): Promise<Manifest> {
   const { manifest, bodyAt } = await readManifest(file)
-  const [compressed, whole] = [summing(), summing()]
+  const { database, compressed, audit } = manifest
+  const { size } = await stat(file)
+  if (size !== bodyAt + compressed.bytes + (audit?.compressed.bytes ?? 0)) throw damaged(file)
   try {
-    const writer = createWriteStream(into, { mode: 0o600, flags: 'wx', flush: true })
-    await pipeline(createReadStream(file, { start: bodyAt }), compressed.through, createGunzip(), whole.through, writer)
-    if (differs(compressed.sum(), manifest.compressed) || differs(whole.sum(), manifest.database)) throw damaged(file)
+    await unpack(file, { from: bodyAt, compressed, whole: database, into: into.database })
+    if (audit && into.audit !== null)
+      await unpack(file, { from: bodyAt + compressed.bytes, compressed: audit.compressed, whole: audit.file, into: into.audit })
     return manifest
   } catch (error) {
-    await rm(into, { force: true })
-    if (error instanceof StartError) throw error
+    await Promise.all([into.database, into.audit ?? []].flat().map((path) => rm(path, { force: true })))
+    throw error
+  }
+}
+
+async function unpack(file: string, part: { from: number; compressed: Sum; whole: Sum; into: string }): Promise<void> {
+  const { from, into } = part
+  const [compressed, whole] = [summing(), summing()]
+  try {
+    const reader = createReadStream(file, { start: from, end: from + part.compressed.bytes - 1 })
+    const writer = createWriteStream(into, { mode: 0o600, flags: 'wx', flush: true })
+    await pipeline(reader, compressed.through, createGunzip(), whole.through, writer)
+  } catch (error) {
     const code = codeOf(error)
     // Of zlib: the bytes themselves.
     if (code.startsWith('Z_')) throw damaged(file)
     throw new StartError(`${into} can't be written (${code}). Check the directory, its permissions and the space there.`, { cause: error })
   }
+  if (differs(compressed.sum(), part.compressed) || differs(whole.sum(), part.whole)) throw damaged(file)
 }
 
 export async function syncDir(path: string): Promise<void> {

@@ -1,58 +1,90 @@
+import { statSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { holdsData } from '../app.ts'
 import { type Manifest, writeBackup } from '../backup/file.ts'
 import { drill, restoreBackup } from '../backup/restore.ts'
-import type { Config } from '../config.ts'
+import { backupName, parseKeep, rotate } from '../backup/rotation.ts'
+import { AUDIT_NAME, type Config } from '../config.ts'
+import { makeDataDir } from '../data-dir.ts'
 import { StartError } from '../errors.ts'
 import { SnapshotStorageDocument } from '../gql/graphql.ts'
+import { copyAudit } from '../store/audit/copy.ts'
 import { connect, findServer } from './client.ts'
 import { counted } from './sentences.ts'
 
 /** For copying the file; a gigabyte takes some seconds, and a busy disk much longer. */
 const SNAPSHOT_TIMEOUT_MS = 30 * 60_000
 
-/** Writes what the SQLite store holds at one moment, positions and all, into a file. */
-export async function backup(config: Config, file: string, options: { drill?: boolean; json?: boolean }): Promise<void> {
+export interface BackupOptions {
+  drill?: boolean
+  keep?: string
+  json?: boolean
+}
+
+/** Writes what the SQLite store holds at one moment, positions and all, and the audit log, into a file; in a directory, under a name with the time. */
+export async function backup(config: Config, place: string, options: BackupOptions): Promise<void> {
+  const keep = options.keep === undefined ? null : parseKeep(options.keep)
+  const found = statSync(place, { throwIfNoEntry: false })
+  if (keep && found && !found.isDirectory()) throw new StartError(`${place} is a file. With --keep, name a directory for the backups.`)
+  const dir = keep || found?.isDirectory() ? resolve(place) : null
+  const file = dir === null ? resolve(place) : join(dir, backupName(new Date()))
   const client = (await findServer(config)) ?? ((await holdsData(config)) ? await connect(config) : null)
   if (!client) throw new StartError(`There is no data in ${config.dataDir} to back up. Check DATA_DIR.`)
-  let snapshot: string
+  if (dir !== null) await makeDataDir(dir)
+  let database: string
   try {
     const { snapshotStorage } = await client.execute(SnapshotStorageDocument, {}, SNAPSHOT_TIMEOUT_MS)
-    snapshot = join(config.dataDir, snapshotStorage)
+    database = join(config.dataDir, snapshotStorage)
   } finally {
     await client.close()
   }
+  const audit = database.replace(/\.db$/, '.audit.db')
   let manifest: Manifest
   try {
-    manifest = await writeBackup(resolve(file), snapshot)
+    const isAudited = await copyAudit(join(config.dataDir, AUDIT_NAME), audit)
+    manifest = await writeBackup(file, { database, audit: isAudited ? audit : null })
   } finally {
-    await rm(snapshot, { force: true })
+    await Promise.all([database, audit].map((path) => rm(path, { force: true })))
   }
-  if (options.drill) await drill(resolve(file))
-  if (options.json) console.log(JSON.stringify(manifest))
-  else console.log(`${file}: ${sentence(manifest)}${options.drill ? ' It was restored in a scratch directory, and is whole.' : ''}`)
+  if (options.drill) await drill(file)
+  const removed = dir !== null && keep ? await rotate(dir, keep) : []
+  if (options.json) return console.log(JSON.stringify({ ...manifest, file, removed }))
+  console.log(`${file}: ${sentence(manifest)}${options.drill ? ' It was restored in a scratch directory, and is whole.' : ''}`)
+  if (removed.length > 0) console.log(`Removed, as --keep has it: ${removed.join(', ')}.`)
 }
 
 /** Puts a backup into DATA_DIR. */
 export async function restore(
   config: Config,
   file: string,
-  { force = false, json = false }: { force?: boolean; json?: boolean },
+  { force = false, rollback = false, json = false }: { force?: boolean; rollback?: boolean; json?: boolean },
 ): Promise<void> {
   const server = await findServer(config)
   if (server) {
     await server.close()
     throw new StartError(`A server is running on ${config.dataDir}. Stop it first: a backup is restored while nobody works there.`)
   }
-  const { manifest, replaced } = await restoreBackup(resolve(file), config.dataDir, { force })
-  if (json) return console.log(JSON.stringify({ ...manifest, replaced }))
+  const backend = config.storageBackend
+  const { manifest, replaced, erased, audit } = await restoreBackup(resolve(file), config.dataDir, { force, rollback, backend })
+  if (json) return console.log(JSON.stringify({ ...manifest, replaced, erased, audit }))
   console.log(`Restored into ${resolve(config.dataDir)}: ${sentence(manifest)}`)
   if (replaced)
     console.log(
       `What was there is in ${replaced} now: remove it when it is not needed any more. People erased since the backup may be in either.`,
     )
-  if (config.storageBackend === 'redis')
+  if (manifest.audit)
+    console.log(
+      audit
+        ? `The audit log too: ${counted(manifest.audit.entries, 'entry', 'entries')}.`
+        : 'The audit log that is there stays, and goes on.',
+    )
+  if (erased > 0) console.log(`${counted(erased, 'person', 'people')} erased since the backup: they are erased in it too.`)
+  if (rollback && backend === 'redis')
+    console.log(
+      'At its start the server has Redis go back to it. Every other server sets what it has besides aside in a file, and follows; stop them until this one has started.',
+    )
+  else if (backend === 'redis')
     console.log('At its start the server joins it to Redis: what Redis has that is newer comes back, and an empty Redis is filled from it.')
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { ownSecret } from '../auth/secret.ts'
 import { type Config, DATABASE_NAME, SECRET_NAME } from '../config.ts'
 import { type Finding, messageOf, ok, problem, warning } from './finding.ts'
+import { checkErasures, checkLeftovers } from './leftovers.ts'
 
 const MIB = 1024 * 1024
 /** A server that can't write refuses recordings. */
@@ -23,6 +24,8 @@ export async function checkDirectory({ dataDir, auth }: Pick<Config, 'dataDir' |
     await checkRoom(dataDir),
     checkTimes(dataDir, now),
     ...(await checkKey(dataDir, auth)),
+    checkErasures(dataDir),
+    checkLeftovers(dataDir),
   ]
 }
 

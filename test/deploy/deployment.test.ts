@@ -7,6 +7,7 @@ import { Redis } from 'ioredis'
 import { expect, onTestFinished, test } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
 import * as z from 'zod'
+import { parseKeep } from '../../src/backup/rotation.ts'
 import { loadConfig } from '../../src/config.ts'
 import { SETTINGS } from '../../src/settings.ts'
 import { startRedis } from '../helpers/redis.ts'
@@ -135,29 +136,44 @@ test('in Kubernetes each pod has a journal of its own, and is asked where a serv
     expect((await fetch(new URL(httpGet.path, url))).status).toBe(200)
 })
 
-test('the unit of systemd knows its settings, and starts what the package has', () => {
-  const unit = read('deploy/systemd/xinyi.service')
+const UNITS = ['xinyi.service', 'xinyi-backup.service', 'xinyi-backup.timer'] as const
+const unitOf = (name: string) => read(`deploy/systemd/${name}`)
+
+test.each(['xinyi.service', 'xinyi-backup.service'])('the unit %s knows its settings, and starts what the package has', (name) => {
+  const unit = unitOf(name)
   const [, pairs = ''] = /^Environment=(.*)$/m.exec(unit) ?? []
   expect(unknown(pairs.split(' ').map((pair) => pair.split('=')[0] ?? ''))).toEqual([])
-  const [, command = '', rest] = /^ExecStart=\/opt\/xinyi\/(\S+) (.*)$/m.exec(unit) ?? []
+  const [, command = '', rest = ''] = /^ExecStart=\/opt\/xinyi\/(\S+) (.*)$/m.exec(unit) ?? []
   expect(existsSync(command)).toBe(true)
   const { scripts } = JSON.parse(read('package.json'))
-  expect(`exec node ${rest}`).toBe(scripts.start)
+  if (name === 'xinyi.service') expect(`exec node ${rest}`).toBe(scripts.start)
+  else expect(rest).toMatch(/^src\/xinyi\.js backup /)
+})
+
+test('the backup that the timer starts rotates, in a directory that its unit may write to, and is of the data that the service has', () => {
+  const unit = unitOf('xinyi-backup.service')
+  const [, dir = '', keep = ''] = /^ExecStart=.* backup \/var\/lib\/(\S+) --keep (\S+) --drill$/m.exec(unit) ?? []
+  expect(parseKeep(keep)).toEqual({ d: 7, w: 4, m: 0 })
+  expect(/^StateDirectory=(.*)$/m.exec(unit)?.[1]?.split(' ')).toEqual(['xinyi', dir])
+  for (const line of ['User', 'Environment', 'EnvironmentFile', 'WorkingDirectory'])
+    expect(new RegExp(`^${line}=.*$`, 'm').exec(unit)?.[0]).toBe(new RegExp(`^${line}=.*$`, 'm').exec(unitOf('xinyi.service'))?.[0])
+  expect(unitOf('xinyi-backup.timer')).toMatch(/^OnCalendar=\*-\*-\* \d\d:\d\d$/m)
 })
 
 const hasSystemd = spawnSync('systemd-analyze', ['--version']).status === 0
 
-test.runIf(hasSystemd)('systemd finds no fault in its unit', () => {
+test.runIf(hasSystemd)('systemd finds no fault in its units', () => {
   const dir = tempDir()
   onTestFinished(dir.remove)
-  const file = join(dir.path, 'xinyi.service')
+  const files = UNITS.map((name) => join(dir.path, name))
   // The program is not installed here, nor is the user there.
-  writeFileSync(
-    file,
-    read('deploy/systemd/xinyi.service')
-      .replace(/^ExecStart=\S+/m, 'ExecStart=/bin/true')
-      .replace(/^(User|Group)=.*$/gm, ''),
-  )
-  const { status, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', file], { encoding: 'utf8' })
-  expect({ status, faults: stderr.split('\n').filter((line) => line.includes(file)) }).toEqual({ status: 0, faults: [] })
+  for (const [i, file] of files.entries())
+    writeFileSync(
+      file,
+      unitOf(UNITS[i] ?? '')
+        .replace(/^ExecStart=\S+/m, 'ExecStart=/bin/true')
+        .replace(/^(User|Group)=.*$/gm, ''),
+    )
+  const { status, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', ...files], { encoding: 'utf8' })
+  expect({ status, faults: stderr.split('\n').filter((line) => line.includes(dir.path)) }).toEqual({ status: 0, faults: [] })
 })
