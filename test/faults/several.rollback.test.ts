@@ -4,11 +4,12 @@ import { expect, test } from 'vitest'
 import { writeBackup } from '../../src/backup/file.ts'
 import { restoreBackup } from '../../src/backup/restore.ts'
 import { NOW } from '../helpers/events.ts'
-import { inAgreement, inProcess, newDataFile, until } from '../helpers/joined.ts'
+import { inAgreement, newDataFile, until } from '../helpers/joined.ts'
+import { replicaHere } from '../helpers/this-thread.ts'
 import { behindTheirBacks, chatsOf, expectAllEqual, healed, ownRedis, restartFrom, Site, savedCopy, site as siteAt } from './several.ts'
 
 /** An instance without a thread of its own, which takes its time to start. */
-const site = ({ url, path = newDataFile() }: { url: string; path?: string }) => siteAt({ url, path, seams: { replica: inProcess(path) } })
+const site = ({ url, path = newDataFile() }: { url: string; path?: string }) => siteAt({ url, path, seams: { replica: replicaHere(path) } })
 
 /** A backup of what an instance holds now. */
 async function backupOf({ store }: Site): Promise<string> {
