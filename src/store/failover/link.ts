@@ -19,10 +19,6 @@ import { type Verified, verify } from './verify.ts'
 
 const FIRST_RETRY_MS = 50
 const LAST_RETRY_MS = 100
-const COMPARE_MS = 2_000
-/** While everybody is compared in a row, each step is followed by a pause as long as it, times this: Redis serves others meanwhile. */
-const STEP_PAUSES = 1
-const PULL_RETRY_MS = 250
 /** Every so many tries in vain, an operator is told why. */
 const NOTED_TRIES = 50
 /** How long leaving on purpose waits for the replica to have everything. */
@@ -280,28 +276,9 @@ export class Link {
       this.#enter({ mode: 'PRIMARY', since: clock(), primary, tail, tidy })
       logger.info({ pushed: report.pushed, milliseconds: clock() - replaying.since }, 'Redis is in charge')
     })
-    if (this.#state.mode === 'PRIMARY') this.#tidying = this.#keepTidy(this.#state, report)
-  }
-
-  async #keepTidy(state: Primary, report: Reconciliation): Promise<void> {
-    const { logger, clock } = this.#joint
-    while (this.#state === state) {
-      const began = performance.now()
-      let isWhole = false
-      try {
-        isWhole = (await state.tidy.pull()) && this.#state === state
-        if (isWhole && report.finishedAt === null) {
-          report.finishedAt = clock()
-          logger.info({ pushed: report.pushed, pulled: report.pulled, repaired: report.repaired }, 'Redis and SQLite are brought together')
-        }
-        const before = report.inAgreement
-        if (isWhole) report.inAgreement = await state.tidy.compare()
-        if (report.inAgreement !== before) this.#announce()
-      } catch (error) {
-        if (this.#state === state) logger.debug({ because: wordOf(error) }, 'users could not be taken over; it is tried again')
-      }
-      const wait = !isWhole ? PULL_RETRY_MS : report.inAgreement ? COMPARE_MS : STEP_PAUSES * (performance.now() - began)
-      if (this.#state === state) await setTimeout(wait, undefined, { signal: this.#closing.signal, ref: false }).catch(() => {})
-    }
+    const { state } = this
+    if (state.mode !== 'PRIMARY') return
+    const inCharge = () => this.#state === state
+    this.#tidying = state.tidy.keep({ inCharge, announce: () => this.#announce(), signal: this.#closing.signal })
   }
 }

@@ -170,13 +170,9 @@ class FailoverStore implements Store {
     return here.filter((user) => !dirty.includes(user))
   }
 
-  policy(): Promise<Limits | null> {
-    return policyOf(this.#link, this.#local)
-  }
+  readonly policy = (): Promise<Limits | null> => policyOf(this.#link, this.#local)
 
-  staff(): Promise<Joined[]> {
-    return staffOf(this.#link, this.#local)
-  }
+  readonly staff = (): Promise<Joined[]> => staffOf(this.#link, this.#local)
 
   log(after: Place, limit: number): Promise<LogPage<LogEntry>> {
     return this.#entries(after, {
@@ -292,9 +288,7 @@ class FailoverStore implements Store {
 
   readonly statusChanged = (signal: AbortSignal): Promise<void> => this.#link.statusChanges.next(signal)
 
-  pin(to: Pin): Promise<void> {
-    return this.#link.pin(to)
-  }
+  readonly pin = (to: Pin): Promise<void> => this.#link.pin(to)
 
   readonly snapshot = (file: string): Promise<void> => this.#local.replica.snapshot(file)
 

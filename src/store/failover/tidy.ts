@@ -1,9 +1,11 @@
+import { setTimeout } from 'node:timers/promises'
 import { isErased, type UserCopy } from '../copy.ts'
 import type { RedisStore } from '../redis/store.ts'
 import { compareBytes } from '../rules.ts'
 import { againErased } from '../sqlite/erasures.ts'
 import type { Reconciliation } from '../store.ts'
 import { judge } from './compare.ts'
+import { wordOf } from './faults.ts'
 import type { Joint } from './joint.ts'
 import { mendable } from './mendable.ts'
 import type { RemoteReplica } from './replica.ts'
@@ -14,6 +16,8 @@ const REVS_PER_STEP = 500
 /** Each of them is held in memory twice. */
 const COMPARED_PER_STEP = 50
 const PATIENCE_MS = 2_000
+const COMPARE_MS = 2_000
+const PULL_RETRY_MS = 250
 
 /** While Redis orders the log: takes over from it whoever is not known to be the same here, and compares the others by and by. */
 export class Tidy {
@@ -36,6 +40,31 @@ export class Tidy {
     this.#tail = options.tail
     this.#joint = options.joint
     this.#report = options.report
+  }
+
+  /** Goes on for as long as this Redis is in charge. */
+  async keep({ inCharge, announce, signal }: { inCharge: () => boolean; announce: () => void; signal: AbortSignal }): Promise<void> {
+    const { logger, clock } = this.#joint
+    const report = this.#report
+    while (inCharge()) {
+      const began = performance.now()
+      let isWhole = false
+      try {
+        isWhole = (await this.pull()) && inCharge()
+        if (isWhole && report.finishedAt === null) {
+          report.finishedAt = clock()
+          logger.info({ pushed: report.pushed, pulled: report.pulled, repaired: report.repaired }, 'Redis and SQLite are brought together')
+        }
+        const before = report.inAgreement
+        if (isWhole) report.inAgreement = await this.compare()
+        if (report.inAgreement !== before) announce()
+      } catch (error) {
+        if (inCharge()) logger.debug({ because: wordOf(error) }, 'users could not be taken over; it is tried again')
+      }
+      // While everybody is compared in a row, Redis serves others for as long as each step took.
+      const wait = !isWhole ? PULL_RETRY_MS : report.inAgreement ? COMPARE_MS : performance.now() - began
+      if (inCharge()) await setTimeout(wait, undefined, { signal, ref: false }).catch(() => {})
+    }
   }
 
   /** Takes over everybody who is due. Answers whether the replica is whole now. */

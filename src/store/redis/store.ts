@@ -170,9 +170,7 @@ export class RedisStore implements Store {
     await this.told(after, 1)
   }
 
-  sweep(now: number): Promise<SweepReport> {
-    return sweep((name, argument) => this.#run(name, argument), now)
-  }
+  readonly sweep = (now: number): Promise<SweepReport> => sweep((name, argument) => this.#run(name, argument), now)
 
   get secret(): Buffer {
     return Buffer.from(this.#identity.tombstoneKey, 'hex')
@@ -230,9 +228,7 @@ export class RedisStore implements Store {
   }
 
   /** Some of the marks, in no order: those after the cursors that a scan before has answered. */
-  marks(after: readonly string[]): ReturnType<typeof scanMarks> {
-    return this.#try(() => scanMarks(this.#redis, after))
-  }
+  readonly marks = (after: readonly string[]): ReturnType<typeof scanMarks> => this.#try(() => scanMarks(this.#redis, after))
 
   /**
    * Begins a new epoch, which forks from this one at n. `lost`: epochs that the lineage here lacks (it has gone back), so that places in
@@ -253,9 +249,8 @@ export class RedisStore implements Store {
     return this.#indexed((mended) => readCopies((argument) => this.#run('copies', { ...argument, mended }), this.#marks, of))
   }
 
-  revs(of: { after: string; limit: number }): Promise<Revs> {
-    return this.#indexed((mended) => readRevs((argument) => this.#run('revs', { ...argument, mended }), of))
-  }
+  readonly revs = (of: { after: string; limit: number }): Promise<Revs> =>
+    this.#indexed((mended) => readRevs((argument) => this.#run('revs', { ...argument, mended }), of))
 
   /**
    * Puts a user back whose keys are missing or damaged. False where it was left as it is: the user was erased or expired after this copy,
