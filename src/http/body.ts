@@ -8,6 +8,8 @@ const LINGER_MS = 1_000
 /** The body as text, or why it is refused. Rejects where it does not come to its end. */
 export function readBody(req: IncomingMessage, maxBytes: number): Promise<string | HttpError> {
   if (Number(req.headers['content-length'] ?? 0) > maxBytes) return Promise.resolve(tooLarge(maxBytes))
+  // While it was found out who asks, say.
+  if (req.destroyed) return Promise.reject(new Error('The request was cut off.'))
   const { promise, resolve, reject } = Promise.withResolvers<string | HttpError>()
   const chunks: Buffer[] = []
   let bytes = 0

@@ -1,9 +1,10 @@
 import { once } from 'node:events'
-import { request } from 'node:http'
-import { connect } from 'node:net'
+import { IncomingMessage, request } from 'node:http'
+import { connect, Socket } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { describe, expect, test } from 'vitest'
+import { readBody } from '../../src/http/body.ts'
 import { graphql, post, startApp } from './app.ts'
 
 const QUERY = JSON.stringify({ query: '{ overview { users } }' })
@@ -38,6 +39,12 @@ describe('a body beyond the cap', () => {
     expect(answer).toMatch(/^HTTP\/1.1 413 /)
     expect(answer).toContain('PAYLOAD_TOO_LARGE')
   })
+})
+
+test('the body of a client that is gone already is not waited for', async () => {
+  const gone = new IncomingMessage(new Socket()).destroy()
+  await once(gone, 'close')
+  await expect(readBody(gone, 1_000)).rejects.toThrow('cut off')
 })
 
 describe('a server on loopback', () => {
