@@ -108,6 +108,7 @@ export class HttpService {
 
   /** Why a request is refused whatever it asks for. */
   #refusalOf(req: IncomingMessage, { isOurs }: Door): HttpError | undefined {
+    if (hostsIn(req) > 1) return TWO_HOSTS
     if (!isOurs(req.headers.host)) return ANOTHER_HOST
     return this.#origins.admits(req) ? this.#connections.refusalOf(req.socket) : ANOTHER_ORIGIN
   }
@@ -190,6 +191,17 @@ const refuseWhole = (req: IncomingMessage, res: ServerResponse, error: HttpError
 
 const pathOf = ({ url = '' }: IncomingMessage): string | undefined =>
   url === '/graphql' ? url : URL.parse(url, 'http://localhost')?.pathname
+
+/** Whoever stands before this server may go by another of them than is looked at here. */
+const hostsIn = ({ rawHeaders }: IncomingMessage): number =>
+  rawHeaders.filter((text, i) => i % 2 === 0 && text.length === 4 && text.toLowerCase() === 'host').length
+
+const TWO_HOSTS: HttpError = {
+  status: 400,
+  code: 'BAD_USER_INPUT',
+  message: 'The request has more than one Host header.',
+  hint: 'Send one.',
+}
 
 const NOT_FOUND: HttpError = {
   status: 404,

@@ -72,6 +72,15 @@ describe('a server on loopback', () => {
     expect(await asking(url, 'localhost', { ...websocket, 'sec-websocket-protocol': 'graphql-transport-ws' })).toBe(101)
   })
 
+  test('takes no request with two of them, of which a proxy may have gone by the other', async () => {
+    const { url } = await startApp()
+    const socket = connect(Number(new URL(url).port), '127.0.0.1')
+    socket.end('GET /health/live HTTP/1.1\r\nHost: localhost\r\nhost: evil.example\r\n\r\n')
+    const answer = await text(socket)
+    expect(answer).toMatch(/^HTTP\/1.1 400 /)
+    expect(answer).toContain('more than one Host header')
+  })
+
   test('beyond loopback it can not know its names, and answers to all', async () => {
     const { url } = await startApp({ HOST: '0.0.0.0', AUTH: 'on' })
     expect(await asking(url.replace('/graphql', '/health/live'), 'xinyi.example')).toBe(200)
