@@ -20,6 +20,8 @@ export interface FaultProxy {
   dropReplies(resetAfterMs?: number): void
   /** Behaves again. */
   heal(): void
+  /** Does this at once when so many more bytes of requests have come, of which the last are not handed on yet. */
+  afterRequests(bytes: number, act: () => void): void
   close(): Promise<void>
 }
 
@@ -28,6 +30,15 @@ type Mode = { kind: 'open' | 'hung' | 'cut' } | { kind: 'slow'; ms: number } | {
 /** A TCP proxy on a free port of 127.0.0.1. */
 export async function startProxy(target: ProxyTarget): Promise<FaultProxy> {
   let mode: Mode = { kind: 'open' }
+  let awaited: { bytes: number; act: () => void } | undefined
+  const requested = (bytes: number): void => {
+    if (!awaited) return
+    awaited.bytes -= bytes
+    if (awaited.bytes > 0) return
+    const { act } = awaited
+    awaited = undefined
+    act()
+  }
   const links = new Set<Link>()
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
     if (mode.kind === 'cut') {
@@ -35,7 +46,7 @@ export async function startProxy(target: ProxyTarget): Promise<FaultProxy> {
       client.resetAndDestroy()
       return
     }
-    const link = new Link(client, connect({ ...target, allowHalfOpen: true, noDelay: true }), () => mode)
+    const link = new Link(client, connect({ ...target, allowHalfOpen: true, noDelay: true }), () => mode, requested)
     links.add(link)
     link.closed.then(() => links.delete(link))
   })
@@ -57,6 +68,9 @@ export async function startProxy(target: ProxyTarget): Promise<FaultProxy> {
     slow: (ms) => become({ kind: 'slow', ms }),
     dropReplies: (resetAfterMs = 20) => become({ kind: 'deaf', resetAfterMs }),
     heal: () => become({ kind: 'open' }),
+    afterRequests: (bytes, act) => {
+      awaited = { bytes, act }
+    },
     async close() {
       become({ kind: 'cut' })
       server.close()
@@ -71,11 +85,13 @@ class Link {
   readonly #client: Socket
   readonly #server: Socket
   readonly #mode: () => Mode
+  readonly #requested: (bytes: number) => void
 
-  constructor(client: Socket, server: Socket, mode: () => Mode) {
+  constructor(client: Socket, server: Socket, mode: () => Mode, requested: (bytes: number) => void) {
     this.#client = client
     this.#server = server
     this.#mode = mode
+    this.#requested = requested
     for (const socket of [client, server]) {
       socket.on('error', () => this.reset())
       socket.once('close', () => this.reset())
@@ -127,6 +143,7 @@ class Link {
       })
     }
     from.on('data', (chunk) => {
+      if (!isReply) this.#requested(chunk.length)
       const mode = this.#mode()
       if (isReply && mode.kind === 'deaf') setTimeout(() => this.reset(), mode.resetAfterMs)
       else later(() => write(chunk))
