@@ -14,6 +14,9 @@ import { startRedis } from '../helpers/redis.ts'
 import { tempDir } from '../helpers/temp.ts'
 import { people, writeRedis } from './predecessor.ts'
 
+// Each opens the whole service several times.
+vi.setConfig({ testTimeout: 120_000 })
+
 beforeEach(() => {
   vi.spyOn(console, 'log').mockReturnValue()
 })

@@ -9,6 +9,9 @@ import { startRedis } from '../helpers/redis.ts'
 import { tempDir } from '../helpers/temp.ts'
 import { people, writeRedis, writeSqlite } from './predecessor.ts'
 
+// Each opens the whole service several times.
+vi.setConfig({ testTimeout: 120_000 })
+
 beforeEach(() => {
   vi.spyOn(console, 'log').mockReturnValue()
 })
@@ -78,7 +81,7 @@ test('a Redis that the predecessor filled becomes ours: everybody arrives, the k
   expect(await redis.type('user:string:profile')).not.toBe('string')
   expect(await verify()).toMatchObject({ differences: 0, conversations: KEPT })
   expect(await run()).toMatchObject({ out: { recorded: 0, alreadyKnown: KEPT } })
-}, 120_000)
+})
 
 test('the backup makes Redis what it was before, and only by force where data would go', async () => {
   const { redis, config, backup, run } = await given()
