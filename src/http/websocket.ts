@@ -112,10 +112,17 @@ export class WebSocketEndpoint {
   }
 
   #fail(socket: WebSocket, error: unknown): void {
-    this.#logger.error({ err: error }, 'an operation over a WebSocket failed unexpectedly')
-    socket.close(INTERNAL_ERROR, 'Internal server error')
+    if (error instanceof Error && FROM_A_SERVER.test(error.message)) socket.close(BAD_REQUEST, 'Not a message of a client')
+    else {
+      this.#logger.error({ err: error }, 'an operation over a WebSocket failed unexpectedly')
+      socket.close(INTERNAL_ERROR, 'Internal server error')
+    }
   }
 }
+
+const BAD_REQUEST = 4400
+/** What graphql-ws says of a message that only servers send. */
+const FROM_A_SERVER = /^Unexpected message of type /
 
 /** graphql-ws takes no message for an operation that has no query, as those have none which ask for a document by its id. */
 function withQuery(text: string): string {

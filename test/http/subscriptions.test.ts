@@ -161,6 +161,15 @@ describe('a WebSocket', () => {
     expect(log.filter((line) => line.includes('xxx'))).toEqual([])
   })
 
+  test('is closed when a client says what only a server may, which is no failure of the server', async () => {
+    const { url, log } = await startApp()
+    const socket = await open(url)
+    await init(socket)
+    socket.send('{"id":"1","type":"next","payload":{}}')
+    expect((await once(socket, 'close'))[0]).toBe(4400)
+    expect(log.filter((line) => line.includes('failed unexpectedly'))).toEqual([])
+  })
+
   test('runs at most 100 operations at a time', async () => {
     const { url } = await startApp()
     const socket = await open(url)
