@@ -36,6 +36,7 @@ import { redisHoldsData } from './store/redis/connect.ts'
 import { openRedisStore } from './store/redis/open.ts'
 import { openSqliteStore } from './store/sqlite/store.ts'
 import type { Store } from './store/store.ts'
+import { useTracer } from './tracing/span.ts'
 
 export interface App {
   readonly yoga: GraphQLServer
@@ -73,6 +74,8 @@ export async function buildApp(config: Config, options: AppOptions): Promise<App
   const metrics = new Metrics()
   const store = new MeasuredStore(await openStore(config, { logger, clock, readOnly }), metrics.storeCall)
   const ledger = readOnly ? null : await openAudit(auditFiles(config)).catch(closeAfter(store))
+  const tracer = config.tracing && !readOnly ? (await import('./tracing/otel.ts')).openTracer(config.tracing) : null
+  if (tracer) useTracer(tracer)
   const audit = new Audit(ledger ?? NO_LOG, { logger })
   const merger =
     ledger && config.storageBackend === 'redis'
@@ -136,6 +139,8 @@ export async function buildApp(config: Config, options: AppOptions): Promise<App
     await merger?.close()
     await audit.close()
     await store.close()
+    if (tracer) useTracer(null)
+    await tracer?.close()
   }
 
   const app: App = {

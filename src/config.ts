@@ -12,6 +12,7 @@ import { AUDIT_HEAD_NAME, AUDIT_NAME, DATABASE_NAME, SECRET_NAME, SOCKET_NAME, W
 import { SETTINGS, Settings } from './settings.ts'
 import { readStaff, type StaffMember } from './staff.ts'
 import type { RedisTarget } from './store/redis/connect.ts'
+import { type TracingConfig, tracingOf } from './tracing/settings.ts'
 import { DEFAULT_VOCABULARY, type TopicRule } from './vocabulary.ts'
 
 export { AUDIT_HEAD_NAME, AUDIT_NAME, DATABASE_NAME, SECRET_NAME, SOCKET_NAME, type TopicRule, WEBHOOK_NAME }
@@ -64,6 +65,8 @@ export interface Config {
   readonly feedHeartbeatMs: number
   /** Where alert events are posted, and the key of their signature. May hold passwords: never print it. */
   readonly webhook: { readonly url: string; readonly secret: Buffer } | null
+  /** Null: nothing is traced. */
+  readonly tracing: TracingConfig | null
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'
   /** From the signal to end until what is still open is cut off. */
   readonly shutdownTimeoutMs: number
@@ -120,6 +123,8 @@ export function loadConfig(env: Environment): Config {
     mistakes.push('AUTH is off and PUBLIC_URL is set: whoever comes by that proxy could read everything. Leave AUTH on, or PUBLIC_URL out.')
   if (parsed.data?.AUTH_JWKS_URL && parsed.data.AUTH_JWKS_FILE)
     mistakes.push('AUTH_JWKS_URL and AUTH_JWKS_FILE are both set; the key set is to be found in one place: leave one of them out.')
+
+  const tracing = tracingOf(env, mistakes)
 
   if (!parsed.success || mistakes.length > 0)
     throw new StartError(
@@ -182,6 +187,7 @@ export function loadConfig(env: Environment): Config {
     staff,
     feedHeartbeatMs: settings.FEED_HEARTBEAT_SECONDS * 1_000,
     webhook: webhookOf(settings),
+    tracing,
     logLevel: settings.LOG_LEVEL,
     shutdownTimeoutMs: 4_000,
     warnings: Object.freeze(warningsOf(env)),

@@ -8,6 +8,8 @@ import {
   type SelectionSetNode,
 } from 'graphql'
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
+import { isTracing, traced } from '../tracing/span.ts'
+import { codeOf as plainCodeOf } from './errors.ts'
 
 /** How an operation went. Nothing of it is the caller's own words: all are names of the schema, and codes. */
 export interface OperationReport {
@@ -44,7 +46,8 @@ export function measured(observe: OperationObserver): Plugin {
       ({ valid, result }) => {
         if (!valid) refused(result[0])
       },
-    onExecute: ({ args }) => {
+    onExecute: ({ args, executeFn, setExecuteFn }) => {
+      if (isTracing()) setExecuteFn(inSpan(executeFn))
       const report = timer(args)
       return { onExecuteDone: ({ result }) => report(result) }
     },
@@ -54,6 +57,20 @@ export function measured(observe: OperationObserver): Plugin {
     },
   }
 }
+
+/** Names of the schema, and the code of the first error. */
+const inSpan =
+  (execute: (args: ExecutionArgs) => unknown) =>
+  (args: ExecutionArgs): Promise<unknown> => {
+    const { kind, field } = namesOf(args.document, args.operationName)
+    const attributes = { 'graphql.operation.type': kind, 'xinyi.field': field }
+    return traced({ name: `${kind} ${field}`, attributes, isRoot: true }, async (tell) => {
+      const result = await execute(args)
+      const [error] = (isResult(result) && result.errors) || []
+      if (error) tell({ 'error.type': plainCodeOf(error) })
+      return result
+    })
+  }
 
 const NONE = { kind: 'none', field: 'none' }
 

@@ -9,6 +9,7 @@ import type { GraphQLServer } from '../graphql/yoga.ts'
 import type { Caller } from '../model.ts'
 import { tooManyRequests } from '../services/quotas.ts'
 import type { Store } from '../store/store.ts'
+import { isTracing } from '../tracing/span.ts'
 import { refuseBody } from './body.ts'
 import { Connections } from './connections.ts'
 import { cookieName, credentialsOf } from './credentials.ts'
@@ -24,6 +25,7 @@ import { isPredecessors, servePredecessor } from './predecessor.ts'
 import { type HttpError, httpErrorOf, refuseSocket, sendError } from './respond.ts'
 import { SESSION_METHODS, SessionEndpoint } from './session.ts'
 import { serveSignIn } from './sign-in.ts'
+import { tracedRequest } from './traced.ts'
 import { WebSocketEndpoint } from './websocket.ts'
 
 /** For headers, for a whole request, for taking nothing of an answer, and between two requests: slow clients must not pile up. */
@@ -113,7 +115,11 @@ export class HttpService {
     return this.#origins.admits(req) ? this.#connections.refusalOf(req.socket) : ANOTHER_ORIGIN
   }
 
-  async #handle(req: IncomingMessage, res: ServerResponse, server: Server, door: Door): Promise<void> {
+  #handle(req: IncomingMessage, res: ServerResponse, server: Server, door: Door): Promise<void> {
+    return isTracing() ? tracedRequest(req, res, () => this.#serve(req, res, server, door)) : this.#serve(req, res, server, door)
+  }
+
+  async #serve(req: IncomingMessage, res: ServerResponse, server: Server, door: Door): Promise<void> {
     const requestId = randomUUID()
     const started = performance.now()
     res.setHeader('x-request-id', requestId)

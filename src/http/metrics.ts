@@ -91,7 +91,8 @@ export class Metrics {
   }
 }
 
-function routeOf(url: string): string {
+/** One of a few: whatever else is asked for is `other`. */
+export function routeOf(url: string): string {
   const end = url.indexOf('?')
   const path = end < 0 ? url : url.slice(0, end)
   if (ROUTES.has(path)) return path

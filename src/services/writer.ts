@@ -3,6 +3,7 @@ import { setImmediate, setTimeout } from 'node:timers/promises'
 import { storeUnavailable, XinyiError } from '../errors.ts'
 import type { Durability } from '../model.ts'
 import type { Event, Outcome, Store } from '../store/store.ts'
+import { captured } from '../tracing/span.ts'
 
 type Draft<E> = E extends Event ? Omit<E, 'origin' | 'seq'> : never
 /** An event before it has its place in the order of its origin. */
@@ -23,6 +24,8 @@ const MAX_BATCH_CHARACTERS = 500_000
 
 interface Waiting {
   draft: EventDraft
+  /** Part of what it is written. */
+  within: ReturnType<typeof captured>
   resolve(written: Written): void
   reject(error: Error): void
 }
@@ -63,7 +66,7 @@ export class LogWriter {
   submit(draft: EventDraft): Promise<Written> {
     if (this.#closed) return Promise.reject(storeUnavailable(new Error('the writer is closed')))
     const { promise, resolve, reject } = Promise.withResolvers<Written>()
-    this.#queue.push({ draft, resolve, reject })
+    this.#queue.push({ draft, within: captured(), resolve, reject })
     this.#next()
     return promise
   }
@@ -86,7 +89,9 @@ export class LogWriter {
       const events = this.#queue.splice(0, this.#nextBatch())
       this.#eventsUnderWay += events.length
       this.#lastBegan = performance.now()
-      const batch: Promise<void> = this.#append(events).finally(() => {
+      // What several requests have written together shows as part of the first.
+      const append = () => this.#append(events)
+      const batch: Promise<void> = (events[0]?.within(append) ?? append()).finally(() => {
         this.#underWay.delete(batch)
         this.#eventsUnderWay -= events.length
         if (this.#queue.length > 0) this.#next()

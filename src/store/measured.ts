@@ -1,4 +1,5 @@
 import type { StorageBackend } from '../model.ts'
+import { isTracing, traced } from '../tracing/span.ts'
 import type { Appended, Event, LogEntry, LogPage, Pin, Place, Reading, ReadRequest, Store, ToldEntry, View } from './store.ts'
 
 export interface StoreCall {
@@ -33,21 +34,37 @@ export class MeasuredStore implements Store {
 
   append(events: readonly Event[]): Promise<Appended> {
     const { backend } = this
-    return this.#measured('append', this.#store.append(events), ({ durability }) => (durability === 'JOURNAL' ? 'SQLITE' : backend))
+    return this.#measured(
+      'append',
+      () => this.#store.append(events),
+      ({ durability }) => (durability === 'JOURNAL' ? 'SQLITE' : backend),
+    )
   }
 
   read<const R extends readonly ReadRequest[]>(requests: R, now: number, view?: View): Promise<Reading<R>> {
-    return this.#measured('read', this.#store.read(requests, now, view), ({ served }) => served)
+    return this.#measured(
+      'read',
+      () => this.#store.read(requests, now, view),
+      ({ served }) => served,
+    )
   }
 
   log(after: Place, limit: number): Promise<LogPage<LogEntry>> {
     const { backend } = this
-    return this.#measured('log', this.#store.log(after, limit), () => backend)
+    return this.#measured(
+      'log',
+      () => this.#store.log(after, limit),
+      () => backend,
+    )
   }
 
   told(after: Place, limit: number): Promise<LogPage<ToldEntry>> {
     const { backend } = this
-    return this.#measured('told', this.#store.told(after, limit), () => backend)
+    return this.#measured(
+      'told',
+      () => this.#store.told(after, limit),
+      () => backend,
+    )
   }
 
   policy() {
@@ -86,11 +103,22 @@ export class MeasuredStore implements Store {
     return this.#store.close()
   }
 
-  async #measured<T>(call: StoreCall['call'], answer: Promise<T>, storeOf: (answer: T) => StorageBackend): Promise<T> {
+  #measured<T>(call: StoreCall['call'], ask: () => Promise<T>, storeOf: (answer: T) => StorageBackend): Promise<T> {
+    if (!isTracing()) return this.#observed(call, ask, storeOf)
+    return traced({ name: `store ${call}` }, (tell) =>
+      this.#observed(call, ask, (answer) => {
+        const store = storeOf(answer)
+        tell({ 'xinyi.store': store })
+        return store
+      }),
+    )
+  }
+
+  async #observed<T>(call: StoreCall['call'], ask: () => Promise<T>, storeOf: (answer: T) => StorageBackend): Promise<T> {
     const began = performance.now()
     const seconds = () => (performance.now() - began) / 1_000
     try {
-      const given = await answer
+      const given = await ask()
       this.#observe({ call, store: storeOf(given), seconds: seconds(), failed: false })
       return given
     } catch (error) {

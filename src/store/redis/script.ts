@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Redis } from 'ioredis'
+import { isTracing, traced } from '../../tracing/span.ts'
 
 /** The files that make up each script, in order: libraries first, its own file last. */
 const PARTS = {
@@ -64,10 +65,15 @@ export async function runScript(
   const script = scripts[name]
   if (!script) throw new Error(`no script ${name}`)
   const json = JSON.stringify(argument)
-  try {
-    return await redis.evalsha(script.sha, 0, json, ...texts)
-  } catch (error) {
-    if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
-    return await redis.eval(script.text, 0, json, ...texts)
+  const run = async () => {
+    try {
+      return await redis.evalsha(script.sha, 0, json, ...texts)
+    } catch (error) {
+      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
+      return await redis.eval(script.text, 0, json, ...texts)
+    }
   }
+  return isTracing()
+    ? traced({ name: `redis ${name}`, attributes: { 'db.system.name': 'redis', 'db.stored_procedure.name': name } }, run)
+    : run()
 }
