@@ -23,6 +23,7 @@ const MORE: Readonly<Record<string, string>> = {
   token: '[Tokens](security.md#tokens)',
   backup: '[Backup and restore](backup.md)',
   restore: '[Backup and restore](backup.md)',
+  compact: '[Giving room back](backup.md#giving-room-back)',
   doctor: '[Operations](operations.md)',
   'storage pin': '[Redis and SQLite](storage.md)',
   'audit verify': '[Audit](security.md#audit)',

@@ -145,6 +145,14 @@ export function program(env: Environment, done: (exitCode: number) => void): Com
     .action(async (options: { json?: true }) => {
       if (!(await (await import('./commands/doctor.ts')).doctor(config, options))) done(EXIT.failed)
     })
+  xinyi
+    .command('compact')
+    .description('remove what has expired, and give room back to the disk and to the memory of Redis, while the server runs or without one')
+    .option('--hold-up', 'also where a running server can record nothing meanwhile, some 5 s a GiB')
+    .option('--json', 'print what was won as JSON')
+    .action(async (options: { holdUp?: true; json?: true }) =>
+      (await import('./commands/compact.ts')).compact(configAndWarnings(), options),
+    )
   const storage = xinyi.command('storage').description('move a running server between its stores')
   storage
     .command('pin')

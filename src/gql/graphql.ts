@@ -466,6 +466,13 @@ export type SnapshotStorageMutationVariables = Exact<{ [key: string]: never; }>;
 
 export type SnapshotStorageMutation = { snapshotStorage: string };
 
+export type CompactStorageMutationVariables = Exact<{
+  mayHoldUp: boolean;
+}>;
+
+
+export type CompactStorageMutation = { compactStorage: { removedItems: number, removedLogEntries: number } };
+
 export type StorageNewsSubscriptionVariables = Exact<{ [key: string]: never; }>;
 
 
@@ -1466,6 +1473,14 @@ export const SnapshotStorageDocument = new TypedDocumentString(`
   snapshotStorage
 }
     `, {"hash":"sha256:6b4c24ea7d88eaf4e8a29cf5460009d175bdd4281de4f01541747902f0c4e5f2"}) as unknown as TypedDocumentString<SnapshotStorageMutation, SnapshotStorageMutationVariables>;
+export const CompactStorageDocument = new TypedDocumentString(`
+    mutation CompactStorage($mayHoldUp: Boolean!) {
+  compactStorage(mayHoldUp: $mayHoldUp) {
+    removedItems
+    removedLogEntries
+  }
+}
+    `, {"hash":"sha256:784c74f976a471332c7259e8413f82b908538129c6b99bfba36dca3644dfd6c5"}) as unknown as TypedDocumentString<CompactStorageMutation, CompactStorageMutationVariables>;
 export const StorageNewsDocument = new TypedDocumentString(`
     subscription StorageNews {
   storageStatus {

@@ -73,6 +73,19 @@ export class History {
     return report
   }
 
+  /** Sweeps, and gives the room that nothing needs any more back. BAD_USER_INPUT where others would wait for long, unless they may. */
+  async compact(mayHoldUp: boolean): Promise<SweepReport> {
+    const report = await this.sweep()
+    const tooLarge = await this.#store.compact({ mayHoldUp })
+    if (tooLarge === null) return report
+    const mebibytes = Math.round(tooLarge / 1_048_576)
+    throw badInput(
+      `The data file has ${mebibytes} MiB, and nothing could be recorded for some ${Math.ceil(mebibytes / 200)} s while it is written anew. What had expired is removed, and the rest is left.`,
+      'Stop the server and run npx xinyi compact without it, or give mayHoldUp in a quiet hour.',
+      'mayHoldUp',
+    )
+  }
+
   // Follows from the passing of time alone, so whichever instance says it first, it is one fact with one id.
   async #expire(user: string, deadline: number): Promise<void> {
     const id = createHash('sha256').update(`${user}\0expired\0${deadline}`).digest('hex')

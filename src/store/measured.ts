@@ -99,6 +99,10 @@ export class MeasuredStore implements Store {
     return this.#store.snapshot(file)
   }
 
+  compact(options: { mayHoldUp: boolean }) {
+    return this.#store.compact(options)
+  }
+
   close() {
     return this.#store.close()
   }

@@ -68,6 +68,8 @@ export interface Store {
   pin(to: Pin): Promise<void>
   /** Copies SQLite, with its journal, as it is at one moment, into a new file. BAD_USER_INPUT where there is only Redis. */
   snapshot(file: string): Promise<void>
+  /** Gives back room that nothing needs any more. `mayHoldUp`: also where writes have to wait for that; else a large data file is left, and its size in bytes is answered. */
+  compact(options: { mayHoldUp: boolean }): Promise<number | null>
   /** Finishes what was begun and lets go of everything; later calls reject. */
   close(): Promise<void>
 }

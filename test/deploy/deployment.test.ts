@@ -2,6 +2,8 @@ import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { Readable } from 'node:stream'
 import { parseEnv } from 'node:util'
 import { Redis } from 'ioredis'
 import { expect, onTestFinished, test } from 'vitest'
@@ -10,6 +12,8 @@ import * as z from 'zod'
 import { parseKeep } from '../../src/backup/rotation.ts'
 import { loadConfig } from '../../src/config.ts'
 import { SETTINGS } from '../../src/settings.ts'
+import { spawnTied } from '../helpers/children.ts'
+import { findRedisServer } from '../helpers/programs.ts'
 import { startRedis } from '../helpers/redis.ts'
 import { tempDir } from '../helpers/temp.ts'
 import { startApp } from '../http/app.ts'
@@ -90,6 +94,35 @@ test('the settings for sentinels name as many as their configuration lets decide
   expect(redisTarget.sentinelName).toBe(name)
   expect(redisTarget.sentinels).toHaveLength(3)
   expect(Number(quorum)).toBe(2)
+})
+
+test('a sentinel takes its configuration, and watches the Redis that it names', async () => {
+  const dir = tempDir()
+  onTestFinished(dir.remove)
+  const file = join(dir.path, 'sentinel.conf')
+  // Those machines are not here.
+  writeFileSync(file, read('deploy/redis/sentinel.conf').replaceAll('redis-1.internal', '127.0.0.1'))
+  const sentinel = spawnTied(
+    findRedisServer() ?? '',
+    [file, '--sentinel', '--port', '0', '--unixsocket', join(dir.path, 'sentinel.sock')],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  )
+  const ended = once(sentinel, 'exit')
+  for await (const line of createInterface({ input: z.instanceof(Readable).parse(sentinel.stdout) }))
+    if (line.includes('+monitor master xinyi')) break
+  sentinel.kill('SIGKILL')
+  await ended
+})
+
+test('what the examples for Kubernetes and sentinels set is what a server reads', () => {
+  const [, ...literals] = read('deploy/kubernetes/xinyi.yaml').split('\n')[0]?.split('--from-literal=') ?? []
+  const given = Object.fromEntries(literals.map((pair) => [pair.split('=')[0] ?? '', pair.slice(pair.indexOf('=') + 1).trim()]))
+  expect(unknown([...Object.keys(given), ...Object.keys(parseEnv(read('deploy/redis/sentinel.env')))])).toEqual([])
+  expect(loadConfig({ REDIS_URL: given.REDIS_URL }).redisUrl).toBe(given.REDIS_URL)
+  const documented = read('docs/configuration.md')
+  for (const name of Object.keys(given)) expect(documented).toContain(name)
 })
 
 const Probe = z.object({ httpGet: z.object({ path: z.string(), port: z.literal('http') }) })

@@ -55,6 +55,13 @@ function pathTo(spans: readonly Span[], traceId: string, name: string): string[]
   return path.map((span) => span.name)
 }
 
+const Served = z.object({ extensions: z.object({ storage: z.object({ served: z.string() }) }) })
+
+/** Asks until Redis serves. */
+async function byRedis(ask: () => Promise<unknown>): Promise<void> {
+  while (Served.parse(await ask()).extensions.storage.served !== 'REDIS');
+}
+
 const RECORD = 'mutation ($input: RecordConversationInput!) { recordConversation(input: $input) { duplicate } }'
 const SAID = { userId: 'somebody-traced', query: '谁也不该看到', response: 'nobody may read this', riskLevel: 'HIGH' }
 
@@ -64,8 +71,9 @@ test('a request is traced from HTTP to the script that Redis runs, as part of th
   const { app, url } = await startApp({ MEMORY_STORAGE_BACKEND: 'redis', REDIS_URL: redis.url, OTEL_EXPORTER_OTLP_ENDPOINT: endpoint })
   const [trace, caller] = ['0af7651916cd43dd8448eb211c80319c', 'b7ad6b7169203331']
   const body = (query: string, variables: object) => JSON.stringify({ query, variables })
-  await post(url, body(RECORD, { input: SAID }), { traceparent: `00-${trace}-${caller}-01` })
-  await graphql(url, '{ user(userId: "somebody-traced") { totalChats conversations { edges { node { query } } } } }')
+  // On a busy machine Redis may not be in charge yet, or not all the time.
+  await byRedis(() => post(url, body(RECORD, { input: SAID }), { traceparent: `00-${trace}-${caller}-01` }).then((answer) => answer.json()))
+  await byRedis(() => graphql(url, '{ user(userId: "somebody-traced") { totalChats conversations { edges { node { query } } } } }'))
   await graphql(url, 'mutation { clearHistory(userId: "nobody-traced") { removedConversations } }')
   await fetch(new URL('/somebody-traced?x=1', url))
   await app.close()
@@ -80,8 +88,8 @@ test('a request is traced from HTTP to the script that Redis runs, as part of th
     'http.route': '/graphql',
     'http.response.status_code': 200,
   })
-  const query = all.find(({ name }) => name === 'query user')
-  expect(pathTo(all, query?.traceId ?? '', 'redis read')).toEqual(['POST /graphql', 'query user', 'store read', 'redis read'])
+  const reads = all.filter(({ name }) => name === 'query user').map(({ traceId }) => pathTo(all, traceId, 'redis read'))
+  expect(reads).toContainEqual(['POST /graphql', 'query user', 'store read', 'redis read'])
   expect(all.filter(({ name }) => name.startsWith('store ')).map((span) => attributesOf(span)['xinyi.store'])).toContain('REDIS')
   expect(all.filter(({ name }) => name === 'mutation clearHistory').map((span) => attributesOf(span)['error.type'])).toEqual(['NOT_FOUND'])
   expect(all.map(({ name }) => name)).toContain('GET other')

@@ -1,7 +1,7 @@
 import type { Overview as Figures } from '../../model.ts'
 import { takeSnapshot } from '../../services/snapshot.ts'
 import { orFailure, streamOf } from '../../services/stream.ts'
-import type { Store, StoreStatus } from '../../store/store.ts'
+import type { Store, StoreStatus, SweepReport } from '../../store/store.ts'
 import { builder } from '../builder.ts'
 import { ADMIN, FIGURES } from '../roles.ts'
 import { PINS, StorageBackend, StorageMode, StoragePin } from './enums.ts'
@@ -118,6 +118,32 @@ builder.mutationField('snapshotStorage', (t) =>
     description:
       'Copies the SQLite store of this instance, as it is at one moment, into a new file in its data directory, and answers the name of the file: for `npx xinyi backup`, which takes it away; one that is left there goes after some hours.',
     resolve: (_, _args, { services: { store, config } }) => takeSnapshot(store, config.dataDir),
+  }),
+)
+
+const Compaction = builder.objectRef<SweepReport>('Compaction').implement({
+  authScopes: ADMIN,
+  description: 'What was removed before room was given back.',
+  fields: (t) => ({
+    removedItems: t.exposeInt('removedItems', { description: 'Conversations and emotion points that had expired.' }),
+    removedLogEntries: t.exposeInt('removedLogEntries', { description: 'Entries of the log older than 30 days.' }),
+  }),
+})
+
+builder.mutationField('compactStorage', (t) =>
+  t.field({
+    authScopes: ADMIN,
+    type: Compaction,
+    description:
+      'Removes what has expired, and gives the room that nothing needs any more back to the disk and to the memory of Redis. BAD_USER_INPUT where recordings would have to wait for long, unless they may; what has expired is removed all the same.',
+    args: {
+      mayHoldUp: t.arg.boolean({
+        required: true,
+        defaultValue: false,
+        description: 'Whether recordings may have to wait, some 5 s a GiB.',
+      }),
+    },
+    resolve: (_, { mayHoldUp }, { services: { history } }) => history.compact(mayHoldUp),
   }),
 )
 

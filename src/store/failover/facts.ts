@@ -30,3 +30,8 @@ export const policyOf = (link: Link, local: Local): Promise<Limits | null> =>
 
 export const staffOf = (link: Link, local: Local): Promise<Joined[]> =>
   fact(link, local, { there: (primary) => primary.staff(), here: (replica) => replica.staff() })
+
+export async function compactBoth({ state }: Link, { replica }: Local, options: { mayHoldUp: boolean }): Promise<number | null> {
+  if (state.mode === 'PRIMARY') await state.primary.compact()
+  return replica.compact(options)
+}

@@ -21,7 +21,7 @@ import type {
   ToldEntry,
   View,
 } from '../store.ts'
-import { policyOf, staffOf } from './facts.ts'
+import { compactBoth, policyOf, staffOf } from './facts.ts'
 import { isTimeout, Refused, wordOf } from './faults.ts'
 import type { Joint } from './joint.ts'
 import { Link, type Primary, type State } from './link.ts'
@@ -102,9 +102,7 @@ class FailoverStore implements Store {
     this.#link = new Link(joint, { places: new Places(facts.lineage, facts.n), pending: facts.journalSize })
   }
 
-  begin(): Promise<void> {
-    return this.#link.begin(FIRST_TRY_MS)
-  }
+  readonly begin = (): Promise<void> => this.#link.begin(FIRST_TRY_MS)
 
   get backend(): StorageBackend {
     return this.#link.mode === 'PRIMARY' ? 'REDIS' : 'SQLITE'
@@ -289,6 +287,8 @@ class FailoverStore implements Store {
   readonly statusChanged = (signal: AbortSignal): Promise<void> => this.#link.statusChanges.next(signal)
 
   readonly pin = (to: Pin): Promise<void> => this.#link.pin(to)
+
+  readonly compact = (options: { mayHoldUp: boolean }): Promise<number | null> => compactBoth(this.#link, this.#local, options)
 
   readonly snapshot = (file: string): Promise<void> => this.#local.replica.snapshot(file)
 

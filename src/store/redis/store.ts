@@ -35,7 +35,7 @@ import { putTexts } from './put.ts'
 import { DECODERS } from './reads.ts'
 import { runScript, type ScriptName } from './script.ts'
 import { statusOf } from './status.ts'
-import { forget, sweep } from './sweep.ts'
+import { forget, giveBack, sweep } from './sweep.ts'
 
 const USERS_PER_STEP = 100
 
@@ -193,9 +193,12 @@ export class RedisStore implements Store {
     signal.removeEventListener('abort', stop)
   }
 
-  async pin(_: Pin): Promise<void> {
-    throw badInput('There is only one store, so that it can not be changed.', 'Use a storage backend that joins Redis and SQLite.')
-  }
+  readonly pin = (_: Pin): Promise<void> =>
+    Promise.reject(
+      badInput('There is only one store, so that it can not be changed.', 'Use a storage backend that joins Redis and SQLite.'),
+    )
+
+  readonly compact = (): Promise<null> => this.#try(() => giveBack(this.#redis))
 
   readonly snapshot = (_file: string): Promise<void> => Promise.reject(noFile())
 
@@ -245,9 +248,8 @@ export class RedisStore implements Store {
   readonly ping = (patienceMs: number): Promise<boolean> => answersWithin(this.#target, patienceMs)
 
   /** Everything that is kept of some users, at one moment: these, or the next ones after an id, by the bytes of their ids. */
-  copies(of: Asked): Promise<Copied> {
-    return this.#indexed((mended) => readCopies((argument) => this.#run('copies', { ...argument, mended }), this.#marks, of))
-  }
+  readonly copies = (of: Asked): Promise<Copied> =>
+    this.#indexed((mended) => readCopies((argument) => this.#run('copies', { ...argument, mended }), this.#marks, of))
 
   readonly revs = (of: { after: string; limit: number }): Promise<Revs> =>
     this.#indexed((mended) => readRevs((argument) => this.#run('revs', { ...argument, mended }), of))

@@ -1,3 +1,4 @@
+import type { Redis } from 'ioredis'
 import { z } from 'zod'
 import { LOG_RETENTION_MS } from '../rules.ts'
 import type { SweepReport } from '../store.ts'
@@ -38,4 +39,11 @@ export async function forget(run: (argument: object) => Promise<unknown>): Promi
     if (left === 0) return true
   }
   return false
+}
+
+/** Has Redis give back memory, and write its append-only file anew. Where it may not, or does so already, that is left to Redis. */
+export async function giveBack(redis: Redis): Promise<null> {
+  await redis.memory('PURGE').catch(() => {})
+  await redis.bgrewriteaof().catch(() => {})
+  return null
 }

@@ -25,7 +25,7 @@ export function scrubOrLeaveIt(db: Database, when: 'now' | 'later'): void {
   }
 }
 
-function rewrite(db: Database, workspace: 'MEMORY' | 'FILE'): void {
+export function rewrite(db: Database, workspace: 'MEMORY' | 'FILE'): void {
   db.pragma(`temp_store = ${workspace}`)
   try {
     db.exec('VACUUM')

@@ -22,6 +22,7 @@ import type {
   View,
 } from '../store.ts'
 import { applyAll } from './apply.ts'
+import { compact } from './compact.ts'
 import { ErasureNotes, tellingOf } from './erasures.ts'
 import { Growth } from './growth.ts'
 import { indexOf, loadLineage, readLog, readTold } from './log.ts'
@@ -178,6 +179,10 @@ class SqliteStore implements Store {
     } catch (error) {
       throw storeUnavailable(error)
     }
+  }
+
+  async compact(options: { mayHoldUp: boolean }): Promise<number | null> {
+    return this.#use(() => compact(this.#db, options))
   }
 
   async close(): Promise<void> {

@@ -6,6 +6,7 @@ import { type Counts, type Fork, type Head, isErased, type Joined, type Marks, t
 import { LOG_RETENTION_MS, markOf, type Policy } from '../../rules.ts'
 import type { Event, LogEntry, Outcome, ReadRequest, Reads, Removed, SweepReport, ToldEntry, View } from '../../store.ts'
 import { loadPositions, positionOf } from '../apply.ts'
+import { compact } from '../compact.ts'
 import { nextUsers, readCopies } from '../copies.ts'
 import { ErasureNotes, noteAsked, type RecalledErasures, raiseAndErase } from '../erasures.ts'
 import { addFork, readLog, readTold } from '../log.ts'
@@ -251,6 +252,8 @@ export class Replica {
 
   /** Takes what was erased out of the bytes of the file; `later`: unless it is too large to do that while others wait. */
   readonly scrub = (when: 'now' | 'later'): void => this.#use(() => scrub(this.#db, when))
+
+  readonly compact = (options: { mayHoldUp: boolean }): number | null => this.#use(() => compact(this.#db, options))
 
   /** Other work goes on meanwhile. */
   readonly snapshot = (file: string): Promise<void> => snapshot(this.#db, file)
