@@ -14,7 +14,7 @@ const STALLED_MS = 60_000
 
 export interface GraphQLEndpoint {
   yoga: GraphQLServer
-  authenticator: Authenticator
+  authenticator: Pick<Authenticator, 'onEnd'>
   documents: TrustedDocuments
   maxBodyBytes: number
   /** Answers that go on until somebody ends them. */
@@ -28,11 +28,14 @@ export async function serveGraphQL(
 ): Promise<void> {
   const requestId = requestIdOf(res)
   // What they came with can end while they are being answered.
-  const untilEnd = () =>
-    void res.once(
+  const untilEnd = () => {
+    // Of a client that is gone already nothing would ever end the watch.
+    if (res.destroyed) return
+    res.once(
       'close',
       authenticator.onEnd(caller, () => res.destroy()),
     )
+  }
   const answer = async (response: Response) => {
     untilEnd()
     await send(response, res, streams)

@@ -48,7 +48,7 @@ export async function serveEvents(
     authenticator,
     documents,
     streams,
-  }: { yoga: GraphQLServer; authenticator: Authenticator; documents: TrustedDocuments; streams: Set<ServerResponse> },
+  }: { yoga: GraphQLServer; authenticator: Pick<Authenticator, 'onEnd'>; documents: TrustedDocuments; streams: Set<ServerResponse> },
   { params, req, res, caller }: { params: Params; req: IncomingMessage; res: ServerResponse; caller: Caller },
 ): Promise<boolean> {
   const send = async (text: string): Promise<void> => {
@@ -74,15 +74,19 @@ export async function serveEvents(
   try {
     if (isAsyncIterable(result)) {
       const iterator = result[Symbol.asyncIterator]()
-      // Ends it at once.
-      res.once('close', () => void iterator.return?.())
-      const stop = authenticator.onEnd(caller, () => {
-        sendNext({ errors: [ENDED] }).catch(() => {})
-        void iterator.return?.()
-      })
-      res.once('close', stop)
-      // Results go to the line; what comes of this is the end.
-      if (!res.destroyed) await iterator.next()
+      const end = () => void iterator.return?.()
+      // Ends it at once; also where the client left while it began.
+      if (res.destroyed) end()
+      else {
+        res.once('close', end)
+        const stop = authenticator.onEnd(caller, () => {
+          sendNext({ errors: [ENDED] }).catch(() => {})
+          end()
+        })
+        res.once('close', stop)
+        // Results go to the line; what comes of this is the end.
+        await iterator.next()
+      }
     } else await sendNext(result)
     if (!res.destroyed) res.end('event: complete\ndata: \n\n')
   } finally {

@@ -1,11 +1,13 @@
 import { once } from 'node:events'
-import { IncomingMessage, request } from 'node:http'
+import { IncomingMessage, request, ServerResponse } from 'node:http'
 import { connect, Socket } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { describe, expect, test } from 'vitest'
 import { readBody } from '../../src/http/body.ts'
-import { graphql, post, startApp } from './app.ts'
+import { serveGraphQL } from '../../src/http/graphql.ts'
+import type { Caller } from '../../src/model.ts'
+import { ALERTS, graphql, post, startApp } from './app.ts'
 
 const QUERY = JSON.stringify({ query: '{ overview { users } }' })
 
@@ -46,6 +48,35 @@ test('the body of a client that is gone already is not waited for', async () => 
   await once(gone, 'close')
   await expect(readBody(gone, 1_000)).rejects.toThrow('cut off')
 })
+
+test.each([
+  ['a query', { query: '{ overview { users } }' }, 'application/json'],
+  ['a query whose answer is negotiated', { query: '{ overview { users } }' }, 'application/json;charset=utf-8'],
+  ['a subscription', { query: ALERTS }, 'text/event-stream'],
+])(
+  'a client that is gone when the answer to %s is ready leaves nothing behind that waits for the end of its token',
+  async (_, body, accept) => {
+    const { yoga, services } = (await startApp()).app
+    const watches = new Set<() => void>()
+    const authenticator = {
+      onEnd(_: unknown, ended: () => void) {
+        watches.add(ended)
+        return () => void watches.delete(ended)
+      },
+    }
+    const req = new IncomingMessage(new Socket())
+    Object.assign(req, { method: 'POST', url: '/graphql', headers: { 'content-type': 'application/json', accept } })
+    req.push(JSON.stringify(body))
+    req.push(null)
+    const res = new ServerResponse(req)
+    const endpoint = { yoga, authenticator, documents: services.documents, maxBodyBytes: 1_000, streams: new Set<ServerResponse>() }
+    const caller: Caller = { sub: 'li', name: 'li', roles: ['SUPERVISOR'] }
+    const answering = serveGraphQL(endpoint, { req, res, caller })
+    res.on('error', () => {}).destroy()
+    await answering
+    expect([watches.size, endpoint.streams.size]).toEqual([0, 0])
+  },
+)
 
 describe('a server on loopback', () => {
   const asking = async (url: string, host: string, headers: Record<string, string> = {}) => {
