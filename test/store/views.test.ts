@@ -55,6 +55,19 @@ describe.each(stores)('a view in $name of more people than are looked at', ({ op
     expect(await read({ kind: 'topic', name: 'others' })).toBeNull()
   })
 
+  test('looks at their own people first, and at those whose alert is theirs', async () => {
+    const { it, read } = await filled()
+    await it.recordAll([
+      { user: 'z own', topics: ['own'] },
+      { user: 'z other', topics: ['other'], riskLevel: 'HIGH' },
+    ])
+    await it.apply(it.origin.assigned('z own', 'li'))
+    const { items } = (await it.read([{ kind: 'alerts', page: ALL }], NOW))[0]
+    const alertId = items.find(({ value }) => value.userId === 'z other')?.value.id ?? ''
+    await it.apply(it.origin.acted('z other', { alertId, action: 'ACKNOWLEDGE', actor: 'li' }))
+    for (const name of ['own', 'other']) expect(await read({ kind: 'topic', name })).toMatchObject({ userCount: 1 })
+  })
+
   test('counts exactly who is looked at, when there are no more', async () => {
     const { it, read } = await filled()
     const rest = Array.from({ length: COUNT - MAX_IN_VIEW }, (_, i) => `u${10 + i}`)

@@ -13,12 +13,14 @@ const seenIn = ({ counselor }: View): Fragment => ({
 
 const LOOKED = MAX_IN_VIEW + 1
 
-/** Those among whom everybody in a view is; more than are looked at where there are. */
+/** Those among whom everybody in a view is: their own people first, then whom they are called to. More than are looked at where there are. */
 const candidatesFor = ({ counselor }: View): Fragment => ({
-  sql: `SELECT candidate FROM (SELECT user_id AS candidate FROM users WHERE counselor = ? LIMIT ${LOOKED})
-    UNION SELECT * FROM (SELECT user_id FROM alerts WHERE assignee = ? AND status <> 'RESOLVED' LIMIT ${LOOKED})
-    UNION SELECT * FROM (SELECT user_id FROM alert_calls WHERE sub = ? LIMIT ${LOOKED})
-    UNION SELECT * FROM (SELECT user_id FROM users INDEXED BY users_waiting WHERE counselor IS NULL AND open_alert_id IS NOT NULL LIMIT ${LOOKED})`,
+  sql: `SELECT candidate FROM (
+    SELECT * FROM (SELECT user_id AS candidate, 0 AS place FROM users WHERE counselor = ? LIMIT ${LOOKED})
+    UNION ALL SELECT * FROM (SELECT user_id, 1 FROM alerts WHERE assignee = ? AND status <> 'RESOLVED' LIMIT ${LOOKED})
+    UNION ALL SELECT * FROM (SELECT user_id, 1 FROM alert_calls WHERE sub = ? LIMIT ${LOOKED})
+    UNION ALL SELECT * FROM (SELECT user_id, 2 FROM users INDEXED BY users_waiting WHERE counselor IS NULL AND open_alert_id IS NOT NULL LIMIT ${LOOKED}))
+    GROUP BY candidate ORDER BY min(place), candidate`,
   params: [counselor, counselor, counselor],
 })
 
