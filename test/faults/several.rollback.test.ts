@@ -100,6 +100,15 @@ test('an instance that was down during a rollback follows it when it starts, and
   await expectAllEqual(server, [back, late])
 })
 
+test('a backup holds what was acknowledged anywhere before it was asked for', async () => {
+  const server = await ownRedis()
+  const [a, b] = [await site({ url: server.url }), await site({ url: server.url })]
+  await healed(server, [a, b])
+  await b.record('bob', ['b1', 'b2'])
+  const copy = await site({ url: 'redis://127.0.0.1:1', path: await restored(await backupOf(a), false) })
+  expect(await chatsOf(copy.store, 'bob')).toEqual(['b1', 'b2'])
+})
+
 test('a backup that is restored beside a live Redis joins it: what is newer there stays', async () => {
   const { server, a, b, file, settled } = await two()
   await a.store.close()

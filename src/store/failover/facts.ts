@@ -35,3 +35,11 @@ export async function compactBoth({ state }: Link, { replica }: Local, options: 
   if (state.mode === 'PRIMARY') await state.primary.compact()
   return replica.compact(options)
 }
+
+const SNAPSHOT_PATIENCE_MS = 2_000
+
+/** What Redis had from other instances when it was asked for is in it too, unless that does not come in time. */
+export async function snapshotOf({ state }: Link, { replica }: Local, file: string): Promise<void> {
+  if (state.mode === 'PRIMARY') await state.tail.reached((await state.primary.status()).n, SNAPSHOT_PATIENCE_MS)
+  await replica.snapshot(file)
+}

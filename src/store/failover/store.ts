@@ -21,7 +21,7 @@ import type {
   ToldEntry,
   View,
 } from '../store.ts'
-import { compactBoth, policyOf, staffOf } from './facts.ts'
+import { compactBoth, policyOf, snapshotOf, staffOf } from './facts.ts'
 import { isTimeout, Refused, wordOf } from './faults.ts'
 import type { Joint } from './joint.ts'
 import { Link, type Primary, type State } from './link.ts'
@@ -290,7 +290,7 @@ class FailoverStore implements Store {
 
   readonly compact = (options: { mayHoldUp: boolean }): Promise<number | null> => compactBoth(this.#link, this.#local, options)
 
-  readonly snapshot = (file: string): Promise<void> => this.#local.replica.snapshot(file)
+  readonly snapshot = (file: string): Promise<void> => snapshotOf(this.#link, this.#local, file)
 
   async close(): Promise<void> {
     await this.#link.close()
