@@ -3,6 +3,8 @@ import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { writeBackup } from '../../src/backup/file.ts'
 import { restoreBackup } from '../../src/backup/restore.ts'
+import { inspect } from '../../src/store/redis/inspect.ts'
+import { beginSeed } from '../../src/store/redis/seed.ts'
 import { NOW } from '../helpers/events.ts'
 import { inAgreement, newDataFile, until } from '../helpers/joined.ts'
 import { replicaHere } from '../helpers/this-thread.ts'
@@ -79,6 +81,31 @@ test('a rollback: Redis and every replica go back to the backup, cursors expire,
   await expectAllEqual(server, [back, b])
 })
 
+test('a rollback that was broken off before all of the log was set aside is one all the same when it is begun again', async () => {
+  const { server, a, b, file } = await two()
+  for (const { store } of [a, b]) await store.close()
+  await behindTheirBacks(server, async (redis) => {
+    const over = await inspect(redis)
+    const { dataSetId } = over.state === 'ready' ? over.identity : { dataSetId: '' }
+    const brokenOff = () => Promise.reject(new Error('the disk is full'))
+    await expect(beginSeed(redis, { dataSetId, token: 'mine', leaseMs: 50, over }, brokenOff)).rejects.toThrow()
+  })
+  const back = await site({ url: server.url, path: await restored(file, true) })
+  await healed(server, [back])
+  expect(
+    asideOf(back)
+      .map(({ kind, user }) => `${kind} ${user}`)
+      .sort(),
+  ).toEqual(['recorded ann', 'recorded new'])
+  const again = await site({ url: server.url, path: b.instance.path })
+  await healed(server, [back, again])
+  for (const { store } of [back, again]) {
+    expect(await chatsOf(store, 'ann')).toEqual(['a1'])
+    for (const user of ['new', 'gone']) expect(await chatsOf(store, user)).toEqual([])
+  }
+  await expectAllEqual(server, [back, again])
+})
+
 test('an instance that was down during a rollback follows it when it starts, and so does a Redis that has gone back to before it', async () => {
   const { server, a, b, file } = await two()
   const before = await savedCopy(server)
@@ -98,6 +125,23 @@ test('an instance that was down during a rollback follows it when it starts, and
     expect(await chatsOf(store, 'new')).toEqual([])
   }
   await expectAllEqual(server, [back, late])
+})
+
+test('what is set aside is in one file, however often that had to be tried', async () => {
+  const { server, a, b, file } = await two()
+  for (const { store } of [a, b]) await store.close()
+  const back = await site({ url: server.url, path: await restored(file, true) })
+  await healed(server, [back])
+  const replica = replicaHere(b.instance.path)
+  let failures = 3
+  const failing = new Proxy(replica, {
+    get: (_, method) =>
+      method === 'startOver' && failures-- > 0 ? () => Promise.reject(new Error('the disk is full')) : Reflect.get(replica, method),
+  })
+  const late = await siteAt({ url: server.url, path: b.instance.path, seams: { replica: failing } })
+  await healed(server, [back, late])
+  expect(failures).toBeLessThan(0)
+  expect(asideOf(late)).toHaveLength(2)
 })
 
 test('a backup holds what was acknowledged anywhere before it was asked for', async () => {

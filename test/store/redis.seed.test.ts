@@ -184,7 +184,7 @@ describe('who may seed', () => {
     await store.append([origin.recorded()])
     const seed = lease(await inspect(redis))
     expect(await beginSeed(redis, seed)).toBe(true)
-    expect(await inspect(redis)).toEqual({ state: 'seeding', dataSetId: 'set', leaseHeld: true })
+    expect(await inspect(redis)).toEqual({ state: 'seeding', dataSetId: 'set', leaseHeld: true, rollback: '' })
     expect(await beginSeed(redis, lease(await inspect(redis)))).toBe(false)
     expect((await store.append([origin.recorded()])).outcomes).toEqual([{ type: 'stale' }])
     await expect(store.read([{ kind: 'overview' }], NOW)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', cause: { code: 'STALE' } })

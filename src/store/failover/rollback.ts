@@ -1,7 +1,7 @@
-import { open } from 'node:fs/promises'
+import { open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Redis } from 'ioredis'
-import type { Fork } from '../copy.ts'
+import { type Fork, newestRollback } from '../copy.ts'
 import type { Found } from '../redis/inspect.ts'
 import type { RedisStore } from '../redis/store.ts'
 import type { Event } from '../store.ts'
@@ -13,15 +13,25 @@ import { seed } from './seed.ts'
 const PAGE = 200
 
 type Ready = Extract<Found, { state: 'ready' }>
+type Replaced = Extract<Found, { state: 'ready' | 'seeding' }>
 
 /** The data set here is one to which Redis is to be rolled back. */
 export async function rollBack(redis: Redis, primary: RedisStore, joint: Joint, found: Ready): Promise<void> {
   const { tombstones } = await primary.head()
   // Whoever was erased since the backup stays so.
   await joint.local.replica.eraseMarked(tombstones)
+  await rollBackOver(redis, joint, found)
+}
+
+/** The same, where that, or another filling of Redis, was broken off. */
+export async function rollBackOver(redis: Redis, joint: Joint, found: Replaced): Promise<void> {
   const aside = new Aside(joint)
-  await seed(redis, joint, found, (events) => aside.add(events))
-  await aside.end()
+  const take = async (events: readonly Event[]) => {
+    await joint.local.replica.eraseAs(events)
+    await aside.add(events)
+  }
+  await seed(redis, joint, found, { take })
+  aside.end()
 }
 
 /** Redis was rolled back, to before what is here: everything is taken over from there. */
@@ -35,18 +45,25 @@ export async function giveWay(primary: RedisStore, joint: Joint, lineage: readon
     for (const from of ['log', 'kept'] as const) await replica.recall(from, positions)
     const origins = new Set(Object.keys(await replica.positions()))
     const aside = new Aside(joint)
-    for (let place = Number.MIN_SAFE_INTEGER; ; ) {
-      const rows = await replica.journalAfter(place, PAGE, positions)
-      await aside.add(rows.map(({ event }) => event))
-      for (const { event } of rows) origins.add(event.origin)
-      const last = rows.at(-1)
-      if (!last) break
-      place = last.place
+    try {
+      for (let place = Number.MIN_SAFE_INTEGER; ; ) {
+        const rows = await replica.journalAfter(place, PAGE, positions)
+        await aside.add(rows.map(({ event }) => event))
+        for (const { event } of rows) origins.add(event.origin)
+        const last = rows.at(-1)
+        if (!last) break
+        place = last.place
+      }
+      // Redis knows less of them than there was: what comes next would be beyond a gap for ever.
+      closeOrigins(origins)
+      await replica.startOver({ epoch: primary.epoch, lineage })
+    } catch (error) {
+      // All of it is still here, and is set aside anew with each try: on a disk that is full the files of those before would take what is left.
+      const facts = await replica.facts().catch(() => null)
+      if (facts && newestRollback(facts.lineage) !== newestRollback(lineage)) await aside.discard()
+      throw error
     }
-    await aside.end()
-    // Redis knows less of them than there was: what comes next would be beyond a gap for ever.
-    closeOrigins(origins)
-    await replica.startOver({ epoch: primary.epoch, lineage })
+    aside.end()
   })
 }
 
@@ -73,7 +90,9 @@ class Aside {
     this.#events += lines.length
   }
 
-  async end(): Promise<void> {
+  readonly discard = (): Promise<void> => rm(this.#path, { force: true })
+
+  end(): void {
     const { logger } = this.#joint
     logger.warn(
       { events: this.#events, file: this.#events > 0 ? this.#path : null },

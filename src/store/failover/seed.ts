@@ -26,35 +26,29 @@ const LOG_ENTRIES = 10_000
  * becomes the end of the log. One instance does so at a time, under a lease. Writing goes on meanwhile: what comes is pushed afterwards,
  * and changes nothing for users who had it already when they were copied.
  */
-export async function seed(
-  verified: Redis,
-  joint: Joint,
-  over: Exclude<Found, { state: 'foreign' }>,
-  take = intoJournal(joint),
-): Promise<void> {
+export async function seed(verified: Redis, joint: Joint, over: Exclude<Found, { state: 'foreign' }>, options: Taking): Promise<void> {
   const redis = await connectToFill(joint.target)
   const end = () => redis.disconnect()
   verified.once('close', end)
   try {
-    await fillOver(redis, joint, { over, take })
+    await fillOver(redis, joint, { over, ...options })
   } finally {
     verified.off('close', end)
     end()
   }
 }
 
-/** What to do with what only this Redis has. */
-export type TakeEvents = (events: readonly Event[]) => Promise<void>
-
-const intoJournal =
-  ({ local }: Joint): TakeEvents =>
-  (events) =>
-    local.replica.journal(events)
+export interface Taking {
+  /** What to do with what only this Redis has. */
+  take: (events: readonly Event[]) => Promise<void>
+  /** Seed.rollback */
+  rollback?: string
+}
 
 async function fillOver(
   redis: Redis,
   joint: Joint,
-  { over, take }: { over: Exclude<Found, { state: 'foreign' }>; take: TakeEvents },
+  { over, take, ...since }: Taking & { over: Exclude<Found, { state: 'foreign' }> },
 ): Promise<void> {
   const { local, logger, localTimeZone } = joint
   const { replica } = local
@@ -72,7 +66,7 @@ async function fillOver(
   const holding = setInterval(() => {
     if (performance.now() - lastStep < PATIENCE_MS) prolongSeed(redis, token).catch(() => {})
   }, LEASE_MS / 4)
-  const begun = await beginSeed(redis, { dataSetId, token, leaseMs: LEASE_MS, over }, takeNew).catch((error: unknown) => {
+  const begun = await beginSeed(redis, { dataSetId, token, leaseMs: LEASE_MS, over, ...since }, takeNew).catch((error: unknown) => {
     clearInterval(holding)
     throw error
   })

@@ -9,7 +9,7 @@ import type { LogEntry } from '../store.ts'
 import { Outdated, Refused } from './faults.ts'
 import type { Joint } from './joint.ts'
 import type { RemoteReplica } from './replica.ts'
-import { giveWay, rollBack } from './rollback.ts'
+import { giveWay, rollBack, rollBackOver } from './rollback.ts'
 import { seed } from './seed.ts'
 
 /** A connection to a Redis whose log is known to be the one that is followed here. */
@@ -77,7 +77,10 @@ async function fill(redis: Redis, joint: Joint, facts: ReplicaFacts, found: Excl
   const patience = facts.partial ? OTHERS_FIRST_MS : facts.due || facts.rebuiltTo !== null ? MOMENT_MS : 0
   if (performance.now() - joint.joinedAt < patience)
     throw new Outdated('Redis is empty, and what is here is not complete; another instance may fill it')
-  await seed(redis, joint, found)
+  const rollback = newestRollback(facts.lineage)
+  // Whoever began to fill it may have been rolling it back: what its log still tells of must not come back by that.
+  if (found.state === 'seeding' && found.rollback !== rollback && rollback !== '') await rollBackOver(redis, joint, found)
+  else await seed(redis, joint, found, { take: (events) => joint.local.replica.journal(events), rollback })
 }
 
 const otherDataSet =

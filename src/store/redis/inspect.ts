@@ -12,14 +12,15 @@ export type Found =
   | { state: 'empty' }
   /** Nothing that may be used; the sentence is for the operator. */
   | { state: 'foreign'; sentence: string }
-  | { state: 'seeding'; dataSetId: string; leaseHeld: boolean }
+  /** `rollback`: the epoch of the one since which all is that the log there tells of; '' where it may tell of what came before one. */
+  | { state: 'seeding'; dataSetId: string; leaseHeld: boolean; rollback: string }
   | { state: 'ready'; identity: Identity; n: number; trimmed: number; lineage: readonly Fork[] }
 
 const FORMAT = 2
 
 const number = z.coerce.number().int().min(0)
 const Ready = z.object({ dataSetId: z.string(), epoch: z.string(), tombstoneKey: z.string(), n: number, trimmed: number })
-const Seeding = z.object({ dataSetId: z.string(), seeding: z.string() })
+const Seeding = z.object({ dataSetId: z.string(), seeding: z.string(), rollback: z.string().default('') })
 export const ForkSchema = z.object({ epoch: z.string(), n: z.number() })
 
 const PROBE = 'xinyi:probe'
@@ -54,7 +55,10 @@ export function inspect(redis: Redis): Promise<Found> {
 
 async function ours(redis: Redis, meta: Record<string, string>): Promise<Found> {
   const seeding = Seeding.safeParse(meta).data
-  if (seeding) return { state: 'seeding', dataSetId: seeding.dataSetId, leaseHeld: (await redis.exists('xinyi:lease')) === 1 }
+  if (seeding) {
+    const { dataSetId, rollback } = seeding
+    return { state: 'seeding', dataSetId, rollback, leaseHeld: (await redis.exists('xinyi:lease')) === 1 }
+  }
   const ready = Ready.safeParse(meta).data
   if (!ready) return foreign("Redis has a damaged xinyi:meta, so the data set can't be told. Restore it from a backup.")
   const { n, trimmed, ...identity } = ready

@@ -24,6 +24,8 @@ export interface Seed {
   leaseMs: number
   /** What `inspect` found; if Redis is not so any more, the seed is not begun. */
   over: Found
+  /** The epoch of the rollback since which all is that the log there tells of; absent where that is not so. */
+  rollback?: string
 }
 
 /**

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { type KeyObject, randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import type { Marks } from '../copy.ts'
 import { markOf } from '../rules.ts'
@@ -108,6 +108,12 @@ function adoptKey(sql: Sql, key: string): void {
   const isPristine = `n = 0 AND joined = 0 AND NOT EXISTS (SELECT 1 FROM tombstones) AND NOT EXISTS (SELECT 1 FROM journal)`
   sql.run(`UPDATE meta SET tombstone_key = ? WHERE ${isPristine}`, Buffer.from(key, 'hex'))
 }
+
+/** The marks that erasures among these events set. */
+export const marksBy = (events: readonly Event[], tombstoneKey: KeyObject): Marks =>
+  events.flatMap(
+    (event): Marks => (event.kind === 'erased' ? [[markOf(tombstoneKey, event.user), event.payload.upTo ?? event.acceptedAt]] : []),
+  )
 
 /** Takes marks over that are later than those here, and answers an erasure for each who is here in spite of them. */
 export const raiseAndErase = (sql: Sql, marks: Marks): Event[] => erasuresOf(sql, new Map(raise(sql, marks)))

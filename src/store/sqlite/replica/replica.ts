@@ -8,7 +8,7 @@ import type { Event, LogEntry, Outcome, ReadRequest, Reads, Removed, SweepReport
 import { loadPositions, positionOf } from '../apply.ts'
 import { compact } from '../compact.ts'
 import { nextUsers, readCopies } from '../copies.ts'
-import { ErasureNotes, noteAsked, type RecalledErasures, raiseAndErase } from '../erasures.ts'
+import { ErasureNotes, marksBy, noteAsked, type RecalledErasures, raiseAndErase } from '../erasures.ts'
 import { addFork, readLog, readTold } from '../log.ts'
 import { openDatabase } from '../open.ts'
 import { answerAll } from '../reads/answer.ts'
@@ -152,6 +152,9 @@ export class Replica {
 
   /** Has those erased who are here, and were erased elsewhere up to these times. */
   readonly eraseMarked = (tombstones: Marks): void => this.#write((sql) => addToJournal(sql, raiseAndErase(sql, tombstones)))
+
+  /** The same, by their erasures. */
+  readonly eraseAs = (events: readonly Event[]): void => this.eraseMarked(marksBy(events, this.#meta().tombstoneKey))
 
   startOver(of: { epoch: string; lineage: readonly Fork[] }): void {
     this.#journaled.clear()
