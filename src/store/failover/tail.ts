@@ -12,7 +12,9 @@ const PAGE = 200
 const STEP = 100
 const RETRY_MS = 500
 /** Unless somebody waits for the replica: a hundred entries cost it little more than ten. */
-const GATHER_MS = 100
+const GATHER_MS = 15
+/** The same for what is in the journal here already, and so would not be missing if Redis went away now. */
+const GATHER_OWN_MS = 100
 /** Entries that are handed in and wait to be taken over; beyond that they are read in their turn. */
 const MAX_HANDED_IN = 2_000
 const REMEMBERED_TOLD = 2_000
@@ -138,10 +140,19 @@ export class Tail {
   }
 
   async #gather(): Promise<void> {
-    const over = new AbortController()
-    const signal = AbortSignal.any([this.#stopped.signal, over.signal])
-    await Promise.race([setTimeout(GATHER_MS, undefined, { signal }).catch(() => {}), this.#wanted.next(signal)])
-    over.abort()
+    const end = performance.now() + GATHER_OWN_MS
+    do {
+      const over = new AbortController()
+      const signal = AbortSignal.any([this.#stopped.signal, over.signal])
+      await Promise.race([setTimeout(GATHER_MS, undefined, { signal }).catch(() => {}), this.#wanted.next(signal)])
+      over.abort()
+    } while (this.#isOwn && this.#waiting === 0 && performance.now() < end && !this.#stopped.signal.aborted)
+  }
+
+  /** Whether all that is to be taken over was written here, and is less than a step. */
+  get #isOwn(): boolean {
+    const count = this.#known - this.#taken
+    return count < STEP && count === this.#handedIn.size
   }
 
   /** Redis has more than is known. */
