@@ -1,5 +1,5 @@
 import { pino } from 'pino'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { AlertFeed } from '../../src/services/feed.ts'
 import type { AlertMessage } from '../../src/services/reader.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -283,7 +283,8 @@ test('readers who come and go, while two instances leave Redis and come back, ar
   const instances = [await start(url), await start(url)]
   let over = false
   const { promise: finished, resolve: finish } = Promise.withResolvers<null>()
-  const readers = instances.map(async (it) => {
+  const given = instances.map(() => new Set<string>())
+  const readers = instances.map(async (it, at) => {
     const mine: string[] = []
     let cursor: string | undefined
     let messages = await it.subscribe()
@@ -291,6 +292,7 @@ test('readers who come and go, while two instances leave Redis and come back, ar
       const next = await Promise.race([messages.next(), finished])
       if (!next || next.done) break
       mine.push(next.value.event.id)
+      given[at]?.add(next.value.event.id)
       cursor = next.value.cursor
       if (i % 7 !== 0) continue
       await messages.return?.()
@@ -298,7 +300,6 @@ test('readers who come and go, while two instances leave Redis and come back, ar
     }
     await messages.return?.()
     expect(new Set(mine).size, 'nothing twice').toBe(mine.length)
-    return new Set(mine)
   })
   const writers = instances.map(async (it, i) => {
     for (let j = 0; j < 150; j += 1) await it.risky(`user ${j % 3 === 0 ? 'shared' : `${i} ${j % 11}`}`)
@@ -316,7 +317,7 @@ test('readers who come and go, while two instances leave Redis and come back, ar
   const log = await instances[0]?.store.log({ epoch: (await instances[0].store.status()).epoch, n: 0 }, 1_000)
   const all = log?.entries.flatMap(({ alertEvents }) => alertEvents.map(({ id }) => id)) ?? []
   expect(all.length).toBeGreaterThan(200)
-  await new Promise((resolve) => setTimeout(resolve, 1_000))
-  finish(null)
-  for (const mine of await Promise.all(readers)) expect(all.filter((id) => !mine.has(id))).toEqual([])
+  const missing = () => given.map((mine) => all.filter((id) => !mine.has(id)))
+  await vi.waitFor(() => expect(missing()).toEqual([[], []]), 20_000).finally(() => finish(null))
+  await Promise.all(readers)
 })
