@@ -1,4 +1,5 @@
 import { CommanderError } from 'commander'
+import type { Environment } from './config.ts'
 import { StartError, XinyiError } from './errors.ts'
 import { EXIT, program } from './program.ts'
 
@@ -15,10 +16,15 @@ async function explain(error: unknown): Promise<number> {
   return EXIT.failed
 }
 
-try {
-  await program(process.env, (exitCode) => {
-    process.exitCode = exitCode
-  }).parseAsync()
-} catch (error) {
-  process.exitCode = await explain(error)
+/** Runs a command line (what comes after the name of the program) to its end: answers the exit code, after saying what went wrong. */
+export async function run(args: readonly string[], env: Environment): Promise<number> {
+  let code = EXIT.ok
+  try {
+    await program(env, (exitCode) => {
+      code = exitCode
+    }).parseAsync(args, { from: 'user' })
+  } catch (error) {
+    return explain(error)
+  }
+  return code
 }

@@ -8,7 +8,13 @@ if (major < 22 || (major === 22 && minor < 18)) {
   )
   process.exitCode = 1
 } else {
-  // Loading takes half as long the next time.
+  // Loading takes half as long the next time, in the threads of this process as well.
+  const inTemp = () => process.getBuiltinModule('node:path').join(process.getBuiltinModule('node:os').tmpdir(), 'node-compile-cache')
+  process.env.NODE_COMPILE_CACHE = process.env.NODE_COMPILE_CACHE || inTemp()
   process.getBuiltinModule('node:module').enableCompileCache?.()
-  import('./main.ts')
+  const run = async () => {
+    const main = await import('./main.ts')
+    process.exitCode = await main.run(process.argv.slice(2), process.env)
+  }
+  run()
 }

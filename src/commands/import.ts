@@ -20,19 +20,23 @@ export async function importFile(
   options: { json?: boolean; raiseAlerts?: boolean } = {},
 ): Promise<ImportReport> {
   const input = await openInput(path)
-  const client = await connect(config)
   try {
-    const rejects = await Rejects.beside(path)
+    const client = await connect(config)
     try {
-      const counts = await importLines(new ImportRun(client, rejects, config.localTimeZone), input, options)
-      const report = { file: path, ...counts, rejectedFile: counts.rejected > 0 ? rejects.path : null }
-      console.log(options.json ? JSON.stringify(report) : summary(report))
-      return report
+      const rejects = await Rejects.beside(path)
+      try {
+        const counts = await importLines(new ImportRun(client, rejects, config.localTimeZone), input, options)
+        const report = { file: path, ...counts, rejectedFile: counts.rejected > 0 ? rejects.path : null }
+        console.log(options.json ? JSON.stringify(report) : summary(report))
+        return report
+      } finally {
+        await rejects.close()
+      }
     } finally {
-      await rejects.close()
+      await client.close()
     }
   } finally {
-    await client.close()
+    await input.close()
   }
 }
 
@@ -66,7 +70,6 @@ async function importLines(run: ImportRun, input: FileHandle, { raiseAlerts = fa
   } finally {
     progress.stop()
     run.close()
-    await input.close()
   }
 }
 

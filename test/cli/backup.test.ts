@@ -2,9 +2,9 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from '
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { startRedis } from '../helpers/redis.ts'
-import { freshSettings, type Serving, type Settings, serving, xinyi } from './xinyi.ts'
+import { freshSettings, type Server, type Settings, serveHere, serving, xinyi } from './xinyi.ts'
 
-const record = (server: Serving, user: string, i: number) =>
+const record = (server: Server, user: string, i: number) =>
   server.query(
     `mutation { recordConversation(input: { userId: "${user}", query: "问 ${i}", response: "答", riskLevel: HIGH, idempotencyKey: "${user}-${i}" }) { duplicate } }`,
   )
@@ -54,7 +54,7 @@ test.each(['sqlite', 'redis'])(
 test('restore never overwrites unless it is told to, and then moves aside what was there', { timeout: 120_000 }, async () => {
   const settings = freshSettings()
   const file = join(settings.DATA_DIR, 'x.backup')
-  const server = await serving('serve', settings)
+  const server = await serveHere(settings)
   await record(server, 'ann', 1)
   expect((await xinyi(['backup', file], settings)).code).toBe(0)
   await record(server, 'ann', 2)
@@ -75,7 +75,7 @@ test('a backup that is damaged, cut short, newer or none is refused, and nothing
   const settings = freshSettings()
   const whole = join(settings.DATA_DIR, 'x.backup')
   expect(await xinyi(['backup', whole], settings)).toMatchObject({ code: 1, stderr: expect.stringMatching(/^There is no data/) })
-  const server = await serving('serve', settings)
+  const server = await serveHere(settings)
   await record(server, 'ann', 1)
   await server.stop()
   expect((await xinyi(['backup', whole], settings)).code).toBe(0)

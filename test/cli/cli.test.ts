@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { freshSettings, serving, xinyi } from './xinyi.ts'
+import { freshSettings, serving, xinyi, xinyiProcess } from './xinyi.ts'
 
 test('--help names every command and every exit code', async () => {
   const { code, stdout } = await xinyi(['--help'], {})
@@ -12,7 +12,7 @@ test('--help names every command and every exit code', async () => {
 
 test('--version is that of the package', async () => {
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
-  expect(await xinyi(['--version'], {})).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' })
+  expect(await xinyiProcess(['--version'], {})).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' })
 })
 
 test.each([
@@ -27,7 +27,7 @@ test.each([
 })
 
 test('a mistake in the configuration is told as a sentence, and nothing is begun', async () => {
-  const { code, stdout, stderr } = await xinyi(['serve'], { PORT: 'http', LOG_LEVEL: 'loud' })
+  const { code, stdout, stderr } = await xinyiProcess(['serve'], { PORT: 'http', LOG_LEVEL: 'loud' })
   expect(code).toBe(1)
   expect(stdout).toBe('')
   expect(stderr.split('\n')).toEqual([
@@ -39,7 +39,7 @@ test('a mistake in the configuration is told as a sentence, and nothing is begun
 })
 
 test.each(['/proc/nothing/here', '/dev/null/here'])('a DATA_DIR that can not be made (%s) is refused with a sentence', async (dir) => {
-  const { code, stderr } = await xinyi(['serve'], { ...freshSettings(), DATA_DIR: dir })
+  const { code, stderr } = await xinyiProcess(['serve'], { ...freshSettings(), DATA_DIR: dir })
   expect(code).toBe(1)
   expect(stderr).toMatch(/The directory .+ can't be made\. Choose one/)
 })
@@ -50,11 +50,11 @@ test('a runtime that is too old is refused with a sentence, before anything is l
     `data:text/javascript,Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${version}' } })`,
   ]
   for (const version of ['14.21.3', '20.20.2', '22.17.1']) {
-    const { code, stdout, stderr } = await xinyi(['--version'], {}, pretend(version))
+    const { code, stdout, stderr } = await xinyiProcess(['--version'], {}, pretend(version))
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     expect(stderr).toMatch(/^Xinyi needs Node.js 22\.18 or newer, and this is .+: run npm ci, .+ npm start or npx xinyi\.\n$/)
   }
-  expect((await xinyi(['--version'], {}, pretend('22.18.0'))).code).toBe(0)
+  expect((await xinyiProcess(['--version'], {}, pretend('22.18.0'))).code).toBe(0)
 })
 
 test('serve says in one line where it serves and from what, warns of what may be a mistake, and ends cleanly', async () => {

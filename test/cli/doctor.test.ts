@@ -4,7 +4,7 @@ import { Redis } from 'ioredis'
 import { expect, test } from 'vitest'
 import { roomOf } from '../../src/doctor/directory.ts'
 import { startRedis } from '../helpers/redis.ts'
-import { freshSettings, type Settings, serving, xinyi } from './xinyi.ts'
+import { freshSettings, type Settings, serveHere, serving, xinyi } from './xinyi.ts'
 
 const TIMEOUT = { timeout: 180_000 }
 const RECORD = 'mutation { recordConversation(input: { userId: "u", query: "q", response: "r", riskLevel: HIGH }) { duplicate } }'
@@ -21,7 +21,7 @@ const found = (code: number, ...sentences: RegExp[]) => ({ code, found: sentence
 /** A data directory that a server has left, with a token key of its own. */
 async function left(): Promise<Settings & { DATA_DIR: string }> {
   const settings = freshSettings({ AUTH: 'on' })
-  await (await serving('serve', settings)).stop()
+  await (await serveHere(settings)).stop()
   return settings
 }
 
@@ -30,7 +30,7 @@ test('doctor finds nothing where all is well, with or without a server, and each
   const settings = freshSettings({ AUTH: 'on', MEMORY_STORAGE_BACKEND: 'redis', REDIS_URL: redis.url })
   expect(await ills(settings)).toEqual(found(0))
   expect(existsSync(join(settings.DATA_DIR, 'xinyi.db'))).toBe(false)
-  const server = await serving('serve', settings)
+  const server = await serveHere(settings)
   expect(await ills(settings)).toEqual(found(0))
   await server.stop()
   const { code, stdout } = await xinyi(['doctor'], settings)

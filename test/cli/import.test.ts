@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { generateHistory } from '../../src/demo/history.ts'
 import { startRedis } from '../helpers/redis.ts'
-import { freshSettings, type Serving, type Settings, serving, spawnXinyi, xinyi } from './xinyi.ts'
+import { freshSettings, type Server, type Settings, serveHere, serving, spawnXinyi, xinyi, xinyiProcess } from './xinyi.ts'
 
 type Row = Record<string, unknown>
 
@@ -49,7 +49,7 @@ test('every row is recorded once, however often the file is imported, by a comma
   const first = await report(settings, file)
   expect(first).toMatchObject({ file, read: 700, recorded: 700, alreadyKnown: 0, rejected: 0, rejectedFile: null })
   expect(first.beyondRetention).toBeGreaterThan(0)
-  const server = await serving('serve', settings)
+  const server = await serveHere(settings)
   const before = await server.query(USERS)
   expect(await report(settings, file)).toMatchObject({ read: 700, recorded: 0, beyondRetention: 0, alreadyKnown: 700, users: first.users })
   expect(await server.query(USERS)).toEqual(before)
@@ -71,7 +71,7 @@ test('the same file gives the same answers from either store, also after a resta
     const settings = freshSettings(store)
     await report(settings, write(settings, rows))
     for (let start = 0; start < 2; start += 1) {
-      const server = await serving('serve', settings)
+      const server = await serveHere(settings)
       answers.push(await server.query(question))
       await server.stop()
     }
@@ -138,7 +138,7 @@ describe('bad rows', () => {
     const file = write(settings, [row()])
     for (let i = 0; i < 8; i += 1) writeFileSync(file, 'x'.repeat(8 * 1024 * 1024), { flag: 'a' })
     writeFileSync(file, `\n${JSON.stringify(row({ user: 'v' }))}`, { flag: 'a' })
-    const { stdout } = await xinyi(['import', file, '--json'], { ...settings, NODE_OPTIONS: '--max-old-space-size=96' })
+    const { stdout } = await xinyiProcess(['import', file, '--json'], { ...settings, NODE_OPTIONS: '--max-old-space-size=96' })
     expect(JSON.parse(stdout)).toMatchObject({ read: 3, recorded: 2, rejected: 1 })
     expect(rejectsOf(join(settings.DATA_DIR, 'rows.rejected.jsonl'))).toEqual([
       { line: 2, reason: 'The line is longer than 8 MiB.', row: null },
@@ -178,7 +178,7 @@ test('--raise-alerts has one alert raised for whoever was at risk within the las
     ],
   ])
   await report(settings, file, '--raise-alerts')
-  const server = await serving('serve', settings)
+  const server = await serveHere(settings)
   const { riskAlerts } = Object(
     await server.query('{ riskAlerts(first: 9) { edges { node { level occurrences user { userId } } } } }'),
   ).data
@@ -198,7 +198,7 @@ test('rows older than the retention keeps are counted, not kept', async () => {
 
 test('a server that takes little at once gets it in pieces', async () => {
   const settings = freshSettings()
-  await serving('serve', { ...settings, MAX_BODY_BYTES: '20000' })
+  await serveHere({ ...settings, MAX_BODY_BYTES: '20000' })
   const rows = Array.from({ length: 20 }, (_, i) => row({ query: `${i} ${'x'.repeat(4_000)}` }))
   expect(await report(settings, write(settings, rows))).toMatchObject({ recorded: 20, rejected: 0 })
 })
@@ -226,7 +226,7 @@ test('an import that was killed in the middle is completed by running it again',
 })
 
 /** Whether everybody of these rows has as many conversations as rows. */
-async function expectTotals(server: Serving, rows: readonly Row[]): Promise<void> {
+async function expectTotals(server: Server, rows: readonly Row[]): Promise<void> {
   for (const user of [...new Set(rows.map(({ user }) => String(user)))].slice(20, 50)) {
     const answer = await server.query(`{ user(userId: "${user}") { totalChats } }`)
     expect(answer).toMatchObject({ data: { user: { totalChats: rows.filter((row) => row.user === user).length } } })
@@ -235,17 +235,18 @@ async function expectTotals(server: Serving, rows: readonly Row[]): Promise<void
 
 test('while the server does not answer an import tries again, and doubles nothing', async () => {
   const settings = freshSettings()
-  const rows = invented(4_000)
+  const rows = invented(2_000)
   const file = write(settings, [...rows.slice(0, 600), 'bad', ...rows.slice(600)])
   const server = await serving('serve', settings)
   const child = spawnXinyi(['import', file, '--json'], settings)
   await someRejected(settings)
   server.signal('SIGKILL')
-  const next = await serving('serve', settings)
+  await server.stop()
+  const next = await serveHere(settings)
   const { code, stdout } = await child.ended
   expect(code).toBe(3)
   const { recorded, alreadyKnown } = JSON.parse(stdout)
-  expect(recorded + alreadyKnown).toBe(4_000)
+  expect(recorded + alreadyKnown).toBe(2_000)
   await expectTotals(next, rows)
   expect((await xinyi(['import', file, '--json'], settings)).stdout).toContain('"recorded":0')
 })
@@ -254,15 +255,15 @@ test('an import does not notice that Redis stops answering, and Redis gets every
   const redis = await startRedis()
   onTestFinished(redis.stop)
   const settings = freshSettings({ MEMORY_STORAGE_BACKEND: 'redis', REDIS_URL: redis.url })
-  const rows = invented(4_000)
+  const rows = invented(2_000)
   const file = write(settings, [...rows.slice(0, 600), 'bad', ...rows.slice(600)])
   const child = spawnXinyi(['import', file, '--json'], settings)
   await someRejected(settings)
   redis.freeze()
   const { code, stdout } = await child.ended
   redis.thaw()
-  expect({ code, counts: JSON.parse(stdout) }).toMatchObject({ code: 3, counts: { recorded: 4_000, alreadyKnown: 0 } })
-  const server = await serving('serve', settings)
+  expect({ code, counts: JSON.parse(stdout) }).toMatchObject({ code: 3, counts: { recorded: 2_000, alreadyKnown: 0 } })
+  const server = await serveHere(settings)
   await vi.waitFor(
     async () =>
       expect(await server.query('{ storage { mode pendingWrites } }')).toMatchObject({

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { startRedis } from '../helpers/redis.ts'
-import { freshSettings, serving, xinyi } from './xinyi.ts'
+import { freshSettings, serveHere, xinyi } from './xinyi.ts'
 
 const record = (user: string, i: number, risk: string) =>
   `{ userId: "${user}", query: "${user} 说 ${i}", response: "答 ${i}", riskLevel: ${risk}, emotionScore: -0.5, topics: ["t${i % 3}"] }`
@@ -10,7 +10,7 @@ test('export --user prints everything held on a person, however many pages it ta
   timeout: 120_000,
 }, async () => {
   const settings = freshSettings({ RETAIN_CONVERSATIONS: '0' })
-  const server = await serving('serve', settings)
+  const server = await serveHere(settings)
   const inputs = Array.from({ length: 230 }, (_, i) => record('ann', i, 'HIGH'))
   for (let i = 0; i < inputs.length; i += 50) await server.query(recordAll([...inputs.slice(i, i + 50), record('bob', i, 'LOW')]))
   const { code, stdout } = await xinyi(['export', '--user', 'ann'], settings)
@@ -39,7 +39,7 @@ test('erase removes a person from both stores, says what went from where, and th
 }, async () => {
   const redis = await startRedis()
   const settings = freshSettings({ MEMORY_STORAGE_BACKEND: 'redis', REDIS_URL: redis.url })
-  const server = await serving('serve', settings)
+  const server = await serveHere(settings)
   await server.query(recordAll([record('ann', 1, 'HIGH'), record('ann', 2, 'HIGH'), record('bob', 1, 'LOW')]))
   const { code, stdout } = await xinyi(['erase', 'ann', '--reason', 'asked for it'], settings)
   expect(code).toBe(0)

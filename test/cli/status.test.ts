@@ -4,7 +4,7 @@ import { Redis } from 'ioredis'
 import { expect, test, vi } from 'vitest'
 import { openRedisStore } from '../../src/store/redis/open.ts'
 import { startRedis } from '../helpers/redis.ts'
-import { freshSettings, serving, xinyi } from './xinyi.ts'
+import { freshSettings, serveHere, serving, xinyi } from './xinyi.ts'
 
 const RECORD = 'mutation { recordConversation(input: { userId: "u", query: "q", response: "r", riskLevel: HIGH }) { duplicate } }'
 
@@ -49,7 +49,7 @@ test('status of a data set without a server changes nothing, not even where no s
 
 test('status gives the same facts through a running server and without one', async () => {
   const settings = freshSettings()
-  const server = await serving('serve', settings)
+  const server = await serveHere(settings)
   await server.query(RECORD)
   const online = JSON.parse((await xinyi(['status', '--json'], settings)).stdout)
   await server.stop()
@@ -66,7 +66,7 @@ test('status gives the same facts through a running server and without one', asy
 test('status tells how Redis is doing', async () => {
   const redis = await startRedis()
   const settings = freshSettings({ MEMORY_STORAGE_BACKEND: 'Redis', REDIS_URL: redis.url })
-  const server = await serving('serve', settings)
+  const server = await serveHere(settings)
   await server.query(RECORD)
   const { stdout } = await xinyi(['status'], settings)
   expect(stdout).toMatch(
@@ -92,7 +92,7 @@ test('status where there is no Redis says so, and that SQLite serves', async () 
 test('storage pin moves a running server off Redis and back; status tells each step', async () => {
   const redis = await startRedis()
   const settings = freshSettings({ MEMORY_STORAGE_BACKEND: 'redis', REDIS_URL: redis.url })
-  const server = await serving('serve', settings)
+  const server = await serveHere(settings)
   const moved = await xinyi(['storage', 'pin', 'sqlite'], settings)
   expect(moved).toMatchObject({
     code: 0,
@@ -117,7 +117,7 @@ test('storage pin says so where no server runs, where SQLite is the only store, 
     stdout: '',
     stderr: `No server is running on the data directory ${settings.DATA_DIR}, so there is nothing to pin.\n`,
   })
-  const server = await serving('serve', settings)
+  const server = await serveHere(settings)
   const { code, stderr } = await xinyi(['storage', 'pin', 'sqlite'], settings)
   expect({ code, stderr }).toEqual({
     code: 1,
@@ -132,11 +132,11 @@ test('storage pin says so where no server runs, where SQLite is the only store, 
 
 test('a command that works without a server leaves the retention of the data set as it is', async () => {
   const settings = freshSettings({ RETAIN_CONVERSATIONS: '100' })
-  const server = await serving('serve', settings)
+  const server = await serveHere(settings)
   for (let i = 0; i < 3; i += 1) await server.query(RECORD)
   await server.stop()
   await xinyi(['status'], { ...settings, RETAIN_CONVERSATIONS: '1' })
-  const again = await serving('serve', settings)
+  const again = await serveHere(settings)
   expect(await again.query('{ user(userId: "u") { conversations { edges { node { query } } } } }')).toMatchObject({
     data: { user: { conversations: { edges: [{}, {}, {}] } } },
   })

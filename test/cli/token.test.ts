@@ -7,7 +7,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { keyPair } from '../auth/keys.ts'
 import { spawnTied } from '../helpers/children.ts'
 import { findProgram } from '../helpers/programs.ts'
-import { freshSettings, serving, xinyi } from './xinyi.ts'
+import { freshSettings, serveHere, serving, xinyi } from './xinyi.ts'
 
 const DAY_S = 86_400
 
@@ -24,7 +24,7 @@ describe('xinyi token', () => {
     expect(Math.abs((claims.exp ?? 0) - iat - 2 * DAY_S)).toBeLessThan(2)
     expect(statSync(join(settings.DATA_DIR, 'token.key')).mode & 0o777).toBe(0o600)
 
-    const { url } = await serving('serve', settings)
+    const { url } = await serveHere(settings)
     const ask = async (headers: Record<string, string>) =>
       fetch(`${url}?query={viewer{name,role}}`, { headers: { accept: 'application/json', ...headers } })
     expect((await ask({})).status).toBe(401)

@@ -2,7 +2,7 @@ import { createClient } from 'graphql-ws'
 import { expect, onTestFinished, test } from 'vitest'
 import WebSocket from 'ws'
 import { startRedis } from '../helpers/redis.ts'
-import { freshSettings, serving } from './xinyi.ts'
+import { freshSettings, serveHere } from './xinyi.ts'
 
 const NEWS = 'subscription { riskAlerts { event { kind } alert { id user { userId } } } }'
 const RECORD = `mutation ($userId: String!) {
@@ -19,7 +19,7 @@ interface Heard {
 
 /** A server on this Redis, and a counselor who listens there. */
 async function desk(redisUrl: string, counselor: string) {
-  const server = await serving('serve', freshSettings({ MEMORY_STORAGE_BACKEND: 'redis', REDIS_URL: redisUrl }))
+  const server = await serveHere(freshSettings({ MEMORY_STORAGE_BACKEND: 'redis', REDIS_URL: redisUrl }))
   const ask = async (query: string, variables: object = {}) => {
     const response = await fetch(server.url, {
       method: 'POST',
