@@ -41,7 +41,7 @@ test.each([
 
 test('the environment is read in one place, and one place ends the process', () => {
   const using = (text: string) => files.filter((file) => textOf(file).includes(text))
-  expect(using('process.env').filter((file) => !within('config.ts', 'main.ts')(file))).toEqual([])
+  expect(using('process.env').filter((file) => !within('config.ts', 'xinyi.js')(file))).toEqual([])
   expect(using('process.exit(').filter((file) => !within('main.ts')(file))).toEqual([])
 })
 

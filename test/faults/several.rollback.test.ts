@@ -8,10 +8,7 @@ import { beginSeed } from '../../src/store/redis/seed.ts'
 import { NOW } from '../helpers/events.ts'
 import { inAgreement, newDataFile, until } from '../helpers/joined.ts'
 import { replicaHere } from '../helpers/this-thread.ts'
-import { behindTheirBacks, chatsOf, expectAllEqual, healed, ownRedis, restartFrom, Site, savedCopy, site as siteAt } from './several.ts'
-
-/** An instance without a thread of its own, which takes its time to start. */
-const site = ({ url, path = newDataFile() }: { url: string; path?: string }) => siteAt({ url, path, seams: { replica: replicaHere(path) } })
+import { behindTheirBacks, chatsOf, expectAllEqual, healed, ownRedis, restartFrom, Site, savedCopy, site } from './several.ts'
 
 /** A backup of what an instance holds now. */
 async function backupOf({ store }: Site): Promise<string> {
@@ -138,7 +135,7 @@ test('what is set aside is in one file, however often that had to be tried', asy
     get: (_, method) =>
       method === 'startOver' && failures-- > 0 ? () => Promise.reject(new Error('the disk is full')) : Reflect.get(replica, method),
   })
-  const late = await siteAt({ url: server.url, path: b.instance.path, seams: { replica: failing } })
+  const late = await site({ url: server.url, path: b.instance.path, seams: { replica: failing } })
   await healed(server, [back, late])
   expect(failures).toBeLessThan(0)
   expect(asideOf(late)).toHaveLength(2)

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
-import { afterAll, onTestFinished } from 'vitest'
+import { onTestFinished } from 'vitest'
 import { openRedisStore } from '../../src/store/redis/open.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -37,9 +37,8 @@ async function opened(open: () => Promise<Store>): Promise<OpenedStore> {
 }
 
 let shared: Promise<RedisServer> | undefined
-afterAll(async () => (await shared)?.stop())
 
-/** The redis-server of this test file emptied. */
+/** The redis-server of this process, which ends with it, emptied. */
 export async function emptyRedis(): Promise<RedisServer> {
   shared ??= startRedis()
   const server = await shared
