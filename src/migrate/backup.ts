@@ -12,6 +12,9 @@ const PAGE_BYTES = 1_000_000
 /** The greatest value that Redis takes. */
 const MAX_BYTES = 512 * 1024 * 1024
 
+/** Where a key is put together before it gets its name. */
+const DRAFT = 'xinyi:undo'
+
 const SCHEMA = `
   CREATE TABLE keys (id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, type TEXT NOT NULL, expires_at INTEGER, dump BLOB);
   -- Of a hash fields and values, of a sorted set members and scores by turns; of a string its pieces.
@@ -95,12 +98,12 @@ export class KeyBackup implements LegacyKeys {
     }
   }
 
-  /** Puts everything back, where none of it is; what has expired meanwhile expires again. Answers how many keys. */
+  /** Puts every key back that is not there, each at once as a whole; what has expired meanwhile expires again. Answers how many keys. */
   async putBack(redis: Redis): Promise<number> {
     let count = 0
     for (const key of this.#whole()) {
-      await redis.del(key.name)
-      if (key.dump) await redis.restore(key.name, 0, key.dump)
+      await redis.del(DRAFT)
+      if (key.dump) await redis.restore(DRAFT, 0, key.dump)
       for (let place = 0; !key.dump; ) {
         const parts = this.#partsFrom(key.id, place)
         if (parts.length === 0) break
@@ -111,9 +114,10 @@ export class KeyBackup implements LegacyKeys {
         )
         place = (parts.at(-1)?.place ?? place) + 1
       }
-      if (key.expiresAt !== null) await redis.pexpireat(key.name, key.expiresAt)
-      count += 1
+      if (key.expiresAt !== null) await redis.pexpireat(DRAFT, key.expiresAt)
+      if ((await redis.exists(DRAFT)) === 1) count += await redis.renamenx(DRAFT, key.name)
     }
+    await redis.del(DRAFT)
     return count
   }
 
@@ -185,7 +189,8 @@ export class KeyBackup implements LegacyKeys {
   }
 }
 
-async function add(redis: Redis, { name, type }: Whole, values: readonly Buffer[]): Promise<void> {
+async function add(redis: Redis, { type }: Whole, values: readonly Buffer[]): Promise<void> {
+  const name = DRAFT
   if (type === 'list') await redis.rpush(name, ...values)
   else if (type === 'set') await redis.sadd(name, ...values)
   else if (type === 'hash') await redis.hset(name, ...values)

@@ -64,23 +64,24 @@ async function takeOut(redis: Redis, backup: KeyBackup, names: readonly Buffer[]
   throw new StartError('Something keeps writing to this Redis. Stop the predecessor, then run the same command again.')
 }
 
-/** Makes Redis what it was before. `force`: removes what is there of ours, and of the predecessor's, first. Answers how many keys were put back. */
+/**
+ * Makes Redis what it was before. `force`: removes what is there of a data set of ours first. Where there is none, what Redis has of the predecessor
+ * stays: the backup may have been broken off before it held all of that. Answers how many keys were put back.
+ */
 export async function putBack(target: RedisTarget, file: string, { force }: { force: boolean }): Promise<number> {
   const backup = new KeyBackup(file, { make: false })
   const redis = await connectToLegacy(target)
   try {
-    for (const pattern of ['xinyi:*', 'user:*']) {
-      for (let cursor = '0'; ; ) {
-        const [next, found] = await redis.scanBuffer(cursor, 'MATCH', pattern, 'COUNT', 1_000)
-        const names = found.filter((name) => pattern === 'xinyi:*' || userOfKey(name) !== null)
-        if (names.length > 0 && !force)
-          throw new StartError(
-            `Redis at ${placeOf(target)} holds data. Stop the server; then --force removes what is of Xinyi and of the predecessor there, and puts the backup in its place. What was recorded stays in DATA_DIR.`,
-          )
-        if (names.length > 0) await redis.unlink(...names)
-        cursor = next.toString()
-        if (cursor === '0') break
-      }
+    const isOurs = (await redis.exists(...OURS)) > 0
+    if (isOurs && !force)
+      throw new StartError(
+        `Redis at ${placeOf(target)} holds data of Xinyi. Stop the server; then --force removes it there, and puts the backup in its place. What was recorded stays in DATA_DIR.`,
+      )
+    if (isOurs) {
+      await remove(redis, 'user:*', (name) => userOfKey(name) !== null)
+      // What shows that it is ours goes last: broken off before that, it is still known whose the rest is.
+      await remove(redis, 'xinyi:*', (name) => !OURS.some((key) => key === name.toString()))
+      await redis.unlink(...OURS)
     }
     return await backup.putBack(redis)
   } catch (error) {
@@ -88,5 +89,15 @@ export async function putBack(target: RedisTarget, file: string, { force }: { fo
   } finally {
     redis.disconnect()
     await backup.close()
+  }
+}
+
+async function remove(redis: Redis, pattern: string, isMeant: (name: Buffer) => boolean): Promise<void> {
+  for (let cursor = '0'; ; ) {
+    const [next, found] = await redis.scanBuffer(cursor, 'MATCH', pattern, 'COUNT', 1_000)
+    const names = found.filter(isMeant)
+    if (names.length > 0) await redis.unlink(...names)
+    cursor = next.toString()
+    if (cursor === '0') return
   }
 }

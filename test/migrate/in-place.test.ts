@@ -4,6 +4,7 @@ import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { migrate, undo } from '../../src/commands/migrate.ts'
 import { verify } from '../../src/commands/verify.ts'
 import { loadConfig } from '../../src/config.ts'
+import { KeyBackup } from '../../src/migrate/backup.ts'
 import { setAside } from '../../src/migrate/in-place.ts'
 import { startRedis } from '../helpers/redis.ts'
 import { tempDir } from '../helpers/temp.ts'
@@ -90,6 +91,19 @@ test('the backup makes Redis what it was before, and only by force where data wo
   await expect(undo(config, backup, {})).rejects.toThrow(/holds data/)
   await undo(config, backup, { force: true })
   expect(await everything(redis)).toEqual(before)
+})
+
+test('going back before it has begun, or in the middle, takes nothing from what the predecessor still has in Redis', async () => {
+  const { redis, config, backup } = await given()
+  const before = await everything(redis)
+  // Broken off when one key was copied, and another was taken out; others are in Redis alone.
+  const broken = new KeyBackup(backup, { make: true })
+  await broken.copy(redis, [Buffer.from('user:sorted:topics'), Buffer.from('user:stream:emotions')])
+  await broken.close()
+  await redis.del('user:stream:emotions')
+  await redis.zadd('user:sorted:topics', 3, 'c')
+  await undo(config, backup, { force: true })
+  expect(await everything(redis)).toEqual({ ...before, 'user:sorted:topics': [['a', '1.5', 'b', '2', 'c', '3'], false] })
 })
 
 test('its other store, in SQLite, is merged with the Redis that is taken over', async () => {
