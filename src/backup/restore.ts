@@ -18,6 +18,8 @@ export interface Restored {
   replaced: string | null
   /** People who had been erased since the backup, and are again. */
   erased: number
+  /** Lines of the note of who was erased: whoever they were about may be in it again. */
+  unreadable: number
   /** Whether its audit log was put there too; one that is there stays, and goes on. */
   audit: boolean
 }
@@ -40,7 +42,7 @@ export async function restoreBackup(
   try {
     const manifest = await unpackChecked(file, { database: draft, audit: existsSync(auditPath) ? null : auditDraft })
     const audit = existsSync(auditDraft)
-    const { erased } = prepareRestored(draft, {
+    const { erased, unreadable } = prepareRestored(draft, {
       ...{ path, backend, rollback, now: Date.now() },
       forget: (wasErased) => void (audit && forgetInCopy(auditDraft, wasErased)),
     })
@@ -49,7 +51,7 @@ export async function restoreBackup(
     await rename(draft, path)
     if (audit) await rename(auditDraft, auditPath)
     await syncDir(dataDir)
-    return { manifest, replaced: present.length > 0 ? aside : null, erased, audit }
+    return { manifest, replaced: present.length > 0 ? aside : null, erased, unreadable, audit }
   } finally {
     await Promise.all([draft, `${draft}-wal`, auditDraft].map((each) => rm(each, { force: true })))
   }

@@ -66,8 +66,9 @@ export async function restore(
     throw new StartError(`A server is running on ${config.dataDir}. Stop it first: a backup is restored while nobody works there.`)
   }
   const backend = config.storageBackend
-  const { manifest, replaced, erased, audit } = await restoreBackup(resolve(file), config.dataDir, { force, rollback, backend })
-  if (json) return console.log(JSON.stringify({ ...manifest, replaced, erased, audit }))
+  const { manifest, ...restored } = await restoreBackup(resolve(file), config.dataDir, { force, rollback, backend })
+  const { replaced, erased, unreadable, audit } = restored
+  if (json) return console.log(JSON.stringify({ ...manifest, ...restored }))
   console.log(`Restored into ${resolve(config.dataDir)}: ${sentence(manifest)}`)
   if (replaced)
     console.log(
@@ -80,6 +81,10 @@ export async function restore(
         : 'The audit log that is there stays, and goes on.',
     )
   if (erased > 0) console.log(`${counted(erased, 'person', 'people')} erased since the backup: they are erased in it too.`)
+  if (unreadable > 0)
+    console.error(
+      `${counted(unreadable, 'line', 'lines')} of the note of who was erased can't be read: whoever they were about may be here again. npx xinyi doctor says more.`,
+    )
   if (rollback && backend === 'redis')
     console.log(
       'At its start the server has Redis go back to it. Every other server sets what it has besides aside in a file, and follows; stop them until this one has started.',

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import { appendFileSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import { expect, onTestFinished, test, vi } from 'vitest'
@@ -33,10 +33,11 @@ test('whoever was erased after a backup is not in what is restored from it, nor 
   expect(audit.entries).toBeGreaterThan(1)
   await erase(url, 'somebody-erased')
   await app.close()
-  // All is lost but the backup, and the note of who was erased.
+  // All is lost but the backup, and the note of who was erased, of which somebody has spoilt a line.
+  appendFileSync(join(dataDir, 'xinyi.erased'), 'nobody\n')
   for (const name of readdirSync(dataDir)) if (!['x.backup', 'xinyi.erased'].includes(name)) rmSync(join(dataDir, name))
 
-  expect(await restoreBackup(file, dataDir, BACK)).toMatchObject({ replaced: null, erased: 1, audit: true })
+  expect(await restoreBackup(file, dataDir, BACK)).toMatchObject({ replaced: null, erased: 1, unreadable: 1, audit: true })
   // The log says for some days that they were erased.
   for (const [name, gone] of [
     ['xinyi.db', said.query],

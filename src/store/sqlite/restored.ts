@@ -24,8 +24,8 @@ export interface Restoring {
   forget?: (wasErased: (userId: string) => boolean) => void
 }
 
-/** Makes a copy of a data file ready to be put in the place of one that has gone on since. Answers how many people in it had been erased since, and are again. */
-export function prepareRestored(file: string, { path, backend, rollback, now, forget }: Restoring): { erased: number } {
+/** Makes a copy of a data file ready to be put in the place of one that has gone on since. Answers how many people in it had been erased since, and are again, and how many lines of the note of that can't be read. */
+export function prepareRestored(file: string, { path, backend, rollback, now, forget }: Restoring): { erased: number; unreadable: number } {
   const { db, sql, meta } = openDatabase(file)
   try {
     if (rollback && isPartial(sql))
@@ -39,7 +39,7 @@ export function prepareRestored(file: string, { path, backend, rollback, now, fo
         addFork(sql, { epoch, n: meta.n })
         sql.run('UPDATE meta SET epoch = ?', epoch)
       })
-    const { users } = new ErasureNotes(path, sql).recall((events) => {
+    const { users, damaged } = new ErasureNotes(path, sql).recall((events) => {
       const { tombstoneKey } = loadMeta(sql) ?? meta
       if (backend === 'sqlite') return applyAll(sql, tombstoneKey, events)
       addToJournal(sql, events)
@@ -54,7 +54,7 @@ export function prepareRestored(file: string, { path, backend, rollback, now, fo
     if (users > 0) scrub(db, 'now')
     // One whole file, which needs no -wal beside it.
     db.pragma('journal_mode = DELETE')
-    return { erased: users }
+    return { erased: users, unreadable: damaged }
   } finally {
     db.close()
   }
