@@ -33,7 +33,9 @@ export async function withBench<T>(act: (bench: Bench) => Promise<T>, settings: 
   const dir = tempDir()
   const redis = await startRedis({ port: 'free', persistence: 'aof', keepDir: true })
   const loopFile = join(dir.path, 'loop.json')
-  const env = { BENCH_LOOP_FILE: loopFile, LOG_LEVEL: 'warn', ...settings }
+  // All subscribers come from one address.
+  const many = { MAX_CONNECTIONS: '20000', MAX_CONNECTIONS_PER_ADDRESS: '20000' }
+  const env = { BENCH_LOOP_FILE: loopFile, LOG_LEVEL: 'warn', ...many, ...settings }
   const server = new Instance({ name: 'w', redisUrl: redis.url, dir: dir.path, env, nodeArgs: ['--import', LOOP] })
   try {
     await server.start()

@@ -6,6 +6,7 @@ import type { Store } from '../../src/store/store.ts'
 import { chatsOf } from '../faults/several.ts'
 import { NOW, Origin } from '../helpers/events.ts'
 import { tempDir } from '../helpers/temp.ts'
+import { replicaHere } from '../helpers/this-thread.ts'
 
 const SECRET = 'nobody may ever read this again'
 
@@ -152,4 +153,19 @@ test('where nobody was ever erased there is no note', async () => {
   const at = place()
   await (await at.open()).append([new Origin().recorded({ user: 'ann' })])
   expect(existsSync(at.note)).toBe(false)
+})
+
+test('where an erasure can not be noted, nothing that was to be journaled with it is: sent again, it counts once', async () => {
+  const at = place()
+  const replica = replicaHere(at.path)
+  onTestFinished(() => replica.close())
+  const origin = new Origin()
+  const events = [origin.recorded({ user: 'bob', id: 'b' }), origin.erased('ann')]
+  mkdirSync(at.note)
+  await expect(replica.journal(events)).rejects.toThrow('EISDIR')
+  await expect(replica.journalAndApply(events)).rejects.toThrow('EISDIR')
+  expect(await replica.journalAfter(0, 10)).toEqual([])
+  rmdirSync(at.note)
+  await replica.journal(events)
+  expect(await replica.journalAfter(0, 10)).toHaveLength(2)
 })

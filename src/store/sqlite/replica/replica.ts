@@ -62,24 +62,24 @@ export class Replica {
 
   readonly facts = (): ReplicaFacts => factsOf(this.#sql, this.#meta())
 
-  /** Keeps events durably. */
+  /** Keeps events durably. Where an erasure among them can't be noted none is kept: whoever is refused may send theirs again. */
   journal(events: readonly Event[]): void {
     this.#write((sql) => {
       addToJournal(sql, events)
       noteAsked(sql, events)
+      this.#erasures.note()
     })
     this.#journaled.remember(events)
-    this.#erasures.note()
   }
 
   /** Keeps events durably and applies them, with what is before them in the journal, ahead of the log. */
   journalAndApply(events: readonly Event[]): Answered[] {
-    const answered = this.#write((sql) => {
+    return this.#write((sql) => {
       addToJournal(sql, events)
-      return applyAhead(sql, this.#meta().tombstoneKey, Number.MAX_SAFE_INTEGER)
+      const answered = applyAhead(sql, this.#meta().tombstoneKey, Number.MAX_SAFE_INTEGER)
+      this.#erasures.note()
+      return answered
     })
-    this.#erasures.note()
-    return answered
   }
 
   /** The first step away from Redis: what it has said so far stands, what is applied ahead goes behind that. */
