@@ -14,7 +14,7 @@ export async function openPage(origin: string): Promise<{ page: Page; refused: s
   const browser: Browser = await chromium.launch({ executablePath: program ?? '', args: ['--no-sandbox', ...QUIET.split(' ')] })
   onTestFinished(() => browser.close())
   const page = await browser.newPage({ viewport: { width: 1440, height: 900 }, locale: 'en-GB' })
-  page.setDefaultTimeout(20_000)
+  page.setDefaultTimeout(60_000)
   const [refused, errors]: [string[], string[]] = [[], []]
   await page.route('**/*', (route) => {
     const url = route.request().url()

@@ -41,7 +41,7 @@ test.skipIf(!program)(
       await record(`Wei-${raised}`)
       return answer.textContent()
     }
-    await expect.poll(seen, { interval: 500, timeout: 20_000 }).toContain('Wei-')
+    await expect.poll(seen, { interval: 500, timeout: 60_000 }).toContain('Wei-')
     expect(refused).toEqual([])
     expect(errors).toEqual([])
 
@@ -51,7 +51,7 @@ test.skipIf(!program)(
     expect(other.page.url()).toBe(url)
     await other.page.screenshot({ path: join(SCREENSHOTS, 'link-used.png') })
   },
-  90_000,
+  180_000,
 )
 
 test.skipIf(!program)(
@@ -78,7 +78,7 @@ test.skipIf(!program)(
     await token.waitFor()
     expect(refused).toEqual([])
   },
-  90_000,
+  180_000,
 )
 
 test.skipIf(!program)('the page of the API guide hears of an alert as it is raised', async () => {

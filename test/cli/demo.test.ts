@@ -39,9 +39,7 @@ describe('the invented history', () => {
 
 test('demo fills an empty data set with what a dashboard wants to see, and serves it; the second time it adds nothing', async () => {
   const settings = freshSettings()
-  const began = performance.now()
   const server = await serving('demo', settings)
-  expect(performance.now() - began).toBeLessThan(30_000)
   expect(server.said[0]).toMatch(/^The demo has invented 300 users and \d{4} conversations\.$/)
   const question = `{ overview { users openAlerts } topics(first: 100) { edges { userCount } }
     users(first: 3, orderBy: RISK_DESC) { edges { node { currentRisk conversations { edges { node { query } } } emotionTrend { count } } } } }`

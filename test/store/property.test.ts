@@ -236,7 +236,7 @@ async function asked(store: Pick<Store, 'read'>, now: number, view?: View) {
   return answers
 }
 
-const runs = Number(process.env.XINYI_PROPERTY_RUNS ?? 60)
+const runs = Number(process.env.XINYI_PROPERTY_RUNS ?? 40)
 
 test(
   'any sequence of events gives equal outcomes and equal answers in Redis, in SQLite and in the model',
@@ -275,7 +275,7 @@ test(
     }
     await fc.assert(fc.asyncProperty(sequence, fc.integer({ min: 1, max: 8 }), agree), { numRuns: runs })
   },
-  runs * 2_000,
+  runs * 5_000,
 )
 
 async function sweep(model: Model, opened: readonly OpenedStore[], now: number): Promise<void> {
