@@ -93,6 +93,8 @@ export class Webhook {
     const messages = await this.#feed.subscribe({ after, minLevel: 'UNKNOWN' })
     const end = () => void messages.return?.()
     signal.addEventListener('abort', end)
+    // It may have been closed while the feed was joined.
+    if (signal.aborted) end()
     try {
       for await (const message of messages) {
         if (signal.aborted) return

@@ -53,8 +53,8 @@ async function begin(url: string) {
     dir.remove()
   })
   const file = join(dir.path, 'webhook.json')
-  const start = async () => {
-    const webhook = new Webhook(feed, {
+  const make = () =>
+    new Webhook(feed, {
       url,
       secret: SECRET,
       file,
@@ -63,6 +63,8 @@ async function begin(url: string) {
       logger,
       firstRetryMs: 1,
     })
+  const start = async () => {
+    const webhook = make()
     onTestFinished(() => webhook.close())
     webhook.start()
     // From when it is noted where it stands, nothing is missed.
@@ -71,7 +73,7 @@ async function begin(url: string) {
   }
   const origin = new Origin()
   const raise = (user: string) => store.append([origin.recorded({ user, riskLevel: 'HIGH', query: 'SECRET-WORDS' })])
-  return { start, raise, log, file, present: () => feed.present() }
+  return { feed, make, start, raise, log, file }
 }
 
 const kinds = (deliveries: readonly Delivery[]) => deliveries.map(({ body }) => JSON.parse(body).type)
@@ -134,4 +136,20 @@ test('a restart goes on from what was taken, with what was missed', async () => 
   await expect.poll(() => new Set(deliveries.map(({ headers }) => headers['webhook-id'])).size, { timeout: 5_000 }).toBe(3)
   const once = [...new Map(deliveries.map((delivery) => [delivery.headers['webhook-id'], delivery])).values()]
   expect(kinds(once)).toEqual(['alert.raised', 'alert.raised', 'alert.occurred'])
+})
+
+test('it ends also when it is closed just as it joins the feed', async () => {
+  const { url } = await receiver()
+  const { feed, make } = await begin(url)
+  const webhook = make()
+  const subscribe = feed.subscribe.bind(feed)
+  const closed = new Promise<void>((resolve) => {
+    feed.subscribe = async (asked) => {
+      const messages = await subscribe(asked)
+      resolve(webhook.close())
+      return messages
+    }
+  })
+  webhook.start()
+  await closed
 })

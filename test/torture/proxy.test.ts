@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { expect, onTestFinished, test } from 'vitest'
 import { startProxy } from '../helpers/proxy.ts'
@@ -7,7 +8,7 @@ async function throughProxy() {
   const server = await startRedis()
   const proxy = await startProxy({ path: server.socket })
   const connect = () => {
-    const redis = new Redis(proxy.url, { commandTimeout: 300, retryStrategy: () => null, maxRetriesPerRequest: 0 })
+    const redis = new Redis(proxy.url, { retryStrategy: () => null, maxRetriesPerRequest: 0 })
     redis.on('error', () => {})
     onTestFinished(() => redis.disconnect())
     return redis
@@ -26,10 +27,11 @@ async function throughProxy() {
 test('a hung proxy hands nothing on, and what was sent meanwhile arrives when it is healed', async () => {
   const { proxy, redis, straight } = await throughProxy()
   proxy.hang()
-  await expect(redis.incr('x')).rejects.toThrow('timed out')
+  const answer = redis.incr('x')
+  expect(await Promise.race([answer, setTimeout(300, 'nothing')])).toBe('nothing')
   expect(await straight.get('x')).toBe(null)
   proxy.heal()
-  await expect.poll(() => straight.get('x')).toBe('1')
+  expect(await answer).toBe(1)
 })
 
 test('a cut proxy resets its connections, and every new one', async () => {
