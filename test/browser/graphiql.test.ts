@@ -1,25 +1,31 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { graphql, startApp } from '../http/app.ts'
+import { bearer } from '../http/tokens.ts'
 import { openPage, program, SCREENSHOTS } from './page.ts'
 
 test.skipIf(!program)(
-  'GraphiQL works with the network cut: it runs a query, and its subscription shows an alert as it is raised',
+  'the link signs in, and vanishes from the address; then GraphiQL works with the network cut: it runs a query, and its subscription shows an alert as it is raised',
   async () => {
-    const { url } = await startApp()
+    const { url, config, newCode } = await startApp({ AUTH: 'on' })
     const origin = new URL(url).origin
-    const record = (userId: string, riskLevel: string) =>
-      graphql(url, 'mutation ($input: RecordConversationInput!) { recordConversation(input: $input) { duplicate } }', {
-        input: { userId, query: '我最近压力很大 😔', response: '听起来很不容易。', riskLevel },
-      })
+    const service = await bearer(config, { role: 'SERVICE', name: 'assistant' })
+    const RECORD = 'mutation ($input: RecordConversationInput!) { recordConversation(input: $input) { duplicate } }'
+    const record = async (userId: string, riskLevel: string) => {
+      const input = { userId, query: '我最近压力很大 😔', response: '听起来很不容易。', riskLevel }
+      expect(await graphql(url, RECORD, { input }, service)).not.toHaveProperty('errors')
+    }
     await record('李娜', 'MEDIUM')
 
     const { page, refused, errors } = await openPage(origin)
-    await page.goto(url)
+    await page.goto(`${url}#code=${newCode()}`)
     const execute = page.getByRole('button', { name: /execute query/i })
     const answer = page.locator('.graphiql-response')
     await execute.click()
     await answer.getByText('李娜').waitFor()
+    expect(page.url()).toBe(url)
+    const [cookie] = await page.context().cookies()
+    expect(cookie).toMatchObject({ name: 'xinyi_session', httpOnly: true, sameSite: 'Strict', path: '/' })
     await page.screenshot({ path: join(SCREENSHOTS, 'query.png') })
 
     // What completes is worked out in the editor's workers.
