@@ -68,6 +68,8 @@ test('two counselors at two servers hear of everybody at risk, and of what the o
   const { recordConversation } = await here.ask(RECORD, { userId: 'ann' })
   const raised = { kind: 'RAISED', user: 'ann', alertId: recordConversation.alert.id }
   expect([await here.hears(), await there.hears()]).toEqual([raised, raised])
+  // What Redis has told a server, and its SQLite not yet, is gone with Redis.
+  await Promise.all([here.until(isBack), there.until(isBack)])
 
   await redis.kill()
   expect(await here.ask(RECORD, { userId: 'bob' })).toMatchObject({ recordConversation: { durability: 'JOURNAL' } })
