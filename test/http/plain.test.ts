@@ -64,7 +64,10 @@ for (const only of [false, true])
     const running = await startApp({ AUTH: 'on', TRUSTED_DOCUMENTS: only ? 'only' : 'allow', RATE_LIMIT_PER_MINUTE: '0' })
     const { url, config } = running
     const service = await bearer(config, { role: 'SERVICE', name: 'bot' })
-    const recording = JSON.stringify({ query: RECORD.replace(' user { totalChats }', ''), variables: { input: { ...input, riskLevel: 'HIGH' } } })
+    const recording = JSON.stringify({
+      query: RECORD.replace(' user { totalChats }', ''),
+      variables: { input: { ...input, riskLevel: 'HIGH' } },
+    })
     if (!only) await post(url, recording, service)
     const words = 'user(userId: "ada") { conversations { edges { node { query } } } }'
     const bodies = [

@@ -4,11 +4,11 @@ import { statSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { text } from 'node:stream/consumers'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
+import { freshSettings, xinyi } from '../cli/xinyi.ts'
 import { tempDir } from '../helpers/temp.ts'
-import { ALERTS, graphql, post, raise } from './app.ts'
+import { ALERTS, graphql, post, raise, startApp } from './app.ts'
 
 function dataDir(): string {
   const dir = tempDir()
@@ -19,7 +19,7 @@ function dataDir(): string {
 /** `xinyi serve` as a process of its own. */
 function serve(env: Record<string, string>): ChildProcess {
   const child = spawn(process.execPath, ['src/xinyi.js', 'serve'], {
-    env: { ...process.env, PORT: '0', NODE_ENV: 'production', AUTH: 'off', ...env },
+    env: { ...process.env, PORT: '0', NODE_ENV: 'production', AUTH: 'off', MEMORY_STORAGE_BACKEND: 'sqlite', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   onTestFinished(async () => {
@@ -31,29 +31,14 @@ function serve(env: Record<string, string>): ChildProcess {
   return child
 }
 
-/** The line that it prints when it serves, and the URL in it. */
-async function started({ stdout }: ChildProcess): Promise<{ line: string; url: string }> {
+/** The URL in the line that it prints when it serves. */
+async function started({ stdout }: ChildProcess): Promise<{ url: string }> {
   if (!stdout) throw new Error('no stdout')
   const [line] = await once(createInterface(stdout), 'line')
-  return { line, url: /http:\S+/.exec(line)?.[0] ?? '' }
-}
-
-/** What a process that refuses to start says, and its exit code. */
-async function refusal(child: ChildProcess): Promise<{ said: string; code: number | null }> {
-  const [said, [code]] = await Promise.all([child.stderr ? text(child.stderr) : '', once(child, 'exit')])
-  return { said, code }
+  return { url: /http:\S+/.exec(line)?.[0] ?? '' }
 }
 
 describe('xinyi serve', () => {
-  test('says in one line where it serves and from which store', async () => {
-    const dir = dataDir()
-    const { line, url } = await started(serve({ DATA_DIR: dir }))
-    expect(line).toContain(`from SQLite (${join(dir, 'xinyi.db')})`)
-    expect(url).toMatch(/^http:\/\/localhost:\d+\/graphql$/)
-    expect(await graphql(url, '{ overview { users } }')).toMatchObject({ data: { overview: { users: 0 } } })
-    expect(statSync(join(dir, 'xinyi.sock')).mode & 0o777).toBe(0o600)
-  })
-
   test.each(['SIGTERM', 'SIGINT'] as const)('%s ends it within 5 seconds, whoever is connected, and nothing is lost', async (signal) => {
     const dir = dataDir()
     const child = serve({ DATA_DIR: dir })
@@ -83,7 +68,7 @@ describe('xinyi serve', () => {
     expect([closeCode, exitCode]).toEqual([1001, 0])
     frozen.terminate()
 
-    const { url: next } = await started(serve({ DATA_DIR: dir }))
+    const { url: next } = await startApp({ DATA_DIR: dir })
     expect(await graphql(next, '{ user(userId: "ada") { totalChats } }')).toMatchObject({ data: { user: { totalChats: 1 } } })
   })
 
@@ -107,9 +92,9 @@ describe('xinyi serve', () => {
 
   test('a second server on the same data directory is refused, and changes nothing', async () => {
     const dir = dataDir()
-    const { url } = await started(serve({ DATA_DIR: dir, RETAIN_CONVERSATIONS: '7' }))
-    const { said, code } = await refusal(serve({ DATA_DIR: dir, RETAIN_CONVERSATIONS: '1' }))
-    expect(said).toMatch(/^Another server already works here/)
+    const { url } = await startApp({ DATA_DIR: dir, RETAIN_CONVERSATIONS: '7' })
+    const { stderr, code } = await xinyi(['serve'], freshSettings({ DATA_DIR: dir, RETAIN_CONVERSATIONS: '1' }))
+    expect(stderr).toMatch(/^Another server already works here/)
     expect(code).toBe(1)
     for (let i = 0; i < 3; i += 1) await raise(url)
     expect(await graphql(url, '{ user(userId: "ada") { conversations { totalCount } } }')).toMatchObject({
@@ -123,8 +108,8 @@ describe('xinyi serve', () => {
     await started(killed)
     killed.kill('SIGKILL')
     await once(killed, 'exit')
-    expect(statSync(join(dir, 'xinyi.sock')).isSocket()).toBe(true)
-    await started(serve({ DATA_DIR: dir }))
+    expect(statSync(join(dir, 'xinyi.sock')).mode & 0o777).toBe(0o600)
+    await startApp({ DATA_DIR: dir })
   })
 
   test('a port in use is named, with what to do', async () => {
@@ -133,9 +118,9 @@ describe('xinyi serve', () => {
     await once(other, 'listening')
     const address = other.address()
     const port = typeof address === 'object' && address ? address.port : 0
-    const { said, code } = await refusal(serve({ DATA_DIR: dataDir(), PORT: String(port) }))
-    expect(said).toContain(`Port ${port} of 127.0.0.1 is in use.`)
-    expect(said).toContain('PORT=')
+    const { stderr, code } = await xinyi(['serve'], freshSettings({ PORT: String(port) }))
+    expect(stderr).toContain(`Port ${port} of 127.0.0.1 is in use.`)
+    expect(stderr).toContain('PORT=')
     expect(code).toBe(1)
   })
 })
