@@ -93,7 +93,7 @@ async function pack(file: string, into: string): Promise<{ whole: Sum; compresse
 }
 
 /** The manifest of a backup. Throws a StartError where there is none, or one that this version does not know. */
-export async function readManifest(file: string): Promise<{ manifest: Manifest; bodyAt: number }> {
+async function readManifest(file: string): Promise<{ manifest: Manifest; bodyAt: number }> {
   const line = await firstLine(file)
   const parsed = jsonOf(line)
   const { data: version } = z.object({ xinyiBackup: z.int() }).safeParse(parsed)

@@ -76,10 +76,10 @@ export interface GraphQLContext {
  * Further than the caller sees: the person and the alert that something was about which the caller has just done, or has a right to be told,
  * though it may have taken both out of sight. Or nowhere at all.
  */
-export type Reach = { userId: string; alertId: string } | 'NOWHERE'
+type Reach = { userId: string; alertId: string } | 'NOWHERE'
 
 /** Rights of several roles add up; so whoever may see everybody as one of them does. */
-export const viewOf = (caller: Caller | null): View | undefined =>
+const viewOf = (caller: Caller | null): View | undefined =>
   caller?.roles.includes('COUNSELOR') && !caller.roles.includes('SUPERVISOR') ? { counselor: caller.sub } : undefined
 
 /** What comes with each request besides its text. */

@@ -12,8 +12,8 @@ const MAX_ITEMS = 10_000
 const KEY = /^user:(.*):(profile|conversations|topics|emotions)$/s
 
 const TYPES = { profile: 'hash', conversations: 'list', emotions: 'list', topics: 'set' } as const
-export type Suffix = keyof typeof TYPES
-export const SUFFIXES = Object.keys(TYPES) as Suffix[]
+type Suffix = keyof typeof TYPES
+const SUFFIXES = Object.keys(TYPES) as Suffix[]
 const FIELDS = ['created_at', 'last_active', 'total_chats', 'total_risk_alerts'] as const
 
 /** Whose key this is; null where it is none of the predecessor's. */

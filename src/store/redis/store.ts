@@ -40,7 +40,7 @@ import { forget, giveBack, sweep } from './sweep.ts'
 const USERS_PER_STEP = 100
 
 /** What must hold for an answer of reads to count: the position of an origin is at least so. */
-export type Fence = readonly { origin: string; seq: number }[]
+type Fence = readonly { origin: string; seq: number }[]
 
 /** A data set in Redis, over one connection. When that is lost, so is this store: whatever is there afterwards has to be looked at first. */
 export class RedisStore implements Store {

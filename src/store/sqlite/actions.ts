@@ -155,7 +155,7 @@ function renewed({ level, acknowledged }: RiskAlert, at: number, { policies }: S
 }
 
 /** The words in which an action that came too late stays in the history. */
-export const notCarriedOut = ({ action, note, resolution }: Pick<AlertAction, 'action' | 'note' | 'resolution'>): string =>
+const notCarriedOut = ({ action, note, resolution }: Pick<AlertAction, 'action' | 'note' | 'resolution'>): string =>
   [`not carried out: ${action}`, resolution, note].filter((text) => text !== null).join('; ')
 
 /** What is known of an event that came before: the very same changes nothing, but the log needs it. */
