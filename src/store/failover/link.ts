@@ -5,6 +5,7 @@ import type { StorageMode } from '../../model.ts'
 import { connectRedis } from '../redis/connect.ts'
 import { warningsOf } from '../redis/inspect.ts'
 import type { RedisStore } from '../redis/store.ts'
+import type { ReplicaFacts } from '../sqlite/replica/facts.ts'
 import type { Pin, Reconciliation } from '../store.ts'
 import { catchUp } from './catch-up.ts'
 import { Changes } from './changes.ts'
@@ -32,6 +33,17 @@ export type State =
   | { mode: 'REPLAYING'; since: number; primary: RedisStore }
   | Primary
 
+/** Which data set the replica is of, and what all of its instances know. */
+export interface DataSet {
+  id: string
+  secret: Buffer
+}
+
+export const dataSetOf = ({ dataSetId, tombstoneKey }: Pick<ReplicaFacts, 'dataSetId' | 'tombstoneKey'>): DataSet => ({
+  id: dataSetId,
+  secret: Buffer.from(tombstoneKey, 'hex'),
+})
+
 export type Primary = { mode: 'PRIMARY'; since: number; primary: RedisStore; tail: Tail; tidy: Tidy }
 
 /**
@@ -40,6 +52,7 @@ export type Primary = { mode: 'PRIMARY'; since: number; primary: RedisStore; tai
  */
 export class Link {
   readonly places: Places
+  dataSet: DataSet
   /** Of what is written here, too. */
   readonly changes = new Changes()
   readonly statusChanges = new Changes()
@@ -57,10 +70,11 @@ export class Link {
   #joining: Redis | undefined
   #firstTry = Promise.withResolvers<void>()
 
-  constructor(joint: Joint, { places, pending }: { places: Places; pending: number }) {
+  constructor(joint: Joint, { places, pending, dataSet }: { places: Places; pending: number; dataSet: DataSet }) {
     this.#joint = joint
     this.places = places
     this.pending = pending
+    this.dataSet = dataSet
     this.#state = { mode: 'FALLBACK', since: joint.clock() }
   }
 
@@ -256,6 +270,8 @@ export class Link {
       if (rebuild) await replica.beginRebuild(await primary.head())
       this.#joint.isInterrupted = false
       const now = await replica.facts()
+      // Whoever comes to one that others have begun goes by theirs, even if it is lost again at once.
+      this.dataSet = dataSetOf(now)
       if (this.#state !== replaying) return
       const tail = new Tail({
         primary,

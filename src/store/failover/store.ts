@@ -24,7 +24,7 @@ import type {
 import { compactBoth, policyOf, snapshotOf, staffOf } from './facts.ts'
 import { isTimeout, Refused, wordOf } from './faults.ts'
 import type { Joint } from './joint.ts'
-import { Link, type Primary, type State } from './link.ts'
+import { dataSetOf, Link, type Primary, type State } from './link.ts'
 import { Local } from './local.ts'
 import { Places } from './places.ts'
 import { openReplica, type RemoteReplica } from './replica.ts'
@@ -75,8 +75,6 @@ class FailoverStore implements Store {
   readonly #local: Local
   readonly #link: Link
   readonly #writes: Writes
-  #dataSetId: string
-  #secret: Buffer
 
   constructor(
     local: Local,
@@ -84,8 +82,6 @@ class FailoverStore implements Store {
   ) {
     this.#local = local
     this.#writes = new Writes(local)
-    this.#dataSetId = facts.dataSetId
-    this.#secret = Buffer.from(facts.tombstoneKey, 'hex')
     const joint: Joint = {
       ...options,
       joinedAt: performance.now(),
@@ -99,7 +95,7 @@ class FailoverStore implements Store {
       append: (events) => this.append(events),
       closeOrigins: (origins) => this.#writes.closeOrigins(origins),
     }
-    this.#link = new Link(joint, { places: new Places(facts.lineage, facts.n), pending: facts.journalSize })
+    this.#link = new Link(joint, { places: new Places(facts.lineage, facts.n), pending: facts.journalSize, dataSet: dataSetOf(facts) })
   }
 
   readonly begin = (): Promise<void> => this.#link.begin(FIRST_TRY_MS)
@@ -109,7 +105,7 @@ class FailoverStore implements Store {
   }
 
   get secret(): Buffer {
-    return this.#secret
+    return this.#link.dataSet.secret
   }
 
   get pendingWrites(): number {
@@ -260,7 +256,6 @@ class FailoverStore implements Store {
     const { state, places, pending, pinned, lastError, reconciliation } = this.#link
     const { epoch } = places
     const facts = await this.#local.replica.facts().catch(() => null)
-    if (facts) [this.#dataSetId, this.#secret] = [facts.dataSetId, Buffer.from(facts.tombstoneKey, 'hex')]
     const there = state.mode === 'FALLBACK' ? null : await state.primary.status()
     const unreachable = { reachable: false, version: null, latencyMs: null, usedMemoryBytes: null, connections: 0, lastError: null }
     if (state.mode === 'PRIMARY' && !there?.redis?.reachable) this.#link.leave(state, there?.redis?.lastError ?? 'no answer')
@@ -274,7 +269,7 @@ class FailoverStore implements Store {
       since: state.since,
       pinned,
       complete: state.mode === 'PRIMARY' || facts?.isFirstCopy !== true,
-      dataSetId: this.#dataSetId,
+      dataSetId: this.#link.dataSet.id,
       epoch,
       n,
       settled: places.settled(n),
