@@ -87,12 +87,14 @@ class SqliteStore implements Store {
   async append(events: readonly Event[]): Promise<Appended> {
     return this.#use((sql) => {
       this.#checkFile()
-      const outcomes = sql.transaction(() => applyAll(sql, this.#meta.tombstoneKey, events))
+      const isErasing = events.some(({ kind }) => kind === 'erased')
+      const outcomes = sql.transaction(() => {
+        const applied = applyAll(sql, this.#meta.tombstoneKey, events)
+        if (isErasing) this.#noteErasures()
+        return applied
+      })
       this.#growth.grewTo(currentN(sql))
-      if (events.some(({ kind }) => kind === 'erased')) {
-        this.#noteErasures()
-        this.#scrubSoon()
-      }
+      if (isErasing) this.#scrubSoon()
       return { outcomes, durability: 'JOURNAL' }
     })
   }
@@ -201,7 +203,7 @@ class SqliteStore implements Store {
     }
   }
 
-  /** Before anybody is told of them. */
+  /** Before anybody is told of them. Where one can't be noted nothing of its batch is kept: whoever is refused may send theirs again. */
   #noteErasures(): void {
     try {
       this.#erasures.note()
