@@ -116,7 +116,11 @@ export class HttpService {
   }
 
   #handle(req: IncomingMessage, res: ServerResponse, server: Server, door: Door): Promise<void> {
-    return isTracing() ? tracedRequest(req, res, () => this.#serve(req, res, server, door)) : this.#serve(req, res, server, door)
+    const work = () => this.#serve(req, res, server, door)
+    if (!isTracing()) return work()
+    // What fails here fails again where it is answered.
+    const isKnown = async () => !this.#refusalOf(req, door) && 'sub' in (await this.#callerOf(req, door.isSocket).catch(() => FAILED))
+    return tracedRequest(req, res, { isKnown, work })
   }
 
   async #serve(req: IncomingMessage, res: ServerResponse, server: Server, door: Door): Promise<void> {

@@ -111,6 +111,24 @@ test('a collector that is not there holds nobody up, and a request whose caller 
   expect(spans()).toEqual([])
 })
 
+test('a stranger decides neither whether a request is sampled nor whose trace it is in', async () => {
+  const { endpoint, spans } = await collector()
+  const { app, url } = await startApp({ OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, AUTH: 'on' })
+  const traced = (flags: string, headers: Record<string, string>) =>
+    post(url, JSON.stringify({ query: '{ overview { users } }' }), {
+      traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-${flags}`,
+      ...headers,
+    })
+  for (const authorization of ['', 'Bearer nonsense']) {
+    expect((await traced('00', { authorization })).status).toBe(401)
+    expect((await traced('01', { authorization })).status).toBe(401)
+  }
+  expect((await traced('01', { origin: 'https://evil.example' })).status).toBe(403)
+  await app.close()
+  expect(spans().map(({ name, parentSpanId }) => [name, parentSpanId ?? ''])).toEqual(Array(5).fill(['POST /graphql', '']))
+  expect(spans().map(({ traceId }) => traceId)).not.toContain('a'.repeat(32))
+})
+
 test('where no OTEL_ variable asks for it nothing is traced, and nothing of OpenTelemetry is loaded', async () => {
   for (const env of [
     {},
