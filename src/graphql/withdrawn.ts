@@ -17,10 +17,11 @@ function isSeen(sub: string, { status, assignee, acknowledged, escalation }: Ris
 }
 
 /** An alert of which no more is told than that it is not theirs any more who are told: nothing of what became of it, and nobody's words. */
-export function withdrawnAlert({ id, userId, raisedAt, version }: RiskAlert, { kind, level, before }: AlertEvent): RiskAlert {
+export function withdrawnAlert({ id, userId, raisedAt }: RiskAlert, { kind, level, before }: AlertEvent): RiskAlert {
   const status: AlertStatus = kind === 'ASSIGNED' ? (before?.acknowledgedBy == null ? 'OPEN' : 'ACKNOWLEDGED') : statusAfter(kind)
   return {
-    ...{ id, userId, level, status, version, raisedAt, lastSeenAt: raisedAt, occurrences: 1, conversationId: '', trigger: null },
+    // Told after a cursor, its version would count what became of it since.
+    ...{ id, userId, level, status, version: 0, raisedAt, lastSeenAt: raisedAt, occurrences: 1, conversationId: '', trigger: null },
     ...{ assignee: null, acknowledged: null, resolved: null, escalation: { since: raisedAt, step: 0, to: [], next: null } },
   }
 }

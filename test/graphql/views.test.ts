@@ -117,7 +117,7 @@ describe.each(stores)('what a counselor hears of alerts in $name', (kind) => {
   })
 
   const all = `subscription ($after: String) { riskAlerts(after: $after) { cursor replayed withdrawn event { kind actor note level } alert {
-    id level status trigger { query } conversation { query } assignee { name } acknowledgedBy { name } resolution resolvedBy { name } escalatedTo { name }
+    id level status version trigger { query } conversation { query } assignee { name } acknowledgedBy { name } resolution resolvedBy { name } escalatedTo { name }
     history { totalCount edges { node { note } } }
     user { userId currentRisk totalChats summary counselor { name } conversations { totalCount } riskAlerts { totalCount } context { text } } } } }`
   const nothing = (userId: string, status: string) => ({
@@ -126,6 +126,7 @@ describe.each(stores)('what a counselor hears of alerts in $name', (kind) => {
     alert: {
       ...{
         status,
+        version: 0,
         trigger: null,
         conversation: null,
         assignee: null,
