@@ -51,7 +51,7 @@ export interface GraphQLContext {
   caller: Caller | null
   /** Whom the caller sees; undefined: everybody. */
   view: View | undefined
-  /** For cursors that may lead to somebody outside of the view; undefined: there is nobody. */
+  /** For cursors of lists in which there may be somebody outside of the view; undefined: there is nobody. */
   readonly seal: Seal | undefined
   /** Names this request in its answer, in the log and in the audit log. */
   requestId: string

@@ -23,12 +23,16 @@ const Cursor = z.tuple([z.string(), z.int(), z.string()])
 const digestOf = (ordering: Ordering): string => createHash('sha256').update(JSON.stringify(ordering)).digest('base64url').slice(0, 8)
 
 const textOf = (digest: string, [sort, id]: Key): string => JSON.stringify([digest, sort, id])
-const encodeCursor = (digest: string, key: Key): string => Buffer.from(textOf(digest, key)).toString('base64url')
+
+function encodeCursor({ digest, seal }: List, key: Key): string {
+  const text = textOf(digest, key)
+  return seal ? seal.close(text) : Buffer.from(text).toString('base64url')
+}
 
 function parseCursor(argument: 'after' | 'before', cursor: string, { digest, seal }: List): Key {
   let json: unknown
   try {
-    json = JSON.parse(seal?.open(cursor) ?? Buffer.from(cursor, 'base64url').toString())
+    json = JSON.parse((seal ? seal.open(cursor) : Buffer.from(cursor, 'base64url').toString()) ?? 'null')
   } catch {
     json = null
   }
@@ -70,15 +74,16 @@ function pageOf(args: PageArgs, list: List): Page {
 }
 
 /**
- * One page of a list as a Relay connection; `read` gets the slice that the arguments ask for. With a seal, the cursor of a page that
- * ended early tells nobody where: that may be with somebody whom its reader may not see.
+ * One page of a list as a Relay connection; `read` gets the slice that the arguments ask for. With a seal no cursor is taken but those that
+ * were given: what lies before and behind a place of the reader's own choice would tell of people whom they may not see. And that of a
+ * page that ended early tells nobody where: that may be with one of them.
  */
 export async function connection<T>(args: PageArgs, ordering: Ordering, read: (page: Page) => Slice<T> | Promise<Slice<T>>, seal?: Seal) {
-  const digest = digestOf(ordering)
-  const page = pageOf(args, { digest, seal })
+  const list = { digest: digestOf(ordering), seal }
+  const page = pageOf(args, list)
   const { items, hasNext, hasPrevious, resume, total } = await read(page)
-  const edges = items.map(({ key, value }) => ({ cursor: encodeCursor(digest, key), node: value }))
-  const stopped = resume && (seal ? seal.close(textOf(digest, resume)) : encodeCursor(digest, resume))
+  const edges = items.map(({ key, value }) => ({ cursor: encodeCursor(list, key), node: value }))
+  const stopped = resume && encodeCursor(list, resume)
   return {
     edges,
     totalCount: total,

@@ -1,27 +1,27 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync } from 'node:crypto'
 
 const CIPHER = 'aes-256-gcm'
 const IV_BYTES = 12
 const TAG_BYTES = 16
+const KEY_BYTES = 32
 /** No other cursor begins with it. */
 const MARK = '~'
 
-/** Hides a text from whoever hands it back, at every instance of a data set. */
+/** Hides a text from whoever hands it back, at every instance of a data set, and knows it again: nobody else can make one. */
 export class Seal {
-  readonly #secret: Buffer
+  readonly #key: Buffer
+  readonly #ivKey: Buffer
 
   /** `secret`: that of the data set. */
   constructor(secret: Buffer) {
-    this.#secret = secret
+    const keys = Buffer.from(hkdfSync('sha256', secret, '', 'cursors', 2 * KEY_BYTES))
+    this.#key = keys.subarray(0, KEY_BYTES)
+    this.#ivKey = keys.subarray(KEY_BYTES)
   }
 
-  /** Few cursors need one. */
-  get #key(): Buffer {
-    return Buffer.from(hkdfSync('sha256', this.#secret, '', 'cursors', 32))
-  }
-
+  /** The same for the same text, so that clients can compare. */
   close(text: string): string {
-    const iv = randomBytes(IV_BYTES)
+    const iv = createHmac('sha256', this.#ivKey).update(text).digest().subarray(0, IV_BYTES)
     const cipher = createCipheriv(CIPHER, this.#key, iv)
     const sealed = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()])
     return MARK + Buffer.concat([iv, cipher.getAuthTag(), sealed]).toString('base64url')

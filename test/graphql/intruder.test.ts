@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { globalId } from '../../src/graphql/ids.ts'
+import { Seal } from '../../src/graphql/seal.ts'
 import { stores } from '../helpers/stores.ts'
 import { type Loose, type Served, serve } from './serve.ts'
 
@@ -83,11 +84,25 @@ const TRIES: readonly string[] = [
   'mutation ($id: ID!) { escalateRiskAlert(input: { alertId: $id }) { alert { escalatedTo { name } } } }',
 ]
 
+const PAGE_ARGS = '($first: Int, $last: Int, $after: String, $before: String)'
+const PAGE = 'first: $first, last: $last, after: $after, before: $before'
+const FOUND = 'totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor } edges { cursor node'
+const LISTS: readonly string[] = [
+  `users(${PAGE}, orderBy: USER_ID_ASC, filter: { topics: ["sleep"] }) { ${FOUND} { id: userId } } }`,
+  `users(${PAGE}, orderBy: RISK_DESC) { ${FOUND} { id: userId } } }`,
+  `riskAlerts(${PAGE}, filter: { status: [OPEN] }) { ${FOUND} { id } } }`,
+]
+const keyIn = (cursor: string): [digest: string, sort: number, id: string] => JSON.parse(Buffer.from(cursor, 'base64url').toString())
+
 describe.each(stores)('an afternoon of trying to see the person of another in $name', (kind) => {
   /** What she is answered to everything, and what the store is asked for it, with somebody else there or not. */
   const answers = async (other: string | null): Promise<Map<string, unknown>> => {
     const served = await serve(kind)
     const alertId = await afternoon(served, other)
+    // Each of the two stores has a seal of its own.
+    const seal = new Seal(served.services.store.secret)
+    const opened = (answer: object): unknown =>
+      JSON.parse(JSON.stringify(answer).replace(/~[\w-]+/g, (cursor) => Buffer.from(seal.open(cursor) ?? '').toString('base64url')))
     const found = new Map<string, unknown>()
     for (const document of TRIES) {
       const id = document.includes('$id:') ? (document.includes('RiskAlert') ? [alertId] : ids(alertId)) : [alertId]
@@ -95,7 +110,7 @@ describe.each(stores)('an afternoon of trying to see the person of another in $n
         served.reads.length = 0
         const { extensions: _, ...answer } = await li(served).run(document, { id: one, ids: ids(alertId) })
         // Nor does it take longer: there are as many reads, of the same kinds.
-        found.set(`${document} ${i}`, { answer, reads: served.reads.map((batch) => batch.map(({ kind }) => kind)) })
+        found.set(`${document} ${i}`, { answer: opened(answer), reads: served.reads.map((batch) => batch.map(({ kind }) => kind)) })
       }
     }
     return found
@@ -127,21 +142,54 @@ describe.each(stores)('an afternoon of trying to see the person of another in $n
     expect(await seen()).toEqual(before)
   })
 
-  test('finds nothing with the cursors of others', async () => {
+  test('finds nobody with cursors that she makes herself or has from others: none of a list of people or alerts is taken but her own', async () => {
     const served = await serve(kind)
     await afternoon(served, OTHER)
-    const page = (after: string | null) =>
-      served.ask(
-        'query ($after: String) { users(first: 1, orderBy: USER_ID_ASC, after: $after) { edges { node { userId } } pageInfo { endCursor hasPreviousPage } } }',
-        { after },
-      )
-    const first: Loose = await chief(served).ask(
-      '{ users(first: 1, orderBy: USER_ID_ASC) { pageInfo { endCursor } edges { node { userId } } } }',
-    )
-    const all: Loose = await page(first.users.pageInfo.endCursor)
-    expect(all.users.edges.map(({ node }: Loose) => node.userId)).toEqual([OTHER])
-    li(served)
-    expect((await page(first.users.pageInfo.endCursor)).users.edges).toEqual([])
-    expect((await page(all.users.pageInfo.endCursor)).users.edges).toEqual([])
+    await served.ask(`mutation { ${record('zoe', 'z')} ${assign('zoe', 'wang')} }`)
+    for (const list of LISTS) {
+      const query = `query ${PAGE_ARGS} { list: ${list} }`
+      const { list: all }: Loose = await chief(served).ask(query)
+      const [digest, sort] = keyIn(all.edges[0].cursor)
+      const { list: hers }: Loose = await li(served).ask(query)
+      const refusal = await served.run(query, { after: 'nonsense' })
+      expect(refusal.errors?.[0]?.extensions.code).toBe('BAD_USER_INPUT')
+      const made = [-1, 0, 1].flatMap((by) => ['', OTHER, 'zz'].map((id) => [digest, sort + by, id]))
+      for (const cursor of [
+        ...all.edges.map((edge: Loose) => edge.cursor),
+        ...made.map((key) => Buffer.from(JSON.stringify(key)).toString('base64url')),
+        `~${hers.edges[0].cursor.slice(2)}`,
+      ])
+        expect(await served.run(query, { first: 0, after: cursor }), cursor).toEqual(refusal)
+      const { cursor } = hers.edges[0]
+      expect(hers).toMatchObject({ edges: { length: 1 }, pageInfo: { hasNextPage: false, hasPreviousPage: false, startCursor: cursor } })
+      expect(await served.ask(query)).toEqual({ list: hers })
+      const none = { edges: [], pageInfo: { hasNextPage: false, hasPreviousPage: true } }
+      expect(await served.ask(query, { first: 1, after: cursor })).toMatchObject({ list: none })
+      const backwards = { edges: [], pageInfo: { hasNextPage: true, hasPreviousPage: false } }
+      expect(await served.ask(query, { last: 1, before: cursor })).toMatchObject({ list: backwards })
+    }
+  })
+
+  test('finds no topic of others with a cursor that names it', async () => {
+    const answers = async (other: string | null) => {
+      const served = await serve(kind)
+      await afternoon(served, other)
+      const topics = `query ${PAGE_ARGS} { topics(${PAGE}) { ${FOUND} { name } } } }`
+      const { topics: hers }: Loose = await li(served).ask(topics)
+      const [digest] = keyIn(hers.edges[0].cursor)
+      const heard: unknown[] = []
+      for (const sort of [-3, -2, -1, 0])
+        for (const name of ['', 'only ada', `only ${OTHER}`, 'zz']) {
+          const cursor = Buffer.from(JSON.stringify([digest, sort, name])).toString('base64url')
+          for (const variables of [
+            { first: 1, after: cursor },
+            { last: 1, before: cursor },
+            { first: 0, after: cursor },
+          ])
+            heard.push((await served.run(topics, variables)).data)
+        }
+      return heard
+    }
+    expect(await answers(OTHER)).toEqual(await answers(null))
   })
 })

@@ -38,6 +38,7 @@ describe.each(stores)('where more people in $name are hers than are looked at, a
       const { pageInfo, edges } = (data.node ?? data.viewer ?? data).list
       seen.push(...edges.map(({ node }: Loose) => (node.user ?? node).userId))
       cursors.push(...[pageInfo.startCursor, pageInfo.endCursor, ...edges.map(({ cursor }: Loose) => cursor)].filter(Boolean))
+      for (const cursor of [pageInfo.endCursor, ...edges.map((edge: Loose) => edge.cursor)].filter(Boolean)) expect(cursor[0]).toBe('~')
       if (!pageInfo.hasNextPage) break
       after = pageInfo.endCursor
     }
@@ -51,6 +52,7 @@ test('what is sealed at one instance is opened at another of the same data set, 
   const sealed = new Seal(secret).close('somebody')
   expect(Buffer.from(sealed.slice(1), 'base64url').toString('latin1')).not.toContain('somebody')
   expect(new Seal(Buffer.from(secret)).open(sealed)).toBe('somebody')
+  expect(new Seal(Buffer.from(secret)).close('somebody')).toBe(sealed)
   expect(new Seal(Buffer.alloc(32, 8)).open(sealed)).toBeNull()
   for (const wrong of [
     '',
