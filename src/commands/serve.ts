@@ -13,16 +13,23 @@ const GRACE_MS = 800
 
 /** Serves until SIGTERM or Ctrl-C, then ends what is under way; a second signal, or 5 seconds, end the process at once. */
 export async function serve(config: Config): Promise<void> {
-  const logger = createLogger(config.logLevel)
-  for (const warning of config.warnings) logger.warn(warning)
   const stopped = new AbortController()
+  const letGo = () => {
+    for (const signal of SIGNALS) process.off(signal, stop)
+  }
   const stop = () => {
     // The next signal has its ordinary effect: it ends the process at once. So does time.
-    for (const signal of SIGNALS) process.off(signal, stop)
+    letGo()
     setTimeout(() => process.kill(process.pid, 'SIGTERM'), config.shutdownTimeoutMs + GRACE_MS).unref()
     stopped.abort()
   }
   for (const signal of SIGNALS) process.on(signal, stop)
+  await serveUntil(stopped.signal, config).finally(letGo)
+}
+
+async function serveUntil(stopped: AbortSignal, config: Config): Promise<void> {
+  const logger = createLogger(config.logLevel)
+  for (const warning of config.warnings) logger.warn(warning)
   // Before the store is opened, since opening it may change the data set's retention.
   await refuseLiveSocket(join(config.dataDir, SOCKET_NAME))
   const app = await buildApp(config, { logger })
@@ -34,7 +41,7 @@ export async function serve(config: Config): Promise<void> {
     // For whoever sits in front of it, and nobody's log.
     if (process.stdout.isTTY && config.auth.required && isLoopback(config.host))
       console.log(`To sign in there, open this within 10 minutes; it works once: ${url}#code=${newCode()}`)
-    if (!stopped.signal.aborted) await once(stopped.signal, 'abort')
+    if (!stopped.aborted) await once(stopped, 'abort')
   } finally {
     await app.close()
   }

@@ -27,7 +27,7 @@ test.each([
 })
 
 test('a mistake in the configuration is told as a sentence, and nothing is begun', async () => {
-  const { code, stdout, stderr } = await xinyiProcess(['serve'], { PORT: 'http', LOG_LEVEL: 'loud' })
+  const { code, stdout, stderr } = await xinyi(['serve'], { PORT: 'http', LOG_LEVEL: 'loud' })
   expect(code).toBe(1)
   expect(stdout).toBe('')
   expect(stderr.split('\n')).toEqual([
@@ -39,7 +39,7 @@ test('a mistake in the configuration is told as a sentence, and nothing is begun
 })
 
 test.each(['/proc/nothing/here', '/dev/null/here'])('a DATA_DIR that can not be made (%s) is refused with a sentence', async (dir) => {
-  const { code, stderr } = await xinyiProcess(['serve'], { ...freshSettings(), DATA_DIR: dir })
+  const { code, stderr } = await xinyi(['serve'], { ...freshSettings(), DATA_DIR: dir })
   expect(code).toBe(1)
   expect(stderr).toMatch(/The directory .+ can't be made\. Choose one/)
 })

@@ -90,15 +90,18 @@ function check(db: Database.Database, path: string): void {
   if (found !== 'ok') throw new StartError(`The data file ${path} is damaged (${found.replace(/\s+/g, ' ')}). ${WHAT_TO_DO}`)
 }
 
-/** Runs the migrations that the file has not seen; its user_version is the number of the last one. */
+/** Runs the migrations that the file has not seen, all or none; its user_version is the number of the last one. */
 function migrate(db: Database.Database): void {
-  const run = db.transaction((file: string) => {
-    db.exec(readFileSync(new URL(file, MIGRATIONS), 'utf8'))
-    db.pragma(`application_id = ${APPLICATION_ID}`)
-    db.pragma(`user_version = ${numberOf(file)}`)
-  })
   const version = versionOf(db)
-  for (const file of migrations()) if (numberOf(file) > version) run.immediate(file)
+  const unseen = migrations().filter((file) => numberOf(file) > version)
+  const last = unseen.at(-1)
+  if (last === undefined) return
+  const run = db.transaction(() => {
+    for (const file of unseen) db.exec(readFileSync(new URL(file, MIGRATIONS), 'utf8'))
+    db.pragma(`application_id = ${APPLICATION_ID}`)
+    db.pragma(`user_version = ${numberOf(last)}`)
+  })
+  run.immediate()
 }
 
 const migrations = (): string[] =>
