@@ -96,9 +96,9 @@ export class Subscribers {
   /** Everybody must have been told what the log tells in the end, from when they began. */
   check(log: readonly ToldInTheEnd[]): void {
     for (const each of this.#all) {
-      for (const id of each.twice.splice(0))
+      for (const { id, ...tellings } of each.twice.splice(0))
         if (this.#ledger.isOfSeveral(id)) this.#ofSeveral += 1
-        else this.#ledger.violated('alert told twice', `${each.name}: event ${id}`)
+        else this.#ledger.violated('alert told twice', `${each.name}: event ${id}, ${tellings.first}, and ${tellings.again}`)
       const missed = log.filter(({ origin, seq, acceptedAt, ids }) => {
         const all = [...ids, ...(this.#tellings.get(`${shortId(origin)} ${seq}`) ?? [])]
         return acceptedAt > each.since + CLOCKS_MS && !all.some((id) => each.has(id))
@@ -116,8 +116,10 @@ class Subscriber {
   /** Of all ids of alert events that anybody was told. */
   readonly #numbers: Map<string, number>
   readonly #tellings: Tellings
-  /** By number: whether it was told. */
-  #told = new Uint8Array(1_024)
+  /** By number: in which of its connections it was told, from 1. */
+  #told = new Uint16Array(1_024)
+  /** How each of its connections began. */
+  readonly #connections: { at: string; url: string; after: string | null }[] = []
   #cursor: string | null = null
   #socket: WebSocket | null = null
   #moving = true
@@ -129,7 +131,7 @@ class Subscriber {
   resumed = 0
   expired = 0
   /** What it was told more than once. */
-  readonly twice: string[] = []
+  readonly twice: { id: string; first: string; again: string }[] = []
 
   constructor(name: string, world: World, random: Random, numbers: Map<string, number>, tellings: Tellings) {
     this.#tellings = tellings
@@ -140,7 +142,7 @@ class Subscriber {
   }
 
   has(id: string): boolean {
-    return this.#told[this.#numbers.get(id) ?? -1] === 1
+    return (this.#told[this.#numbers.get(id) ?? -1] ?? 0) > 0
   }
 
   stay(): void {
@@ -164,6 +166,7 @@ class Subscriber {
 
   /** Resolves when the connection has ended. */
   async #subscribe(url: string): Promise<void> {
+    this.#connections.push({ at: new Date().toISOString(), url, after: this.#cursor })
     const socket = new WebSocket(url, 'graphql-transport-ws', { perMessageDeflate: false, handshakeTimeout: PATIENCE_MS })
     this.#socket = socket
     socket.on('error', () => {})
@@ -225,13 +228,20 @@ class Subscriber {
     const number = this.#numbers.get(id) ?? this.#numbers.size
     this.#numbers.set(id, number)
     while (number >= this.#told.length) {
-      const more = new Uint8Array(2 * this.#told.length)
+      const more = new Uint16Array(2 * this.#told.length)
       more.set(this.#told)
       this.#told = more
     }
     this.#note(id, cursor)
-    if (this.#told[number] === 1) this.twice.push(id)
-    this.#told[number] = 1
+    const before = this.#told[number] ?? 0
+    const now = this.#connections.length
+    if (before > 0) this.twice.push({ id, first: this.#connection(before), again: `${this.#connection(now)} until ${shown(cursor)}` })
+    this.#told[number] = now
+  }
+
+  #connection(number: number): string {
+    const { at, url, after } = this.#connections[number - 1] ?? {}
+    return `in connection ${number} (${at} at ${url} after ${after && shown(after)})`
   }
 
   /** Which event it came from: what the cursor names last. */
@@ -244,3 +254,5 @@ class Subscriber {
     this.#tellings.set(source, ids.add(id))
   }
 }
+
+const shown = (cursor: string): string => Buffer.from(cursor, 'base64url').toString()
