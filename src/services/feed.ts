@@ -185,7 +185,9 @@ export class AlertFeed {
       const step = { origin, seq, ordinal }
       const one = { ...step, isWhole: ordinal === alertEvents.length - 1 }
       this.#heard = settledIn === null ? gaveAhead(this.#heard, shortId(event.id), one, known.toldAt === 0) : gaveSettled(this.#heard, one)
-      this.#told.set(event.id, { toldAt: this.#tellings, settled: settledIn === null ? known.settled : step })
+      const { settled, ahead } = known
+      const at = settledIn === null ? { settled, ahead: ahead ?? step } : { settled: step, ahead }
+      this.#told.set(event.id, { toldAt: this.#tellings, ...at })
     }
   }
 
@@ -194,7 +196,7 @@ export class AlertFeed {
     // What is not settled yet will come again, and so may what is, should the log go back; it is of the past all the same.
     const past = await this.#pages.between({ epoch, n: settled.n }, n)
     const before = await this.#pages.between({ epoch, n: Math.max(0, settled.n - RECENT) }, settled.n).catch(noPast)
-    for (const { id } of past) this.#told.set(id, { toldAt: this.#tellings, settled: null })
+    for (const { id } of past) this.#told.set(id, { toldAt: this.#tellings, settled: null, ahead: null })
     this.#heard = heardOf(this.#heard, [...before, ...past])
     this.#at = { epoch, n, settledEpoch: settled.epoch }
     this.#settledAt = settled

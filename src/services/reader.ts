@@ -40,9 +40,11 @@ export interface Known {
   toldAt: number
   /** Where the log has it: another instance may have recorded the same. */
   settled: (Source & Step) | null
+  /** As what it was first told ahead of the log: its event may have got another origin since. */
+  ahead: (Source & Step) | null
 }
 
-export const UNKNOWN: Known = { toldAt: 0, settled: null }
+export const UNKNOWN: Known = { toldAt: 0, settled: null, ahead: null }
 
 /** An entry as it is told, if it tells something. */
 export function toldOf(
@@ -174,7 +176,9 @@ export class Reader {
     const isElsewhere = known.settled !== null && covers(before.steps, known.settled.origin, known.settled)
     // An instance that tells it ahead of the log may not know yet what the log says of it, which the reader was told.
     const isGiven = settled ? covers(before.steps, origin, step) : isPast(before.steps, origin, step)
-    const isCovered = isGiven || coversAhead(before, origin, step, settled) || isElsewhere
+    const { ahead } = known
+    const wasAhead = ahead !== null && coversAhead(before, ahead.origin, ahead, true)
+    const isCovered = isGiven || coversAhead(before, origin, step, settled) || isElsewhere || wasAhead
     return !isCovered && !this.#given.beyond.has(short) && !before.beyond.has(short) && !this.#given.due.includes(short)
   }
 }

@@ -191,6 +191,21 @@ test('what was told ahead, and came to nothing when it was settled, is not told 
   expect(idsOf([4, 5].flatMap((seq) => later.take(told(8 + seq, 'two', seq, `${seq}`))))).toEqual([])
 })
 
+test('what was told ahead is not told again where its event has got another origin since, though the cursor can not name all of it', () => {
+  const it = reader()
+  for (let seq = 1; seq <= MAX_BEYOND + 25; seq += 1) it.take(told(10 + seq, null, seq, `${seq}`))
+  const rescued = (seq: number, ...ids: string[]): Told => {
+    const again = { ...told(10 + seq, 'one', seq, ...ids), origin: 'fresh' }
+    const known = (ordinal: number) => ({ ...UNKNOWN, ahead: { origin: 'o', seq, ordinal } })
+    return { ...again, alertEvents: again.alertEvents.map((each, ordinal) => ({ ...each, known: known(ordinal) })) }
+  }
+  const seqs = Array.from({ length: MAX_BEYOND + 25 }, (_, i) => i + 1)
+  const later = reader(it.given)
+  expect(idsOf(seqs.flatMap((seq) => later.take(rescued(seq, `${seq}`))))).toEqual([])
+  const never = rescued(MAX_BEYOND + 26, 'new')
+  expect(idsOf(later.take(never)), 'what was told ahead after the reader had left').toEqual(['new'])
+})
+
 test('what was told ahead in one order of the log and in another is told no third time when that is settled', () => {
   const it = reader()
   it.listen(0)
