@@ -292,7 +292,7 @@ async function dashboard(): Promise<Figure[]> {
 
 const MIGRATED_USERS = 100_000
 /** Of the command that moves them; and how much of it may come after a fifth of the time. */
-const MIGRATION_MB = 700
+const MIGRATION_MB = 800
 const GROWTH_MB = 250
 
 /** Everybody of a large predecessor moves in, from either of its stores into either of ours. */

@@ -1,10 +1,13 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
+import { Redis } from 'ioredis'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { compact as compactCommand } from '../../src/commands/compact.ts'
+import { openRedisStore } from '../../src/store/redis/open.ts'
 import { compact } from '../../src/store/sqlite/compact.ts'
 import { NOW, Origin } from '../helpers/events.ts'
+import { startRedis } from '../helpers/redis.ts'
 import { tempDir } from '../helpers/temp.ts'
 import { startApp } from '../http/app.ts'
 
@@ -56,4 +59,24 @@ test('compact says how much a running server gave back, and everything is as it 
     NOW,
   )
   expect(answers.map((user) => user?.totalChats)).toEqual([100, 100])
+})
+
+test('what is unused in the append-only file of Redis goes, and everything is as it was', async () => {
+  const server = await startRedis({ persistence: 'aof' })
+  const store = await openRedisStore({ url: server.url })
+  const redis = new Redis(server.url)
+  onTestFinished(async () => {
+    redis.disconnect()
+    await store.close()
+    await server.remove()
+  })
+  const origin = new Origin()
+  await store.append(Array.from({ length: 100 }, () => origin.recorded({ user: 'leaves', query: '说'.repeat(2_000) })))
+  await store.append([origin.erased('leaves'), origin.recorded({ user: 'stays' })])
+  const bytes = async () => Number(/aof_current_size:(\d+)/.exec(await redis.info('persistence'))?.[1])
+  const before = await bytes()
+  expect(before).toBeGreaterThan(500_000)
+  await store.compact()
+  await expect.poll(bytes, { timeout: 10_000 }).toBeLessThan(before / 2)
+  expect((await store.read([{ kind: 'user', userId: 'stays' }], NOW)).answers).toMatchObject([{ totalChats: 1 }])
 })
