@@ -92,8 +92,8 @@ export function usageOf(pid: number): { cpuMs: number; residentMb: number } {
 }
 
 /** So many subscribers, in a process of their own; `end` answers how long each event took to each of them, in ms. */
-export async function listen(url: string, count: number): Promise<{ end(): Promise<number[]> }> {
-  const child = spawnTied(process.execPath, [LISTENERS, url, String(count)], { stdio: ['pipe', 'pipe', 'inherit'] })
+export async function listen(url: string, count: number, asking: 'words' | 'none'): Promise<{ end(): Promise<number[]> }> {
+  const child = spawnTied(process.execPath, [LISTENERS, url, String(count), asking], { stdio: ['pipe', 'pipe', 'inherit'] })
   const { stdin, stdout } = child
   if (!stdout || !stdin) throw new Error('no standard output')
   let said = ''

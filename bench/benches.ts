@@ -3,28 +3,16 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import * as z from 'zod'
 import { MAX_CANDIDATES } from '../src/store/store.ts'
 import { percentiles } from '../test/torture/latency.ts'
-import { type Bench, fill, listen, plainServer, runClients, settled, usageOf, withBench } from './bench.ts'
+import { type Bench, fill, settled, withBench } from './bench.ts'
 import { dashboardCosts } from './dashboard.ts'
 import { crashNoticed, hangNoticed } from './detection.ts'
-import type { Measured } from './job.ts'
+import { durations, type Figure, failures, ms } from './figure.ts'
 import { moving } from './migrate.ts'
+import { idle, sharing, subscribers } from './news.ts'
 import { checkingTokens } from './tokens.ts'
-
-export interface Figure {
-  what: string
-  value: number
-  unit: string
-  target: number
-  /** Otherwise the target is the most that it may be. */
-  atLeast?: true
-  more?: string
-}
 
 const COMMAND_TIMEOUT_MS = 500
 const Delay = z.object({ p50: z.number(), p99: z.number(), max: z.number() })
-const ms = (value: number): string => `${value.toFixed(1)} ms`
-const durations = (requests: Measured['requests']): number[] => requests.map(([, took]) => took)
-const failures = (requests: Measured['requests']): number => requests.filter(([, , ok]) => !ok).length
 
 /** 64 clients, each with the next request when it has the answer to the last; the delay of the server's event loop meanwhile. */
 async function oneByOne(): Promise<Figure[]> {
@@ -150,88 +138,6 @@ async function detection(): Promise<Figure[]> {
     return [
       figure('a crash of Redis is noticed, at the latest', await several(crashNoticed), 10),
       figure('a recording that finds Redis hanging is acknowledged, at the latest', await several(hangNoticed), COMMAND_TIMEOUT_MS + 100),
-    ]
-  })
-}
-
-const LISTENERS = 1_000
-
-/** Subscribers of alerts, two of which are raised a second; then the same just after Redis was killed. */
-async function subscribers(): Promise<Figure[]> {
-  const heard = (kill: boolean) =>
-    withBench(async ({ clients, redis, server }) => {
-      const listeners = await listen(server.url ?? '', LISTENERS)
-      const job = { send: 'risky', connections: 4, rate: 2, users: 1_000 } as const
-      await clients({ ...job, seconds: 2 })
-      const running = clients({ ...job, seconds: 10, first: 100 })
-      if (kill) await sleep(1_000).then(() => redis.kill())
-      const { requests } = await running
-      await sleep(2_000)
-      const took = await listeners.end()
-      const { p50, p99 } = percentiles(took)
-      return { p99, more: `p50 ${ms(p50)}, ${failures(requests)} failed, ${took.length} events heard by ${LISTENERS} subscribers` }
-    })
-  const figure = (what: string, { p99, more }: Awaited<ReturnType<typeof heard>>): Figure => ({
-    what,
-    value: p99,
-    unit: 'ms',
-    target: 150,
-    more,
-  })
-  return [
-    figure('from an alert to its last subscriber, p99', await heard(false)),
-    figure('the same, Redis being killed meanwhile, p99', await heard(true)),
-  ]
-}
-
-const ALERTS = 20
-
-/** What an alert costs a server of so many subscribers who ask for the same, beside one that works it out for each of them. */
-async function sharing(): Promise<Figure[]> {
-  return withBench(async ({ redis, server }) => {
-    const costOf = async ({ url, pid }: { url: string; pid: number }): Promise<number> => {
-      const listeners = await listen(url, LISTENERS)
-      const job = { url, send: 'risky', connections: 1, rate: 2, users: 1_000 } as const
-      await runClients({ ...job, seconds: 2 })
-      const usageIn = async (act: () => Promise<unknown>): Promise<number> => {
-        const before = usageOf(pid).cpuMs
-        await Promise.all([act(), sleep(ALERTS * 500 + 2_000)])
-        return usageOf(pid).cpuMs - before
-      }
-      const withoutAlerts = await usageIn(async () => {})
-      const cost = (await usageIn(() => runClients({ ...job, seconds: ALERTS / 2, first: 100 }))) - withoutAlerts
-      await listeners.end()
-      return cost / ALERTS
-    }
-    const ours = await costOf({ url: server.url ?? '', pid: server.pid ?? 0 })
-    await server.stop()
-    const plain = await plainServer(redis.url)
-    const other = await costOf(plain)
-    await plain.stop()
-    return [
-      {
-        what: `CPU of an alert to ${LISTENERS} subscribers, as a part of what it costs where nothing is shared`,
-        value: (100 * ours) / other,
-        unit: '%',
-        target: 25,
-        more: `${ms(ours)} and ${ms(other)}, beyond what the servers do without alerts`,
-      },
-    ]
-  })
-}
-
-const IDLE = 10_000
-
-/** Subscribers to whom nothing happens but heartbeats. */
-async function idle(): Promise<Figure[]> {
-  return withBench(async ({ server }) => {
-    const before = usageOf(server.pid ?? 0).residentMb
-    const listeners = await listen(server.url ?? '', IDLE)
-    await sleep(40_000)
-    const after = usageOf(server.pid ?? 0).residentMb
-    await listeners.end()
-    return [
-      { what: `memory with ${IDLE} idle subscribers`, value: after, unit: 'MB', target: 500, more: `${Math.round(before)} MB without` },
     ]
   })
 }

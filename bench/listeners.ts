@@ -1,11 +1,12 @@
-// Started by bench/benches.ts as a process of its own: so many subscribers (argv[3]) at a server (argv[2]). Says `ready`, and when its standard
+// Started by bench/benches.ts as a process of its own: so many subscribers (argv[3]) at a server (argv[2]), who ask for what people said where
+// argv[4] is `words`. Says `ready`, and when its standard
 // input ends how long after it was accepted each alert event came to each of them, in ms.
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
 
-const QUERY =
-  'subscription { riskAlerts { cursor event { kind at } alert { id level status version user { userId currentRisk } trigger { query response } } } }'
-const [, , url = '', count = '0'] = process.argv
+const [, , url = '', count = '0', words] = process.argv
+const QUERY = `subscription { riskAlerts { cursor event { kind at } alert { id level status version user { userId currentRisk }
+  ${words === 'words' ? 'trigger { query response }' : 'occurrences raisedAt lastSeenAt'} } } }`
 const took: number[] = []
 
 async function subscribe(): Promise<void> {
