@@ -54,6 +54,9 @@ export interface Listening {
   newCode(): string
 }
 
+/** From when the last connection is cut off until it is told what the service still waits for. */
+const LATE_MS = 400
+
 export interface AppOptions {
   logger: Logger
   clock?: () => number
@@ -129,18 +132,35 @@ export async function buildApp(config: Config, options: AppOptions): Promise<App
 
   const close = async (): Promise<void> => {
     clearInterval(sweeps)
-    await http?.close(AbortSignal.timeout(config.shutdownTimeoutMs))
-    keys?.close()
-    await webhook?.close()
-    await feed.close()
-    await escalation.close()
-    await yoga.dispose()
-    await writer.close()
-    await merger?.close()
-    await audit.close()
-    await store.close()
-    if (tracer) useTracer(null)
-    await tracer?.close()
+    let part = ''
+    const late = setTimeout(
+      () => logger.error({ part }, 'the service does not end in time, for it waits for a part of it'),
+      config.shutdownTimeoutMs + LATE_MS,
+    ).unref()
+    const parts: readonly [name: string, close: () => unknown][] = [
+      ['http', () => http?.close(AbortSignal.timeout(config.shutdownTimeoutMs))],
+      ['keys', () => keys?.close()],
+      ['webhook', () => webhook?.close()],
+      ['feed', () => feed.close()],
+      ['escalation', () => escalation.close()],
+      ['yoga', () => yoga.dispose()],
+      ['writer', () => writer.close()],
+      ['audit merger', () => merger?.close()],
+      ['audit', () => audit.close()],
+      ['store', () => store.close()],
+      [
+        'tracer',
+        () => {
+          if (tracer) useTracer(null)
+          return tracer?.close()
+        },
+      ],
+    ]
+    for (const [name, closePart] of parts) {
+      part = name
+      await closePart()
+    }
+    clearTimeout(late)
   }
 
   const app: App = {

@@ -123,4 +123,16 @@ describe('xinyi serve', () => {
     expect(stderr).toContain('PORT=')
     expect(code).toBe(1)
   })
+
+  test('a part that does not end is named', async () => {
+    const { app, log } = await startApp()
+    const { store } = app.services
+    const held = Promise.withResolvers<void>()
+    const close = store.close.bind(store)
+    store.close = () => held.promise.then(close)
+    const closed = app.close()
+    await expect.poll(() => log.join(), { timeout: 10_000 }).toMatch(/"part":"store".+does not end in time/)
+    held.resolve()
+    await closed
+  })
 })

@@ -59,10 +59,10 @@ export async function torture(options: Options, dir: string): Promise<Result> {
   for (const watch of watches.values()) await watch.close()
   for (const instance of instances) {
     const code = await instance.stop()
-    if (code !== 0) ledger.violated('did not end', `${instance.name} ended with ${code} at SIGTERM`)
+    const log = readFileSync(instance.logFile, 'utf8')
+    if (code !== 0) ledger.violated('did not end', `${instance.name} ended with ${code} at SIGTERM: ${log.slice(-500)}`)
     for (const crash of instance.crashes) ledger.violated('crashed', crash)
     subscribers.check(checkInside(ledger, instance, inside))
-    const log = readFileSync(instance.logFile, 'utf8')
     if (log.includes(MARK) || /tu-(own|cold|shared|passing|roaming)-/.test(log))
       ledger.violated('told the log', `${instance.logFile} holds texts or user ids`)
   }
