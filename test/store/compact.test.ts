@@ -6,10 +6,12 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { compact as compactCommand } from '../../src/commands/compact.ts'
 import { openRedisStore } from '../../src/store/redis/open.ts'
 import { compact } from '../../src/store/sqlite/compact.ts'
+import { Replica } from '../../src/store/sqlite/replica/replica.ts'
 import { NOW, Origin } from '../helpers/events.ts'
 import { startRedis } from '../helpers/redis.ts'
 import { tempDir } from '../helpers/temp.ts'
 import { startApp } from '../http/app.ts'
+import { tamper } from './sqlite.files.ts'
 
 /** A file of which half is not used any more. */
 function wasteful(): Database.Database {
@@ -79,4 +81,22 @@ test('what is unused in the append-only file of Redis goes, and everything is as
   await store.compact()
   await expect.poll(bytes, { timeout: 10_000 }).toBeLessThan(before / 2)
   expect((await store.read([{ kind: 'user', userId: 'stays' }], NOW)).answers).toMatchObject([{ totalChats: 1 }])
+})
+
+test('a server that ends does not write a large file anew, which takes long: the next sweep does', () => {
+  const dir = tempDir()
+  onTestFinished(dir.remove)
+  const unscrubbed = (mib: number): unknown => {
+    const path = join(dir.path, `${mib}.db`)
+    new Replica(path).close()
+    tamper(path, `UPDATE meta SET unscrubbed = 1; CREATE TABLE large AS SELECT zeroblob(${mib} * 1024 * 1024) AS x`)
+    new Replica(path).close()
+    const db = new Database(path, { readonly: true })
+    try {
+      return db.prepare('SELECT unscrubbed FROM meta').pluck().get()
+    } finally {
+      db.close()
+    }
+  }
+  expect([unscrubbed(1), unscrubbed(65)]).toEqual([0, 1])
 })

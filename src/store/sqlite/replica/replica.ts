@@ -263,7 +263,7 @@ export class Replica {
 
   close(): void {
     if (!this.#db.open) return
-    scrubOrLeaveIt(this.#db, 'now')
+    scrubOrLeaveIt(this.#db, 'later')
     this.#db.close()
   }
 
