@@ -50,10 +50,11 @@ function counted(user: UserRecord, { payload: { riskLevel, source } }: EventOf<'
 }
 
 /** Puts a conversation into the lists, with its point and topics. Answers whether it is kept. */
-function enlist(step: Step, event: EventOf<'recorded'>, { totalChats }: UserRecord): boolean {
+function enlist(step: Step, event: EventOf<'recorded'>, { totalChats, sources }: UserRecord): boolean {
   const limits = newestLimits(step.policies)
-  // Nobody has more of anything than was ever recorded.
-  const capFor = (cap: number): number => (cap < totalChats ? cap : 0)
+  // Nobody has more of anything than was ever recorded, but for points of another system.
+  const isAdopted = Object.keys(sources).length > 0
+  const capFor = (cap: number): number => (isAdopted || cap < totalChats ? cap : 0)
   const kept = addConversation(step, event, capFor(limits.conversations), limits.conversationsDays)
   addEmotion(step, event, capFor(limits.emotions), limits.emotionsDays)
   for (const name of event.payload.topics) addTopic(step.sql, event.user, name, event.occurredAt)

@@ -71,6 +71,14 @@ export function adopted(open: Open): void {
     expect((await it.emotions()).map(({ id }) => id)).toEqual(['p', 'c2', 'c1'])
   })
 
+  test('of points as many are kept as of anybody, however few conversations were counted with them', async () => {
+    const it = await given(open)
+    await it.tell(it.origin.policy({ emotions: 2 }))
+    await it.apply(it.origin.adopted('u', { points: [point('p1', HOUR), point('p2', 2 * HOUR)] }))
+    await it.record({ id: 'c' })
+    expect((await it.emotions()).map(({ id }) => id)).toEqual(['c', 'p1'])
+  })
+
   test('the log tells it as it was', async () => {
     const it = await given(open)
     const event = it.origin.adopted('u', {
