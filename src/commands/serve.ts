@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { join, resolve } from 'node:path'
+import type { Logger } from 'pino'
 import { buildApp } from '../app.ts'
 import { type Config, DATABASE_NAME, SOCKET_NAME } from '../config.ts'
 import { refuseLiveSocket } from '../http/listen.ts'
@@ -13,6 +14,7 @@ const GRACE_MS = 800
 
 /** Serves until SIGTERM or Ctrl-C, then ends what is under way; a second signal, or 5 seconds, end the process at once. */
 export async function serve(config: Config): Promise<void> {
+  const logger = createLogger(config.logLevel)
   const stopped = new AbortController()
   const letGo = () => {
     for (const signal of SIGNALS) process.off(signal, stop)
@@ -20,15 +22,17 @@ export async function serve(config: Config): Promise<void> {
   const stop = () => {
     // The next signal has its ordinary effect: it ends the process at once. So does time.
     letGo()
-    setTimeout(() => process.kill(process.pid, 'SIGTERM'), config.shutdownTimeoutMs + GRACE_MS).unref()
+    setTimeout(() => {
+      logger.error({ active: process.getActiveResourcesInfo() }, 'the service did not end in time, and is ended')
+      process.kill(process.pid, 'SIGTERM')
+    }, config.shutdownTimeoutMs + GRACE_MS).unref()
     stopped.abort()
   }
   for (const signal of SIGNALS) process.on(signal, stop)
-  await serveUntil(stopped.signal, config).finally(letGo)
+  await serveUntil(stopped.signal, config, logger).finally(letGo)
 }
 
-async function serveUntil(stopped: AbortSignal, config: Config): Promise<void> {
-  const logger = createLogger(config.logLevel)
+async function serveUntil(stopped: AbortSignal, config: Config, logger: Logger): Promise<void> {
   for (const warning of config.warnings) logger.warn(warning)
   // Before the store is opened, since opening it may change the data set's retention.
   await refuseLiveSocket(join(config.dataDir, SOCKET_NAME))
