@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { NOW } from '../helpers/events.ts'
 import { inCharge, until } from '../helpers/joined.ts'
-import { behindTheirBacks, expectAllEqual, healed, heldReplica, ownRedis, type Site, site } from './several.ts'
+import { behindTheirBacks, chatsOf, expectAllEqual, healed, heldReplica, ownRedis, type Site, site } from './several.ts'
 
 /**
  * Cut off from each other, two instances have taken the same key, at two times. Redis has had it from A; B, which has brought its own in
@@ -57,5 +57,31 @@ test('an instance does not say that the stores agree before it has compared ever
   await a.store.pin('auto')
   await healed(server, [a, b])
   expect(await timeOf(a)).toBe(await timeOf(b))
+  await expectAllEqual(server, [a, b])
+})
+
+test('whose keys Redis has lost is not put back by an instance that Redis can not tell any more what it has missed, but by another', async () => {
+  const server = await ownRedis()
+  const [a, b] = [await site({ url: server.url }), await site({ url: server.url })]
+  await a.record('zoe', ['z1'])
+  await healed(server, [a, b])
+  await b.store.pin('sqlite')
+  await a.record('zoe', ['z2', 'z3'])
+  await until(a.store, (status) => inCharge(status) && status.n === status.settled.n)
+  await a.store.pin('sqlite')
+  await b.record('zoe', ['z4'])
+  const old = ['profile', 'conversations', 'emotions', 'topics'].map((name) => `user:zoe:${name}`)
+  await behindTheirBacks(server, (redis) =>
+    redis
+      .multi()
+      .xtrim('xinyi:log', 'MAXLEN', 0)
+      .del(...old)
+      .exec(),
+  )
+  await b.store.pin('auto')
+  await until(b.store, ({ mode, redis }) => mode === 'PRIMARY' || redis?.lastError === 'users are lost that others may put back')
+  await a.store.pin('auto')
+  await healed(server, [a, b])
+  for (const { store } of [a, b]) expect(await chatsOf(store, 'zoe')).toEqual(['z1', 'z2', 'z3', 'z4'])
   await expectAllEqual(server, [a, b])
 })

@@ -5,8 +5,12 @@ import type { RemoteReplica } from './replica.ts'
 
 const PAGE = 200
 
-/** Takes over what the log of Redis has up to now, before the tail does: whoever is put back in Redis then loses nothing of it. */
-export async function catchUp(primary: RedisStore, replica: RemoteReplica): Promise<void> {
+/**
+ * Takes over what the log of Redis has up to now, before the tail does: whoever is put back in Redis then loses nothing of it. Answers
+ * whether the log reaches back so far.
+ */
+export async function catchUp(primary: RedisStore, replica: RemoteReplica): Promise<boolean> {
+  let isWhole = true
   try {
     for (;;) {
       const { n } = await replica.facts()
@@ -15,8 +19,9 @@ export async function catchUp(primary: RedisStore, replica: RemoteReplica): Prom
       if ((await replica.applyEntries(entries)) < entries.length) throw new Interrupted()
     }
   } catch (error) {
-    // A log that does not reach back so far can't help.
     if (!(error instanceof XinyiError && error.code === 'CURSOR_EXPIRED')) throw error
+    isWhole = false
   }
   await replica.renumber()
+  return isWhole
 }

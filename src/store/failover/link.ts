@@ -247,12 +247,16 @@ export class Link {
     this.pending = await replica.countPending(await primary.positions())
     this.reconciliation = report
     const mend = async (users: readonly string[]) => {
-      await catchUp(primary, replica)
+      const isWhole = await catchUp(primary, replica)
+      const { n, partial } = await replica.facts()
       // What is applied ahead has other indexes now.
-      this.places.leave((await replica.facts()).n)
+      this.places.leave(n)
       // Who has something to be pushed, and is lost, is put back with it; but not without what others have.
-      if ((await replica.facts()).partial && (await mendable(this.#joint, users)).length < users.length)
+      const incomplete = isWhole ? (partial ? await replica.dirtyAmong(users) : []) : users
+      if (mendable(this.#joint, users, incomplete).length < users.length) {
+        await primary.want(users, [])
         throw new Outdated('users are lost that others may put back')
+      }
       for (const copy of await replica.wholeCopies(users)) await primary.restore(copy, { force: true })
       report.repaired += users.length
     }
