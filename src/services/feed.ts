@@ -86,12 +86,14 @@ export class AlertFeed {
     const { dataSetId } = present
     const ready: Message[] = []
     let beat: NodeJS.Timeout | undefined
+    let hasLeft = false
     // Nothing is begun before the first is asked for, so a subscription that nobody reads holds nothing.
     const next = async (): Promise<{ value: AlertMessage } | null> => {
       for (;;) {
         const first = ready.shift()
         if (first) return { value: messageOf(dataSetId, first) }
-        if (this.#closing.signal.aborted) return null
+        // Who has left while they caught up must not join: nobody would let go of them again.
+        if (hasLeft || this.#closing.signal.aborted) return null
         if (beat) {
           const news = await inbox.take()
           if (!news) return null
@@ -103,6 +105,7 @@ export class AlertFeed {
       }
     }
     return streamOf(next, () => {
+      hasLeft = true
       clearInterval(beat)
       this.#audience.delete(inbox)
       inbox.end()

@@ -56,6 +56,18 @@ async function forgetful(store: Store, without: number) {
 }
 
 describe.each(stores)('the alert feed on $name', (kind) => {
+  test('whoever leaves while they catch up is let go of', async () => {
+    const { store, say } = await startServices(kind)
+    const { feed, follow } = await lagging(store)
+    await say({ riskLevel: 'HIGH' })
+    const messages = await feed.subscribe({ minLevel: 'MEDIUM' })
+    const next = messages.next()
+    await messages.return?.()
+    follow()
+    expect(await next).toMatchObject({ done: true })
+    expect(feed.audience.size).toBe(0)
+  })
+
   test('an alert that the store does not come to have is told with what the log says', async () => {
     const { store, say } = await startServices(kind)
     const feed = await forgetful(store, Number.POSITIVE_INFINITY)
