@@ -5,6 +5,7 @@ import { GraphQLClient } from './graphql.ts'
 import type { Instance } from './instance.ts'
 import { isRisky, type Ledger, RISKS, type UserLedger } from './ledger.ts'
 import { HISTORY, HistoryData, USERS, type UserDump, UsersData } from './operations.ts'
+import { healed } from './world.ts'
 
 /** Everything that an instance shows of every user, by user id. */
 export type Dump = ReadonlyMap<string, UserDump>
@@ -13,8 +14,28 @@ export type Dump = ReadonlyMap<string, UserDump>
 const KEPT = 50
 const ATTEMPTS = 5
 
-/** Reads everything from one instance, which must answer from this store. */
-export async function dump(instance: Instance, from: 'REDIS' | 'SQLITE', ledger: Ledger): Promise<Dump> {
+/** Reads everything from one instance, which must answer from Redis; on a busy machine it may time out meanwhile, and is asked again when it is well. */
+export async function dumpOfRedis(instance: Instance, ledger: Ledger, limitMs: number): Promise<Dump> {
+  for (let attempts = 1; ; attempts += 1) {
+    const { users, others } = await dump(instance, 'REDIS', ledger)
+    if (others.size === 0) return users
+    if (attempts === ATTEMPTS) {
+      ledger.violated('served by another', `${instance.name}: ${[...others].join(', ')} answered instead of Redis`)
+      return users
+    }
+    await healed([instance], limitMs)
+  }
+}
+
+/** The same of SQLite, with Redis gone. */
+export async function dumpOfSqlite(instance: Instance, ledger: Ledger): Promise<Dump> {
+  const { users, others } = await dump(instance, 'SQLITE', ledger)
+  if (others.size > 0) ledger.violated('served by another', `${instance.name}: ${[...others].join(', ')} answered instead of SQLite`)
+  return users
+}
+
+/** `others`: which other stores have answered. */
+async function dump(instance: Instance, from: 'REDIS' | 'SQLITE', ledger: Ledger): Promise<{ users: Dump; others: ReadonlySet<string> }> {
   const client = new GraphQLClient(() => instance.url)
   const users = new Map<string, UserDump>()
   const others = new Set<string>()
@@ -24,7 +45,7 @@ export async function dump(instance: Instance, from: 'REDIS' | 'SQLITE', ledger:
       if (outcome.type === 'none' || outcome.errors.length > 0) {
         failures += 1
         ledger.violated('unreadable', `${instance.name}: ${JSON.stringify(outcome.type === 'none' ? outcome.reason : outcome.errors)}`)
-        if (failures === ATTEMPTS) return users
+        if (failures === ATTEMPTS) return { users, others }
         continue
       }
       if (outcome.served !== from) others.add(outcome.served ?? 'nobody')
@@ -36,8 +57,7 @@ export async function dump(instance: Instance, from: 'REDIS' | 'SQLITE', ledger:
   } finally {
     client.close()
   }
-  if (others.size > 0) ledger.violated('served by another', `${instance.name}: ${[...others].join(', ')} answered instead of ${from}`)
-  return users
+  return { users, others }
 }
 
 /** Compares what is shown of every user with what was acknowledged. */

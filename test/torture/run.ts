@@ -5,7 +5,7 @@ import { Random } from '../../src/demo/random.ts'
 import { startProxy } from '../helpers/proxy.ts'
 import { AlertWatch } from './alerts.ts'
 import { rage } from './chaos.ts'
-import { checkAgainst, checkNotes, compareDumps, dump } from './check.ts'
+import { checkAgainst, checkNotes, compareDumps, dumpOfRedis, dumpOfSqlite } from './check.ts'
 import { GraphQLClient } from './graphql.ts'
 import { checkInside, type Inside, insideRedis } from './inside.ts'
 import { Instance } from './instance.ts'
@@ -105,7 +105,7 @@ async function verify(
   await sleep(QUIET_MS)
 
   const [first, ...others] = await Promise.all(
-    instances.map(async (instance) => ({ name: `${instance.name} (Redis)`, users: await dump(instance, 'REDIS', ledger) })),
+    instances.map(async (instance) => ({ name: `${instance.name} (Redis)`, users: await dumpOfRedis(instance, ledger, HEAL_LIMIT_MS) })),
   )
   if (!first) throw new Error('There is no instance')
   const sums = checkAgainst(ledger, first.users, first.name)
@@ -127,7 +127,7 @@ async function verify(
   await redis.server.kill()
   for (const instance of instances) {
     await fallenBack(instance, ledger)
-    const users = await dump(instance, 'SQLITE', ledger)
+    const users = await dumpOfSqlite(instance, ledger)
     compareDumps(ledger, first.users, first.name, users, `${instance.name} (SQLite)`)
     const { lost, doubled } = checkAgainst(ledger, users, `${instance.name} (SQLite)`)
     await checkNotes(ledger, instance, `${instance.name} (SQLite)`)
