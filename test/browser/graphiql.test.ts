@@ -1,8 +1,15 @@
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import type { Browser } from 'playwright-core'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { graphql, startApp } from '../http/app.ts'
 import { bearer } from '../http/tokens.ts'
-import { openPage, program, SCREENSHOTS } from './page.ts'
+import { openBrowser, openPage, program, SCREENSHOTS } from './page.ts'
+
+let browser: Browser
+beforeAll(async () => {
+  if (program) browser = await openBrowser()
+})
+afterAll(() => browser?.close())
 
 test.skipIf(!program)(
   'the link signs in, and vanishes from the address; then GraphiQL works with the network cut: it runs a query, and its subscription shows an alert as it is raised',
@@ -17,7 +24,7 @@ test.skipIf(!program)(
     }
     await record('李娜', 'MEDIUM')
 
-    const { page, refused, errors } = await openPage(origin)
+    const { page, refused, errors } = await openPage(browser, origin)
     await page.goto(`${url}#code=${newCode()}`)
     const execute = page.getByRole('button', { name: /execute query/i })
     const answer = page.locator('.graphiql-response')

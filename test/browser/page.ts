@@ -9,11 +9,13 @@ export const program = findChromium()
 // Chromium itself calls home unless it is told not to.
 const QUIET = '--disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'
 
-/** A page that reaches the server's origin and nothing else; what it tried besides ends up in `refused`. */
-export async function openPage(origin: string): Promise<{ page: Page; refused: string[]; errors: string[] }> {
-  const browser: Browser = await chromium.launch({ executablePath: program ?? '', args: ['--no-sandbox', ...QUIET.split(' ')] })
-  onTestFinished(() => browser.close())
+export const openBrowser = (): Promise<Browser> =>
+  chromium.launch({ executablePath: program ?? '', args: ['--no-sandbox', ...QUIET.split(' ')] })
+
+/** A page that reaches the server's origin and nothing else; what it tried besides ends up in `refused`. It knows nothing of others of the browser. */
+export async function openPage(browser: Browser, origin: string): Promise<{ page: Page; refused: string[]; errors: string[] }> {
   const page = await browser.newPage({ viewport: { width: 1440, height: 900 }, locale: 'en-GB' })
+  onTestFinished(() => page.close())
   page.setDefaultTimeout(60_000)
   const [refused, errors]: [string[], string[]] = [[], []]
   await page.route('**/*', (route) => {

@@ -1,17 +1,24 @@
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import type { Browser } from 'playwright-core'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { blocks } from '../helpers/pages.ts'
 import { post, startApp } from '../http/app.ts'
 import { bearer, tokenFor } from '../http/tokens.ts'
-import { openPage, program, SCREENSHOTS } from './page.ts'
+import { openBrowser, openPage, program, SCREENSHOTS } from './page.ts'
 
 const RECORD = `mutation ($userId: String!) {
   recordConversation(input: { userId: $userId, query: "我最近压力很大", response: "我在。", riskLevel: HIGH }) { duplicate }
 }`
 
+let browser: Browser
+beforeAll(async () => {
+  if (program) browser = await openBrowser()
+})
+afterAll(() => browser?.close())
+
 test.skipIf(!program)('a link that was used says so, and leads nowhere', async () => {
   const { url, newCode } = await startApp({ AUTH: 'on' })
-  const { page } = await openPage(new URL(url).origin)
+  const { page } = await openPage(browser, new URL(url).origin)
   const code = newCode()
   await page.request.post(url.replace('/graphql', '/session'), { data: { code }, headers: { origin: new URL(url).origin } })
   await page.context().clearCookies()
@@ -25,7 +32,7 @@ test.skipIf(!program)(
   'whoever has a token signs in with it, and out again',
   async () => {
     const { url, config } = await startApp({ AUTH: 'on' })
-    const { page, refused } = await openPage(new URL(url).origin)
+    const { page, refused } = await openPage(browser, new URL(url).origin)
     const session = url.replace('/graphql', '/session')
     await page.goto(session)
     const token = page.getByLabel(/token/i)
@@ -50,7 +57,7 @@ test.skipIf(!program)(
 
 test.skipIf(!program)('the page of the API guide hears of an alert as it is raised', async () => {
   const { url, config, newCode } = await startApp({ AUTH: 'on' })
-  const { page } = await openPage(new URL(url).origin)
+  const { page } = await openPage(browser, new URL(url).origin)
   const session = url.replace('/graphql', '/session')
   await page.request.post(session, { data: { code: newCode() }, headers: { origin: new URL(url).origin } })
   await page.goto(session)

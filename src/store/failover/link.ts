@@ -7,11 +7,10 @@ import { warningsOf } from '../redis/inspect.ts'
 import type { RedisStore } from '../redis/store.ts'
 import type { ReplicaFacts } from '../sqlite/replica/facts.ts'
 import type { Pin, Reconciliation } from '../store.ts'
-import { catchUp } from './catch-up.ts'
 import { Changes } from './changes.ts'
-import { Interrupted, Outdated, Refused, wordOf } from './faults.ts'
+import { Interrupted, Refused, wordOf } from './faults.ts'
 import type { Joint } from './joint.ts'
-import { mendable } from './mendable.ts'
+import { putBack } from './mendable.ts'
 import type { Places } from './places.ts'
 import { pushAll } from './push.ts'
 import { Tail } from './tail.ts'
@@ -247,17 +246,8 @@ export class Link {
     this.pending = await replica.countPending(await primary.positions())
     this.reconciliation = report
     const mend = async (users: readonly string[]) => {
-      const isWhole = await catchUp(primary, replica)
-      const { n, partial } = await replica.facts()
-      // What is applied ahead has other indexes now.
-      this.places.leave(n)
-      // Who has something to be pushed, and is lost, is put back with it; but not without what others have.
-      const incomplete = isWhole ? (partial ? await replica.dirtyAmong(users) : []) : users
-      if (mendable(this.#joint, users, incomplete).length < users.length) {
-        await primary.want(users, [])
-        throw new Outdated('users are lost that others may put back')
-      }
-      for (const copy of await replica.wholeCopies(users)) await primary.restore(copy, { force: true })
+      // What is applied ahead has other indexes then.
+      await putBack(primary, this.#joint, users, (n) => this.places.leave(n))
       report.repaired += users.length
     }
     const pushed = (count: number): void => {

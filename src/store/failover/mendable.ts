@@ -1,3 +1,6 @@
+import type { RedisStore } from '../redis/store.ts'
+import { catchUp } from './catch-up.ts'
+import { Outdated } from './faults.ts'
 import type { Joint } from './joint.ts'
 
 /** How long it is left to others to put users back of whom not everything may be here, or otherwise than Redis had it. */
@@ -16,4 +19,21 @@ export function mendable({ incompleteSince }: Joint, users: readonly string[], i
     incompleteSince.set(user, since)
     return now - since >= OTHERS_FIRST_MS
   })
+}
+
+/**
+ * Puts users back in Redis whose keys were lost there and who have something to be pushed, with everything that is here; but not without
+ * what others have. `caughtUp` is told where the replica stands then.
+ */
+export async function putBack(primary: RedisStore, joint: Joint, users: readonly string[], caughtUp: (n: number) => void): Promise<void> {
+  const { replica } = joint.local
+  const isWhole = await catchUp(primary, replica)
+  const { n, partial } = await replica.facts()
+  caughtUp(n)
+  const incomplete = isWhole ? (partial ? await replica.dirtyAmong(users) : []) : users
+  if (mendable(joint, users, incomplete).length < users.length) {
+    await primary.want(users, [])
+    throw new Outdated('users are lost that others may put back')
+  }
+  for (const copy of await replica.wholeCopies(users)) await primary.restore(copy, { force: true })
 }
