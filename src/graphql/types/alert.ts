@@ -129,7 +129,8 @@ RiskAlert.implement({
       resolve: ({ status, escalation }) => (status === 'OPEN' ? escalation.next : null),
     }),
     version: t.exposeInt('version', {
-      description: 'Counts its changes of status, level and assignee from 1; further occurrences alone do not count.',
+      description:
+        'Counts its changes of status, level and assignee from 1; further occurrences alone do not count. 0 where the alert is `withdrawn`: how often it changed since is nobody’s business then.',
     }),
     history: t.connection(
       {

@@ -5,19 +5,26 @@ import type { Joint } from './joint.ts'
 
 /** How long it is left to others to put users back of whom not everything may be here, or otherwise than Redis had it. */
 const OTHERS_FIRST_MS = 15_000
+/** The same where nobody is here who could be put back: then only what is to be pushed about them waits. */
+const NOBODY_HERE_MS = 5_000
 
 /**
  * Those of these users, whose keys Redis has lost, who may be put back from here. Whoever is `incomplete`, since they have yet to be taken
  * over from Redis, may be here without what others have recorded, or with what was decided here ahead of the log: put back, it would be
  * all that is left of them, at a revision at which others have them as Redis had, or a later one.
  */
-export function mendable({ incompleteSince }: Joint, users: readonly string[], incomplete: readonly string[]): readonly string[] {
+export function mendable(
+  { incompleteSince }: Joint,
+  users: readonly string[],
+  incomplete: readonly string[],
+  patienceMs = OTHERS_FIRST_MS,
+): readonly string[] {
   const now = performance.now()
   return users.filter((user) => {
     if (!incomplete.includes(user)) return true
     const since = incompleteSince.get(user) ?? now
     incompleteSince.set(user, since)
-    return now - since >= OTHERS_FIRST_MS
+    return now - since >= patienceMs
   })
 }
 
@@ -31,7 +38,8 @@ export async function putBack(primary: RedisStore, joint: Joint, users: readonly
   const { n, partial } = await replica.facts()
   caughtUp(n)
   const incomplete = isWhole ? (partial ? await replica.dirtyAmong(users) : []) : users
-  if (mendable(joint, users, incomplete).length < users.length) {
+  const patienceMs = (await replica.known(users)).length > 0 ? OTHERS_FIRST_MS : NOBODY_HERE_MS
+  if (mendable(joint, users, incomplete, patienceMs).length < users.length) {
     await primary.want(users, [])
     throw new Outdated('users are lost that others may put back')
   }
