@@ -156,11 +156,14 @@ export async function buildApp(config: Config, options: AppOptions): Promise<App
         },
       ],
     ]
-    for (const [name, closePart] of parts) {
-      part = name
-      await closePart()
+    try {
+      for (const [name, closePart] of parts) {
+        part = name
+        await closePart()
+      }
+    } finally {
+      clearTimeout(late)
     }
-    clearTimeout(late)
   }
 
   const app: App = {
