@@ -30,7 +30,7 @@ async function commandsDuring(path: string, action: () => Promise<unknown>): Pro
 
 // While it is monitored Redis writes down each step of each script, for which it may take too long on a busy machine.
 test('a dashboard of 20 users with conversations, topics, points and alerts is at most one command a level at Redis', {
-  retry: 3,
+  retry: { count: 3, condition: /STORE_UNAVAILABLE/ },
 }, async () => {
   const server = await startRedis()
   onTestFinished(() => server.stop())
