@@ -167,7 +167,7 @@ export function gaveSettled({ steps, ahead, beyond }: Heard, { origin, isWhole, 
 
 /** The same, with an alert event given ahead of the log; `isNew`: not under this id before. In another order the event may have brought about another. */
 export function gaveAhead(heard: Heard, id: string, { origin, isWhole, ...step }: OneOf, isNew: boolean): Heard {
-  if (isPast(heard.steps, origin, step) || (!isNew && covers(heard.ahead, origin, step))) return heard
+  if (!isNew && (isPast(heard.steps, origin, step) || covers(heard.ahead, origin, step))) return heard
   const beyond = new Map(heard.beyond).set(id, { origin, seq: step.seq })
   const [oldest] = beyond.values()
   // Of one event all are named, or none.

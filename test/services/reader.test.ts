@@ -181,6 +181,15 @@ test('what an instance tells ahead that the log has come past is told when the l
   expect(idsOf(reader(it.given).take(told(15, 'three', 5, 'a')))).toEqual([])
 })
 
+test('what one who listens is told ahead that the log has come past meanwhile is not told again when the log tells it', () => {
+  const it = reader()
+  it.take(told(11, 'one', 3, 'x'))
+  it.listen(0)
+  it.take(told(12, 'one', 9, 'y'))
+  expect(idsOf(it.take(told(30, null, 5, 'a')))).toEqual(['a'])
+  expect(idsOf(reader(it.given).take(told(15, 'one', 5, 'a', 'other')))).toEqual(['other'])
+})
+
 test('what was told ahead, and came to nothing when it was settled, is not told again where another order brings it about', () => {
   const it = reader()
   it.take(told(11, 'one', 3, 'x'))
