@@ -29,9 +29,9 @@ export function putTexts(user: string, state: UserState, timeZone: string): stri
     localTime(state.createdAt),
   )
   texts.push(state.lastActiveAt === null ? '' : localTime(state.lastActiveAt), `${state.totalChats}`, `${state.totalRiskAlerts}`)
-  texts.push(`${conversations.length}`)
+  texts.push(`${conversations.length}`, `${conversations[0]?.occurredAt ?? 0}`)
   for (const conversation of conversations) texts.push(conversationElement(conversation, localTime(conversation.occurredAt)))
-  texts.push(`${emotions.length}`)
+  texts.push(`${emotions.length}`, `${emotions[0]?.occurredAt ?? 0}`)
   for (const point of emotions) texts.push(pointElement(point, localTime(point.occurredAt)))
   texts.push(`${topics.length}`)
   for (const { name } of topics) texts.push(name)
@@ -39,7 +39,6 @@ export function putTexts(user: string, state: UserState, timeZone: string): stri
   texts.push(`${seen.length}`)
   for (const { id, acceptedAt, fingerprint, alertId, source } of seen)
     texts.push(id, `${acceptedAt} ${fingerprint} ${alertId ?? ''} ${source}`)
-  for (const { id, acceptedAt } of seen) texts.push(`${acceptedAt}`, id)
   texts.push(`${alerts.length}`)
   for (const alert of alerts) texts.push(...alertTexts(user, alert))
   return texts
@@ -51,7 +50,7 @@ const unresolvedOf = ({ openAlertId, alerts }: UserState): UserState['alerts'][n
 /** Whom the unresolved alert was escalated to. */
 const calledOf = (state: UserState): readonly string[] => unresolvedOf(state)?.escalation.to ?? []
 
-/** The record of users.lua, where what is null is absent. */
+/** The record of users.lua, where what is null is absent; its deadlines, which come last, are left to put.lua. */
 function recordText(state: UserState): string {
   const { conversations, emotions, topics, seen, alerts } = state
   return JSON.stringify({

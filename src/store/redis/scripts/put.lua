@@ -40,11 +40,11 @@ local function write_all()
   topics = {}
 end
 
--- Sets the expiry of a list as an event would. Answers its deadline.
-local function expiry_of(key, list)
-  local days = limits()[list .. 'Days']
-  local newest = days > 0 and item(call('LINDEX', key, 0))
-  return newest and expire_after(key, newest.at, days, 0) or 0
+-- Fills a list, which comes with the time of its newest item. Sets its expiry as an event would, and answers the deadline.
+local function put_list(key, list)
+  local count, newest, days = tonumber(take()), tonumber(take()), limits()[list .. 'Days']
+  with_next(count, 'RPUSH', key)
+  return count > 0 and days > 0 and expire_after(key, newest, days, 0) or 0
 end
 
 -- Puts one user, who is not there.
@@ -52,8 +52,9 @@ local function put_user(user, keys)
   local text, created, active, risk, attention_level, alerted, counselor = take(), take(), take(), take(), take(), take(), take()
   local assignee, to = take(), names_in(take())
   redis.call('HSET', keys.profile, 'user_id', user, 'created_at', take(), 'last_active', take(), 'total_chats', take(), 'total_risk_alerts', take())
-  with_next(tonumber(take()), 'RPUSH', keys.conversations)
-  with_next(tonumber(take()), 'RPUSH', keys.emotions)
+  local deadlines = { put_list(keys.conversations, 'conversations'), put_list(keys.emotions, 'emotions') }
+  -- The record ends with them.
+  text = string.gsub(text, '%[0,0%]}$', string.format('[%d,%d]}', deadlines[1], deadlines[2]))
   local names = tonumber(take())
   for i = cursor + 1, cursor + names do
     local members = topics[texts[i]] or {}
@@ -62,16 +63,8 @@ local function put_user(user, keys)
   end
   with_next(names, 'SADD', keys.words)
   with_next(2 * names, 'HSET', keys.tally)
-  local ids = 2 * tonumber(take())
-  with_next(ids, 'HSET', keys.seen)
-  with_next(ids, 'ZADD', keys.ids)
+  with_next(2 * tonumber(take()), 'HSET', keys.seen)
   for _ = 1, tonumber(take()) do put_alert(keys) end
-  local deadlines = { expiry_of(keys.conversations, 'conversations'), expiry_of(keys.emotions, 'emotions') }
-  if deadlines[1] + deadlines[2] > 0 then
-    local record = cjson.decode(text)
-    record.deadlines = deadlines
-    text = text_of(record)
-  end
   records[user] = text
   later('HSET', USERS, user, text)
   later('ZADD', BY_NAME, '0', user)
