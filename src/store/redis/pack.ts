@@ -18,7 +18,7 @@ const STEP_BYTES = 150_000
 const STEP_ITEMS = 64
 
 /** Texts as one MessagePack array. Redis takes one long argument faster than many short ones, and so does the client. */
-function packTexts(texts: readonly string[]): Uint8Array {
+export function packTexts(texts: readonly string[]): Buffer {
   const packed = Buffer.allocUnsafe(texts.reduce((size, text) => size + 5 + Buffer.byteLength(text), 5))
   packed[0] = 0xdd
   let at = packed.writeUInt32BE(texts.length, 1)

@@ -31,6 +31,7 @@ import { DamagedUsers, Fault, fenced, noFile, unavailable, withoutText, wordOf }
 import { Growth } from './growth.ts'
 import { decodeCounts, decodeHead, decodePolicy, decodePositions, decodeRaised, type Lost, raising, scanMarks } from './head.ts'
 import { decodeTaken, readEntries, readTold } from './log.ts'
+import { packTexts } from './pack.ts'
 import { putTexts } from './put.ts'
 import { DECODERS } from './reads.ts'
 import { runScript, type ScriptName } from './script.ts'
@@ -85,8 +86,8 @@ export class RedisStore implements Store {
   async append(events: readonly Event[]): Promise<Appended & { entries: (LogEntry | null)[] }> {
     if (events.length === 0) return { outcomes: [], entries: [], durability: 'JOURNAL' }
     const encoded = events.map((event) => encodeEvent(event, this.#marks, this.#timeZone))
-    const texts = encoded.flatMap((each) => each.texts)
-    const replies = z.array(z.unknown()).parse(await this.#run('append', { events: encoded.map(({ event }) => event) }, texts))
+    const texts = packTexts(encoded.flatMap((each) => each.texts))
+    const replies = z.array(z.unknown()).parse(await this.#run('append', { events: encoded.map(({ event }) => event) }, [texts]))
     if (events.some(({ kind }) => kind === 'erased' || kind === 'expired')) await this.forget()
     // Redis alone may lose what it has not written to its disk yet.
     const taken = events.map((event, i) => decodeTaken(event, replies[i]))
@@ -281,7 +282,7 @@ export class RedisStore implements Store {
     return rest
   }
 
-  #run(name: ScriptName, argument: object, texts: readonly string[] = []): Promise<unknown> {
+  #run(name: ScriptName, argument: object, texts: readonly (string | Buffer)[] = []): Promise<unknown> {
     return this.#try(() => runScript(this.#redis, name, { epoch: this.epoch, ...argument }, texts))
   }
 

@@ -3,13 +3,13 @@
 --   recorded: risk (rank), fingerprint (hex), topics, localTime (naive, for the predecessor), late (an alert is asked for all the same); source (of those taken over from another system);
 --   adopted: source, chats, risks, created, createdTime (naive), active, activeTime, topics: [{name, id}], points: [{id, occurred, risk (rank), element (JSON for the list of emotions)}];
 --   erased: upTo (ms), where it was applied before}]}
--- ARGV[2 i], ARGV[2 i + 1], of the i-th event: body (JSON for the log, and for the list of conversations), point (JSON for the list of emotions)
+-- ARGV[2] MessagePack: of each event its body (JSON for the log, and for the list of conversations) and its point (JSON for the list of emotions)
 -- Answers for each event one of
 --   {'stale'}  {'known', position}  {'gap', position}  {'damaged'}
 -- or its outcome, index, chain and alert events (JSON) in the log, and what else there is to say:
 --   {'dead', …, erasedAt}  {'conflict', …}  {'duplicate', …, alert}  {'erased', …}
 --   {'applied', …, kept or carried out, alert}  {'applied', …, conversations, emotions, topics, alerts, keys}  {'applied', …}
-local batch = cjson.decode(ARGV[1])
+local batch, texts = cjson.decode(ARGV[1]), cmsgpack.unpack(ARGV[2])
 
 local APPLY = { recorded = recorded, adopted = adopted, cleared = cleared, expired = expired, erased = erased, acted = acted, assigned = assigned }
 -- Events that need what is kept of their user.
@@ -120,7 +120,7 @@ load_head()
 look_up(batch.events)
 local ok, failure = pcall(function()
   for i, event in ipairs(batch.events) do
-    event.body, event.point = ARGV[2 * i], ARGV[2 * i + 1]
+    event.body, event.point = texts[2 * i - 1], texts[2 * i]
     if event.kind == 'acted' or event.kind == 'assigned' then event.payload = payload_of(event.body) end
     outcomes[i] = append(event)
   end
