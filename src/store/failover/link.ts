@@ -108,12 +108,17 @@ export class Link {
       this.#joint.joinedAt = performance.now()
       this.places.leave(from.tail.taken)
       this.#joint.local.leave()
-      const { logger } = this.#joint
-      if (because === null) logger.info('Redis is left on request: SQLite serves from now on')
-      else logger.warn({ because, pendingWrites: this.pending }, 'Redis can not be used: SQLite serves from now on')
     }
     this.#enter({ mode: 'FALLBACK', since: from.mode === 'PRIMARY' ? this.#joint.clock() : from.since })
     this.#rejoin()
+    if (from.mode !== 'PRIMARY') return
+    const { logger } = this.#joint
+    const pendingWrites = this.pending
+    // Writing takes as long as all of this: whoever waits for news gets them first.
+    setImmediate(() => {
+      if (because === null) logger.info('Redis is left on request: SQLite serves from now on')
+      else logger.warn({ because, pendingWrites }, 'Redis can not be used: SQLite serves from now on')
+    })
   }
 
   /** Redis has answered for the entry with this index. */
