@@ -210,10 +210,7 @@ export class RedisStore implements Store {
 
   readonly head = async (): Promise<Head> => decodeHead(this.#identity, await this.#ask('head'))
 
-  async positions(): Promise<Record<string, number>> {
-    const [reply] = await this.#ask('positions')
-    return decodePositions(reply)
-  }
+  readonly positions = async (): Promise<Record<string, number>> => decodePositions((await this.#ask('positions'))[0])
 
   async #reindex(): Promise<void> {
     let cursor = '0'
