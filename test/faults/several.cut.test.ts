@@ -150,7 +150,7 @@ test('an instance that is taking everybody over anew leaves it to another to put
   await b.store.pin('auto')
   await takingOver
   await b.record('ann', ['b1'])
-  const own = ['tally', 'seen', 'alerts'].map((name) => `xinyi:user:ann:${name}`)
+  const own = ['tally', 'seen', 'ids', 'alerts'].map((name) => `xinyi:user:ann:${name}`)
   const old = ['profile', 'conversations', 'emotions', 'topics'].map((name) => `user:ann:${name}`)
   await behindTheirBacks(server, (redis) => redis.del(...own, ...old))
   held.goOn()

@@ -34,7 +34,7 @@ async function timeOf({ store }: Site): Promise<number | undefined> {
 
 test('whose keys Redis has lost is put back as Redis had decided, not as an instance has them that has yet to take that over', async () => {
   const { server, held, a, b } = await decidedFor()
-  const own = ['tally', 'seen', 'alerts'].map((name) => `xinyi:user:zoe:${name}`)
+  const own = ['tally', 'seen', 'ids', 'alerts'].map((name) => `xinyi:user:zoe:${name}`)
   const old = ['profile', 'conversations', 'emotions', 'topics'].map((name) => `user:zoe:${name}`)
   await behindTheirBacks(server, (redis) => redis.del(...own, ...old))
   held.goOn()

@@ -9,7 +9,7 @@ damaged.use()
 describe('what is missing of a user is noticed, and put back', () => {
   const keys: Record<string, (alertId: string) => string> = Object.fromEntries([
     ...['profile', 'conversations', 'topics', 'emotions'].map((suffix) => [suffix, () => `user:u:${suffix}`]),
-    ...['tally', 'seen', 'alerts'].map((suffix) => [suffix, () => `xinyi:user:u:${suffix}`]),
+    ...['tally', 'seen', 'ids', 'alerts'].map((suffix) => [suffix, () => `xinyi:user:u:${suffix}`]),
     ['alert', (id: string) => `xinyi:alert:${id}`],
     ['history', (id: string) => `xinyi:alert:${id}:history`],
     ['users', () => 'xinyi:users'],

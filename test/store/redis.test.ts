@@ -102,8 +102,8 @@ describe('refusals', () => {
   })
 
   test('a data set of a newer format is left alone', async () => {
-    await redis.hset('xinyi:meta', { format: 4, dataSetId: 'x', epoch: 'y', tombstoneKey: 'z' })
-    await expect(openRedisStore({ url: server.url })).rejects.toThrow(/format 4/)
+    await redis.hset('xinyi:meta', { format: 3, dataSetId: 'x', epoch: 'y', tombstoneKey: 'z' })
+    await expect(openRedisStore({ url: server.url })).rejects.toThrow(/format 3/)
   })
 
   test('a Redis that was emptied under a running store answers nothing and takes nothing', async () => {

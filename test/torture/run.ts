@@ -142,7 +142,7 @@ async function checkKeys({ redis, ledger }: World): Promise<void> {
   const erased = [...ledger.users.values()].filter((user) => user.erased && user.bounds().most === 0)
   await withRedis(redis.server.socket, async (control) => {
     for (const { id } of erased) {
-      const own = ['tally', 'seen', 'entries', 'alerts'].map((name) => `xinyi:user:${id}:${name}`)
+      const own = ['tally', 'seen', 'ids', 'entries', 'alerts'].map((name) => `xinyi:user:${id}:${name}`)
       const keys = ['profile', 'conversations', 'emotions', 'topics'].map((name) => `user:${id}:${name}`)
       const found: string[] = []
       for (const key of [...keys, ...own]) if (await control.exists(key)) found.push(key)

@@ -16,7 +16,7 @@ export type Found =
   | { state: 'seeding'; dataSetId: string; leaseHeld: boolean; rollback: string }
   | { state: 'ready'; identity: Identity; n: number; trimmed: number; lineage: readonly Fork[] }
 
-const FORMAT = 3
+const FORMAT = 2
 
 const number = z.coerce.number().int().min(0)
 const Ready = z.object({ dataSetId: z.string(), epoch: z.string(), tombstoneKey: z.string(), n: number, trimmed: number })
@@ -42,7 +42,7 @@ export function inspect(redis: Redis): Promise<Found> {
       // Another server may have begun the data set between the two looks.
       return found.state === 'foreign' && (await redis.exists('xinyi:meta')) === 1 ? await inspect(redis) : found
     }
-    if (meta.format === '1' || meta.format === '2') {
+    if (meta.format === '1') {
       await runScript(redis, 'upgrade', { epoch: randomUUID() })
       return await inspect(redis)
     }

@@ -39,6 +39,7 @@ export function putTexts(user: string, state: UserState, timeZone: string): stri
   texts.push(`${seen.length}`)
   for (const { id, acceptedAt, fingerprint, alertId, source } of seen)
     texts.push(id, `${acceptedAt} ${fingerprint} ${alertId ?? ''} ${source}`)
+  for (const { id, acceptedAt } of seen) texts.push(`${acceptedAt}`, id)
   texts.push(`${alerts.length}`)
   for (const alert of alerts) texts.push(...alertTexts(user, alert))
   return texts

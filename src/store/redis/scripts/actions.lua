@@ -106,6 +106,7 @@ end
 local function save_action(event, n, keys, record, was, alert)
   record.rev, record.accepted = n, math.max(record.accepted, event.at)
   record.kept[4] = record.kept[4] + call('HSET', keys.seen, event.id, memory_of(event, alert))
+  call('ZADD', keys.ids, int(event.at), event.id)
   call('RPUSH', keys.entries, int(n))
   save_user(event.user, keys, record, was)
 end

@@ -4,6 +4,7 @@
 local function is_new_part(event, keys, record, id)
   if remembered(keys, id, event.at) then return false end
   record.kept[4] = record.kept[4] + call('HSET', keys.seen, id, memory_of(event, ''))
+  call('ZADD', keys.ids, int(event.at), id)
   return true
 end
 
@@ -44,6 +45,7 @@ local function adopted(event, n, keys, record, told)
     end
   end
   record.kept[4] = record.kept[4] + call('HSET', keys.seen, event.id, memory_of(event, ''))
+  call('ZADD', keys.ids, int(event.at), event.id)
   call('RPUSH', keys.entries, int(n))
   call('HSET', keys.profile, unpack(profile))
   save_user(event.user, keys, record, was)

@@ -8,5 +8,5 @@ if state ~= over.state then return 0 end
 if state == 'ready' and meta[1] ~= over.epoch then return 0 end
 if not redis.call('SET', LEASE, request.token, 'NX', 'PX', request.leaseMs) then return 0 end
 redis.call('DEL', META)
-redis.call('HSET', META, 'format', 3, 'dataSetId', request.dataSetId, 'seeding', request.token, 'leaseMs', request.leaseMs, 'rollback', request.rollback or '')
+redis.call('HSET', META, 'format', 2, 'dataSetId', request.dataSetId, 'seeding', request.token, 'leaseMs', request.leaseMs, 'rollback', request.rollback or '')
 return 1

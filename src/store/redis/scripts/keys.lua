@@ -46,7 +46,7 @@ local function keys_of(user)
     words = 'user:' .. user .. ':topics', -- set, for the predecessor
     tally = 'xinyi:user:' .. user .. ':tally', -- hash: topic -> "count first last"
     seen = 'xinyi:user:' .. user .. ':seen', -- hash: id -> "acceptedAt fingerprint alert source", source: "seq origin" of the event
-    ids = 'xinyi:user:' .. user .. ':ids', -- what formats before 3 kept beside it; the sweep removes it
+    ids = 'xinyi:user:' .. user .. ':ids', -- zset: id, acceptedAt
     entries = 'xinyi:user:' .. user .. ':entries', -- list: 'all' where none is missing, then indexes of this user's entries in the log
     alerts = 'xinyi:user:' .. user .. ':alerts', -- list, oldest first: alert ids
   }

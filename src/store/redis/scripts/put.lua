@@ -63,7 +63,9 @@ local function put_user(user, keys)
   end
   with_next(names, 'SADD', keys.words)
   with_next(2 * names, 'HSET', keys.tally)
-  with_next(2 * tonumber(take()), 'HSET', keys.seen)
+  local ids = 2 * tonumber(take())
+  with_next(ids, 'HSET', keys.seen)
+  with_next(ids, 'ZADD', keys.ids)
   for _ = 1, tonumber(take()) do put_alert(keys) end
   records[user] = text
   later('HSET', USERS, user, text)

@@ -3,21 +3,11 @@
 -- Names an event for ever: the same one may come again, when Redis was filled with what it made of it, or went back.
 local function source_of(event) return int(event.seq) .. ' ' .. event.origin end
 
--- How many of a user's ids were accepted after (at, id).
-local function newer_ids(keys, at, id)
-  if call('HLEN', keys.seen) <= NEWEST_IDS then return 0 end
-  local count, all = 0, call('HGETALL', keys.seen)
-  for i = 1, #all, 2 do
-    if newer(accepted_at(all[i + 1]), all[i], at, id) then count = count + 1 end
-  end
-  return count
-end
-
 -- What is remembered of an id, {fingerprint, alert, source}, while it counts as known: for 7 days by acceptedAt, and at least the newest 1,000.
 local function remembered(keys, id, at)
   local accepted, fingerprint, alert, source = string.match(call('HGET', keys.seen, id) or '', '^(%d+) (%x+) (%x*) ?(.*)$')
   if not accepted then return nil end
-  if tonumber(accepted) < at - WEEK and newer_ids(keys, tonumber(accepted), id) >= NEWEST_IDS then return nil end
+  if tonumber(accepted) < at - WEEK and (call('ZREVRANK', keys.ids, id) or math.huge) >= 1000 then return nil end
   return { fingerprint = fingerprint, alert = alert, source = source }
 end
 
@@ -145,6 +135,7 @@ local function recorded(event, n, keys, record, told)
   local alert = sign_of(event, record, keys, told, before)
   if is_new then record.kept[4] = record.kept[4] + 1 end
   if not is_new or alert ~= '' then record.kept[4] = record.kept[4] + call('HSET', keys.seen, event.id, memory_of(event, alert)) end
+  call('ZADD', keys.ids, int(event.at), event.id)
   call('RPUSH', keys.entries, int(n))
   local profile = { 'total_chats', int(record.chats), 'total_risk_alerts', int(record.risks) }
   if is_newest then

@@ -18,6 +18,7 @@ local function cleared(event, n, keys, record)
   end
   record.rev, record.accepted, record.last = n, math.max(record.accepted, event.at), nil
   record.kept[4] = record.kept[4] + call('HSET', keys.seen, event.id, memory_of(event, ''))
+  call('ZADD', keys.ids, int(event.at), event.id)
   save_user(event.user, keys, record, was)
   return answer
 end

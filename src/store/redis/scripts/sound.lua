@@ -67,7 +67,8 @@ local function has_alerts(keys, record) return record.kept[5] == 0 or get(0, 'LL
 local function fits(keys, record)
   local conversations, emotions = length_of(keys.conversations, record, 1), length_of(keys.emotions, record, 2)
   if not conversations or not emotions or not has_tally(keys, record) or not has_alerts(keys, record) then return false end
-  if get(0, 'HLEN', keys.seen) < record.kept[4] or get(0, 'HLEN', keys.profile) < 5 then return false end
+  local ids = record.kept[4]
+  if get(0, 'HLEN', keys.seen) < ids or get(0, 'ZCARD', keys.ids) < ids or get(0, 'HLEN', keys.profile) < 5 then return false end
   record.kept[1], record.kept[2] = conversations, emotions
   return true
 end

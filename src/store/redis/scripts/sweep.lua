@@ -1,5 +1,5 @@
 -- sweep: tidies some users, from a place in the index of users on. ARGV[1] JSON {epoch, cursor, count, now (ms)}.
--- Removes list items a day after they expired and ids older than 30 days beyond the newest, and writes the index entries again.
+-- Removes list items a day after they expired and ids older than 30 days beyond the newest 1,000, and writes the index entries again.
 -- Users whose keys do not fit together are left as they are. Answers {next cursor, users, removed items, user id, deadline of its expiry, …}.
 local request = cjson.decode(ARGV[1])
 if call('HGET', META, 'epoch') ~= request.epoch then return { '0', 0, 0 } end
@@ -16,18 +16,13 @@ local function tidy_list(list, keys, record, i)
 end
 
 local function tidy_ids(keys, record)
-  call('DEL', keys.ids)
-  local spare = call('HLEN', keys.seen) - NEWEST_IDS
-  if spare > 0 then
-    local old, all = {}, call('HGETALL', keys.seen)
-    for i = 1, #all, 2 do
-      local at = accepted_at(all[i + 1])
-      if at < request.now - 30 * DAY then old[#old + 1] = { at, all[i] } end
-    end
-    table.sort(old, function(a, b) return newer(b[1], b[2], a[1], a[2]) end)
-    for i = 1, math.min(#old, spare) do call('HDEL', keys.seen, old[i][2]) end
+  local old = call('ZRANGEBYSCORE', keys.ids, '-inf', '(' .. string.format('%d', request.now - 30 * DAY))
+  local spare = call('ZCARD', keys.ids) - 1000
+  for i = 1, math.min(#old, spare) do
+    call('ZREM', keys.ids, old[i])
+    call('HDEL', keys.seen, old[i])
   end
-  record.kept[4] = call('HLEN', keys.seen)
+  record.kept[4] = call('ZCARD', keys.ids)
 end
 
 local function tidy_entries(keys, trimmed)

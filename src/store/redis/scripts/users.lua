@@ -7,12 +7,6 @@
 
 local WEEK = 7 * DAY
 
--- Of each user so many ids are known, however old they are.
-local NEWEST_IDS = 1000
-
--- When the event came that an id is remembered of (keys.seen).
-local function accepted_at(memory) return tonumber(string.match(memory, '^%d+') or nil) or 0 end
-
 local UNLIMITED = { conversations = 0, conversationsDays = 0, emotions = 0, emotionsDays = 0, profileDays = 0, alertsDays = 0 }
 
 local policies
