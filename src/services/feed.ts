@@ -3,7 +3,7 @@ import type { Logger } from 'pino'
 import { cursorExpired, XinyiError } from '../errors.ts'
 import type { Place, Store, StoreStatus, ToldEntry } from '../store/store.ts'
 import { type AlertPage, AlertPages, type Past } from './alert-pages.ts'
-import { decodeCursor, encodeCursor, type Given, gaveAhead, gaveSettled, type Heard, shortId } from './cursor.ts'
+import { covers, decodeCursor, encodeCursor, type Given, gaveAhead, gaveSettled, type Heard, shortId } from './cursor.ts'
 import { Audience, Inbox, MAX_WAITING } from './inbox.ts'
 import { LogPlaces } from './log-places.ts'
 import {
@@ -271,7 +271,10 @@ export class AlertFeed {
 
 /** With what is of the past. */
 const heardOf = (heard: Heard, past: readonly Past[]): Heard =>
-  past.reduce((so, { id, settled, ...one }) => (settled ? gaveSettled(so, one) : gaveAhead(so, shortId(id), one, true)), heard)
+  past.reduce(
+    (so, { id, settled, ...one }) => (settled ? gaveSettled(so, one) : gaveAhead(so, shortId(id), one, !covers(so.steps, one.origin, one))),
+    heard,
+  )
 
 function noPast(error: unknown): Past[] {
   if (error instanceof XinyiError && error.code === 'CURSOR_EXPIRED') return []

@@ -8,11 +8,13 @@ import {
   gaveSettled,
   type Heard,
   isPast,
+  MAX_BEYOND,
   MAX_DUE,
   type Source,
   type Step,
   shortId,
 } from './cursor.ts'
+import { Recent } from './recent.ts'
 
 /** How many ids of alert events are remembered to tell repeats by. */
 export const REMEMBERED = 10_000
@@ -114,6 +116,8 @@ export class Reader {
   #before: Heard | null = null
   /** The count of tellings when this reader began to listen. */
   #listensSince = Number.POSITIVE_INFINITY
+  /** What was told ahead of the log since, and left to the log to tell, by the ids of alert events in short; the newest of it. */
+  readonly #left = new Recent<string, true>(MAX_BEYOND)
 
   constructor({ minLevel, at, present, given }: { minLevel: RiskLevel; at: Place; present: Place; given: Given }) {
     this.#minLevel = minLevel
@@ -165,13 +169,15 @@ export class Reader {
     return alertEvents.flatMap((each, ordinal): Message[] => {
       const { event, alert } = each
       const isWanted = this.#isWanted(each, origin, { seq, ordinal }, settledIn !== null)
+      if (isWanted) this.#left.delete(each.short)
+      else if (settledIn === null) this.#leave(each, origin, { seq, ordinal })
       this.#given = (isWanted ? taken : passedOver).after(each, this.#given, () => afterOne(this.#given, told, ordinal, isWanted))
       return isWanted && alert ? [{ given: this.#given, replayed, event, alert }] : []
     })
   }
 
   #isWanted({ event, short, known }: Told['alertEvents'][number], origin: string, step: Step, settled: boolean): boolean {
-    if (known.toldAt > this.#listensSince || riskRank(event.level) < riskRank(this.#minLevel)) return false
+    if ((known.toldAt > this.#listensSince && !this.#left.has(short)) || riskRank(event.level) < riskRank(this.#minLevel)) return false
     const before = this.#before ?? this.#given
     const isElsewhere = known.settled !== null && covers(before.steps, known.settled.origin, known.settled)
     // An instance that tells it ahead of the log may not know yet what the log says of it, which the reader was told.
@@ -180,6 +186,12 @@ export class Reader {
     const wasAhead = ahead !== null && coversAhead(before, ahead.origin, ahead, true)
     const isCovered = isGiven || coversAhead(before, origin, step, settled) || isElsewhere || wasAhead
     return !isCovered && !this.#given.beyond.has(short) && !before.beyond.has(short) && !this.#given.due.includes(short)
+  }
+
+  /** Notes what whoever listens is not told though others are: the log has come past it without telling it, and may yet tell it in another order. */
+  #leave({ short, known }: Told['alertEvents'][number], origin: string, step: Step): void {
+    const { steps } = this.#before ?? this.#given
+    if (known.toldAt <= this.#listensSince && isPast(steps, origin, step) && !covers(steps, origin, step)) this.#left.set(short, true)
   }
 }
 

@@ -181,6 +181,21 @@ test('what an instance tells ahead that the log has come past is told when the l
   expect(idsOf(reader(it.given).take(told(15, 'three', 5, 'a')))).toEqual([])
 })
 
+test('what one who listens was not told ahead, as the log had come past it, is told when the log tells it, once', () => {
+  const it = reader()
+  for (const seq of [3, 8]) it.take(told(10 + seq, 'one', seq, `${seq}`))
+  it.listen(0)
+  const known = (toldAt: number, each: Told): Told => ({
+    ...each,
+    alertEvents: each.alertEvents.map((one) => ({ ...one, known: { ...UNKNOWN, toldAt } })),
+  })
+  expect(idsOf(it.take(told(30, null, 5, 'a')))).toEqual([])
+  expect(idsOf(it.take(known(1, told(31, null, 5, 'a'))))).toEqual([])
+  expect(idsOf(it.take(known(2, told(15, 'two', 5, 'a'))))).toEqual(['a'])
+  expect(idsOf(it.take(known(3, told(31, null, 5, 'a'))))).toEqual([])
+  expect(idsOf(it.take(known(4, told(15, 'three', 5, 'a'))))).toEqual([])
+})
+
 test('what one who listens is told ahead that the log has come past meanwhile is not told again when the log tells it', () => {
   const it = reader()
   it.take(told(11, 'one', 3, 'x'))
