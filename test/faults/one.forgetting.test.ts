@@ -50,6 +50,21 @@ describe('Redis forgets', () => {
     await w.expectHealed()
   })
 
+  test('the last minute, by a restart from a copy that lacks a user, and whose change stream was trimmed: it gets both back at once', async () => {
+    const w = await world({ persistence: 'rdb', light: true })
+    await w.record('warm', 20)
+    await w.settled()
+    await w.admin((redis) =>
+      redis.multi().xtrim('xinyi:log', 'MAXLEN', 2).del('user:warm:profile', 'user:warm:conversations', 'xinyi:user:warm:seen').exec(),
+    )
+    await backUp(w, 'older.rdb')
+    await w.record('later', 3)
+    await w.settled()
+    await restartFrom(w, 'older.rdb')
+    await w.record('warm')
+    await w.expectHealed({ log: false })
+  })
+
   test('the same minute twice, and what was put right in between: it gets that back', async () => {
     const w = await world({ persistence: 'rdb', light: true })
     await backUp(w, 'older.rdb')

@@ -91,9 +91,9 @@ async function meet(primary: RedisStore, found: Ready, facts: ReplicaFacts, redi
   const { replica } = joint.local
   const low = Math.max(found.trimmed, facts.trimmed)
   const high = Math.min(found.n, facts.n)
-  const same = async (n: number): Promise<boolean> => {
+  const same = async (n: number): Promise<boolean | null> => {
     const [there] = await primary.chainAt([n])
-    return there != null && there === (await replica.chainAt(n))
+    return there == null ? null : there === (await replica.chainAt(n))
   }
   let rebuild = false
   let isUnlike = false
@@ -111,13 +111,14 @@ async function meet(primary: RedisStore, found: Ready, facts: ReplicaFacts, redi
     isUnlike = hasGoneBack || lost().length > 0
     if (isUnlike || (await lacking(primary, joint)).length > 0) await replica.rewind(facts.trimmed)
   } else if (there !== facts.chain && !joint.seams?.withoutVerification) {
-    let fork = facts.trimmed
-    if (low <= high && (await same(low))) fork = await lastTrue(low, high, same)
-    else if (!facts.partial && !found.lineage.some(({ epoch }) => isSeeded(epoch) && !known.has(epoch))) {
+    const shared = await newestShared(low, high, same)
+    if (shared === null && !facts.partial && !found.lineage.some(({ epoch }) => isSeeded(epoch) && !known.has(epoch))) {
       // Redis has gone back to before where the log here begins, and others may have gone on from there.
       await fill(redis, joint, facts, found)
       return verify(redis, joint)
-    } else rebuild = true
+    }
+    rebuild = shared === null
+    const fork = shared ?? facts.trimmed
     joint.logger.warn(
       { redisIndex: found.n, ourIndex: facts.n, fork: rebuild ? null : fork },
       'Redis has gone back, or another way; what it lacks is pushed again',
@@ -208,13 +209,19 @@ async function lacking(primary: RedisStore, { local: { replica } }: Joint): Prom
   return Object.entries(here).filter(([origin, seq]) => seq > (there[origin] ?? 0))
 }
 
-/** The greatest n in [low, high] that passes; low does, and none does behind one that does not. */
-async function lastTrue(low: number, high: number, passes: (n: number) => Promise<boolean>): Promise<number> {
-  let [known, limit] = [low, high]
-  while (known < limit) {
-    const middle = Math.ceil((known + limit) / 2)
-    if (await passes(middle)) known = middle
-    else limit = middle - 1
+/**
+ * The greatest n in [low, high] at which the two logs are the same, and so before it; null where none is known to be. `same` answers null
+ * where Redis does not tell: somebody has trimmed its log by hand, and what is gone is older than what is there.
+ */
+async function newestShared(low: number, high: number, same: (n: number) => Promise<boolean | null>): Promise<number | null> {
+  let shared: number | null = null
+  for (let [from, to] = [low, high]; from <= to; ) {
+    const middle = Math.ceil((from + to) / 2)
+    const isSame = await same(middle)
+    if (isSame) shared = middle
+    if (isSame === false) to = middle - 1
+    else from = middle + 1
   }
-  return known
+  // Where the log begins is known, whatever was trimmed behind that.
+  return shared ?? (low <= high && (await same(low)) ? low : null)
 }
