@@ -18,7 +18,8 @@ function write(settings: { DATA_DIR: string }, content: readonly (Row | string)[
 
 async function report(settings: Settings, file: string, ...options: string[]): Promise<Row> {
   const { stdout, stderr } = await xinyi(['import', file, '--json', ...options], settings)
-  expect(stderr).toBe('')
+  // On a busy machine Redis can be too slow for a moment; SQLite has taken it then.
+  expect(stderr.split('\n').filter((line) => line !== '' && !line.includes('Redis can not be used'))).toEqual([])
   return JSON.parse(stdout)
 }
 
