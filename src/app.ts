@@ -4,8 +4,8 @@ import type { Logger } from 'pino'
 import { Authenticator } from './auth/authenticator.ts'
 import { type Keys, openKeys } from './auth/keys.ts'
 import { Tokens } from './auth/tokens.ts'
-import { AUDIT_HEAD_NAME, AUDIT_NAME, type Config, DATABASE_NAME, SOCKET_NAME, WEBHOOK_NAME } from './config.ts'
-import { makeDataDir } from './data-dir.ts'
+import { type Config, DATABASE_NAME, SOCKET_NAME, WEBHOOK_NAME } from './config.ts'
+import { auditFiles, makeDataDir } from './data-dir.ts'
 import type { Services } from './graphql/context.ts'
 import { TrustedDocuments } from './graphql/documents.ts'
 import { globalId } from './graphql/ids.ts'
@@ -26,13 +26,10 @@ import { Recorder } from './services/recorder.ts'
 import { Staff } from './services/staff.ts'
 import { Webhook } from './services/webhook.ts'
 import { LogWriter } from './services/writer.ts'
-import { headsIn } from './store/audit/exchange.ts'
 import { Merger } from './store/audit/merger.ts'
 import { openLedger } from './store/audit/remote.ts'
-import { type Verdict, verifyAudit } from './store/audit/verify.ts'
 import { openFailoverStore } from './store/failover/store.ts'
 import { MeasuredStore } from './store/measured.ts'
-import { redisHoldsData } from './store/redis/connect.ts'
 import { openRedisStore } from './store/redis/open.ts'
 import { openSqliteStore } from './store/sqlite/store.ts'
 import type { Store } from './store/store.ts'
@@ -204,10 +201,6 @@ export async function buildApp(config: Config, options: AppOptions): Promise<App
   }
 }
 
-/** Whether there is a data set already, as far as that can be told; changes nothing. */
-export const holdsData = async ({ storageBackend, dataDir, redisTarget }: Config): Promise<boolean> =>
-  existsSync(join(dataDir, DATABASE_NAME)) || (storageBackend === 'redis' && (await redisHoldsData(redisTarget)))
-
 function openStore(
   config: Config,
   { logger, clock, readOnly }: { logger: Logger; clock: () => number; readOnly: boolean },
@@ -218,16 +211,6 @@ function openStore(
   // Whoever only looks makes no file.
   if (readOnly && !existsSync(path)) return openRedisStore({ ...redisTarget, localTimeZone })
   return openFailoverStore({ target: redisTarget, path, localTimeZone, logger, clock })
-}
-
-const auditFiles = ({ dataDir }: Config) => ({ path: join(dataDir, AUDIT_NAME), headPath: join(dataDir, AUDIT_HEAD_NAME) })
-
-/** Whether the audit log of this DATA_DIR is as it was written, also while a server writes to it; and whether Redis could be asked how far it goes. */
-export async function verifyAuditLog(config: Config): Promise<Verdict & { redis: 'asked' | 'away' | null }> {
-  // Before the log is read: what it names is in there by then.
-  const heads = config.storageBackend === 'redis' ? await headsIn(config.redisTarget).catch(() => null) : []
-  const redis = config.storageBackend === 'redis' ? (heads ? 'asked' : 'away') : null
-  return { ...verifyAudit({ ...auditFiles(config), heads: heads ?? [] }), redis }
 }
 
 /** Which data set the Redis in charge holds; null while none is. */

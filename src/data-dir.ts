@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { mkdir, stat } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
+import { AUDIT_HEAD_NAME, AUDIT_NAME, type Config } from './config.ts'
 import { StartError } from './errors.ts'
 
 /** Makes DATA_DIR where it is not there yet. */
@@ -27,3 +28,6 @@ async function makeDir(path: string): Promise<void> {
     await mkdir(path, { mode: 0o700 })
   }
 }
+
+/** Where the audit log is. */
+export const auditFiles = ({ dataDir }: Config) => ({ path: join(dataDir, AUDIT_NAME), headPath: join(dataDir, AUDIT_HEAD_NAME) })

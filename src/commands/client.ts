@@ -3,11 +3,9 @@ import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import * as z from 'zod'
 import type { AppOptions } from '../app.ts'
-import { systemUser } from '../auth/authenticator.ts'
 import { type Config, SOCKET_NAME } from '../config.ts'
 import { StartError, storeUnavailable } from '../errors.ts'
 import type { TypedDocumentString } from '../gql/graphql.ts'
-import { createLogger } from '../logging.ts'
 
 export interface Failure {
   message: string
@@ -89,7 +87,11 @@ function throughSocket(socketPath: string): Transport {
 }
 
 async function inProcess(config: Config, options: Omit<AppOptions, 'logger'>): Promise<Transport> {
-  const { buildApp } = await import('../app.ts')
+  const [{ buildApp }, { systemUser }, { createLogger }] = await Promise.all([
+    import('../app.ts'),
+    import('../auth/authenticator.ts'),
+    import('../logging.ts'),
+  ])
   const app = await buildApp(config, { logger: createLogger(config.logLevel === 'info' ? 'warn' : config.logLevel), ...options })
   return {
     // The headers as a copy: yoga adds the length of this very body to them.

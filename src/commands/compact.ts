@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
-import { holdsData } from '../app.ts'
 import { type Config, DATABASE_NAME } from '../config.ts'
+import { holdsData } from '../data-set.ts'
 import { StartError } from '../errors.ts'
 import { CompactStorageDocument, StorageDocument } from '../gql/graphql.ts'
 import { type Client, connect, findServer } from './client.ts'

@@ -1,5 +1,5 @@
-import { holdsData } from '../app.ts'
 import type { Config } from '../config.ts'
+import { holdsData } from '../data-set.ts'
 import { StartError } from '../errors.ts'
 import {
   HeldAlertHistoryDocument,

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
-import { holdsData } from '../app.ts'
 import type { Config } from '../config.ts'
+import { holdsData } from '../data-set.ts'
 import { StorageDocument, type StorageQuery } from '../gql/graphql.ts'
 import { findServer, look } from './client.ts'
 import { counted, storageSentences } from './sentences.ts'

@@ -25,7 +25,7 @@ async function inFlight(w: World): Promise<ReturnType<World['record']>[]> {
 
 describe('the way to Redis breaks', () => {
   test('Redis is killed with a write under way: it is acknowledged all the same, and counted once', async () => {
-    const w = await world({ persistence: 'aof', args: ['--appendfsync', 'always'] })
+    const w = await world({ threaded: true, persistence: 'aof', args: ['--appendfsync', 'always'] })
     const [answer] = await inFlight(w)
     await w.server.kill()
     expect(await answer).toMatchObject({ durability: 'JOURNAL' })
@@ -34,7 +34,7 @@ describe('the way to Redis breaks', () => {
   })
 
   test('Redis is killed while nobody asks it anything: the next write is acknowledged in no time', async () => {
-    const w = await world({ persistence: 'aof', args: ['--appendfsync', 'always'] })
+    const w = await world({ threaded: true, persistence: 'aof', args: ['--appendfsync', 'always'] })
     await w.server.kill()
     const { ms, value } = await timed(() => w.record('warm'))
     expect(value.durability).toBe('JOURNAL')
@@ -44,7 +44,7 @@ describe('the way to Redis breaks', () => {
   })
 
   test('Redis stands still (SIGSTOP): a write is acknowledged after the time-out, and counted once though Redis gets to it later', async () => {
-    const w = await world()
+    const w = await world({ threaded: true })
     w.server.freeze()
     const { ms, value } = await timed(() => w.record('warm'))
     expect(value.durability).toBe('JOURNAL')
@@ -55,7 +55,7 @@ describe('the way to Redis breaks', () => {
   })
 
   test('the network swallows everything: a read is answered after the time-out, all others at once', async () => {
-    const w = await world({ proxied: true })
+    const w = await world({ threaded: true, proxied: true })
     w.proxy.hang()
     const first = await timed(() => w.total('warm'))
     expect(first.value).toEqual({ total: 2, served: 'SQLITE' })
@@ -68,7 +68,7 @@ describe('the way to Redis breaks', () => {
   })
 
   test('a write that arrives late, when the network heals, is counted once', async () => {
-    const w = await world({ proxied: true })
+    const w = await world({ threaded: true, proxied: true })
     w.proxy.hang()
     expect(await w.record('warm')).toMatchObject({ durability: 'JOURNAL' })
     w.proxy.heal()
@@ -76,7 +76,7 @@ describe('the way to Redis breaks', () => {
   })
 
   test('the reply is lost after Redis has applied a write: it is counted once', async () => {
-    const w = await world({ proxied: true })
+    const w = await world({ threaded: true, proxied: true })
     const position = () => w.admin((redis) => redis.hget('xinyi:positions', w.origin.name))
     do {
       w.proxy.heal()
@@ -91,7 +91,7 @@ describe('the way to Redis breaks', () => {
   })
 
   test('every connection is reset, again and again, between writes: nothing is lost', async () => {
-    const w = await world({ proxied: true })
+    const w = await world({ threaded: true, proxied: true })
     for (let i = 0; i < 10; i += 1) {
       await w.record('warm', 2)
       const write = w.record(`user ${i}`)
@@ -103,7 +103,7 @@ describe('the way to Redis breaks', () => {
   })
 
   test('a link dies that only waits for news: that is noticed, although nobody asks anything', async () => {
-    const w = await world({ proxied: true })
+    const w = await world({ threaded: true, proxied: true })
     w.proxy.hang()
     await eventually(() => w.store.backend === 'SQLITE')
     w.proxy.heal()
@@ -111,7 +111,7 @@ describe('the way to Redis breaks', () => {
   })
 
   test('a slow network (100 ms each way) is no reason to leave Redis', async () => {
-    const w = await world({ proxied: true })
+    const w = await world({ threaded: true, proxied: true })
     w.proxy.slow(100)
     expect(await w.record('warm')).toMatchObject({ durability: 'BOTH' })
     expect(await w.total('warm')).toEqual({ total: 3, served: 'REDIS' })
@@ -120,14 +120,14 @@ describe('the way to Redis breaks', () => {
   })
 
   test('connections closed by an operator (CLIENT KILL) come back by themselves', async () => {
-    const w = await world()
+    const w = await world({ threaded: true })
     await w.admin((redis) => redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes'))
     await w.record('warm')
     await w.expectHealed()
   })
 
   test('an operator can tell from the status what is wrong, and what waits', async () => {
-    const w = await world()
+    const w = await world({ threaded: true })
     await w.server.kill()
     await w.until(inFallback)
     await w.record('warm', 3)

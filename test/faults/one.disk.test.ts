@@ -106,7 +106,7 @@ test.skipIf(!mountable)(
 )
 
 test('the data file is removed under a running service: no write is acknowledged that would be lost, and reads go on', async () => {
-  const w = await world()
+  const w = await world({ threaded: true })
   await w.settled()
   mkdirSync(`${w.path}.aside`)
   renameSync(w.path, join(`${w.path}.aside`, 'xinyi.db'))
@@ -119,7 +119,7 @@ test('the data file is removed under a running service: no write is acknowledged
 })
 
 test('the data file is replaced by a copy under a running service: no write is acknowledged that would be lost', async () => {
-  const w = await world()
+  const w = await world({ threaded: true })
   await w.settled()
   copyFileSync(w.path, `${w.path}.copy`)
   renameSync(`${w.path}.copy`, w.path)
@@ -128,7 +128,7 @@ test('the data file is replaced by a copy under a running service: no write is a
 })
 
 test('the data directory is lost altogether: a start on an empty one takes everything over from Redis', async () => {
-  const w = await world()
+  const w = await world({ threaded: true })
   await w.settled()
   await w.store.close()
   for (const suffix of ['', '-wal', '-shm']) rmSync(`${w.path}${suffix}`, { force: true })
@@ -170,7 +170,7 @@ test.skipIf(!traceable)(
     await eventually(async () => (await record()) === 'BOTH')
     child.kill('SIGKILL')
     await once(child, 'exit')
-    const { store } = await openInstance({ url: server.url, path })
+    const { store } = await openInstance({ url: server.url, path, threaded: true })
     const { answers } = await store.read([{ kind: 'user', userId: 'warm' }], Date.now())
     expect(answers[0]?.totalChats).toBeGreaterThanOrEqual(2)
   },

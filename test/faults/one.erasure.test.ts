@@ -36,7 +36,7 @@ async function expectNowhere(w: World): Promise<void> {
 }
 
 test('a user who is erased while Redis is away stays erased, and nothing they said is anywhere', async () => {
-  const w = await world({ proxied: true, light: true })
+  const w = await world({ proxied: true })
   await confide(w)
   await w.settled()
   w.proxy.cut()
@@ -49,7 +49,7 @@ test('a user who is erased while Redis is away stays erased, and nothing they sa
 })
 
 test('a user who was only ever known while Redis was away, and erased then, never comes to Redis', async () => {
-  const w = await world({ proxied: true, light: true })
+  const w = await world({ proxied: true })
   w.proxy.cut()
   await w.until(inFallback)
   await confide(w)
@@ -60,7 +60,7 @@ test('a user who was only ever known while Redis was away, and erased then, neve
 })
 
 test('an erasure that Redis applied and did not answer is not undone', async () => {
-  const w = await world({ proxied: true, light: true })
+  const w = await world({ proxied: true })
   await confide(w)
   w.proxy.dropReplies()
   await erase(w)
@@ -70,7 +70,7 @@ test('an erasure that Redis applied and did not answer is not undone', async () 
 })
 
 test('a Redis that is emptied after an erasure is filled without the erased, and with their tombstone', async () => {
-  const w = await world({ light: true })
+  const w = await world()
   await confide(w)
   await erase(w)
   await w.settled()
@@ -84,7 +84,7 @@ test('a Redis that is emptied after an erasure is filled without the erased, and
 })
 
 test('a Redis that goes back to before an erasure forgets the user again', async () => {
-  const w = await world({ persistence: 'rdb', light: true })
+  const w = await world({ persistence: 'rdb' })
   await confide(w)
   await w.admin((redis) => redis.save())
   await erase(w)
@@ -97,7 +97,7 @@ test('a Redis that goes back to before an erasure forgets the user again', async
 })
 
 test('someone who comes back after an erasure begins anew, with Redis away in between', async () => {
-  const w = await world({ proxied: true, light: true })
+  const w = await world({ proxied: true })
   await confide(w)
   w.proxy.cut()
   await w.until(inFallback)
@@ -109,7 +109,7 @@ test('someone who comes back after an erasure begins anew, with Redis away in be
 })
 
 test('what was said after a clearing, all while Redis was away, stays though keys of the user were deleted there', async () => {
-  const w = await world({ proxied: true, light: true })
+  const w = await world({ proxied: true })
   await w.settled()
   w.proxy.cut()
   await w.until(inFallback)

@@ -21,7 +21,7 @@ async function restartFrom(w: World, name: string): Promise<void> {
 
 describe('Redis forgets', () => {
   test('everything, by a restart: it is filled again', async () => {
-    const w = await world({ light: true })
+    const w = await world()
     await w.server.kill()
     await w.record('warm')
     await w.server.restart()
@@ -30,7 +30,7 @@ describe('Redis forgets', () => {
   })
 
   test('everything, while nobody is there: the next start fills it again', async () => {
-    const w = await world({ light: true })
+    const w = await world()
     await w.settled()
     await w.store.close()
     await w.server.kill()
@@ -41,7 +41,7 @@ describe('Redis forgets', () => {
   })
 
   test('the last minute, by a restart from an older copy: it gets that back', async () => {
-    const w = await world({ persistence: 'rdb', light: true })
+    const w = await world({ persistence: 'rdb' })
     await backUp(w, 'older.rdb')
     await w.record('warm', 3)
     await w.record('later', 2)
@@ -51,7 +51,7 @@ describe('Redis forgets', () => {
   })
 
   test('the last minute, by a restart from a copy that lacks a user, and whose change stream was trimmed: it gets both back at once', async () => {
-    const w = await world({ persistence: 'rdb', light: true })
+    const w = await world({ persistence: 'rdb' })
     await w.record('warm', 20)
     await w.settled()
     await w.admin((redis) =>
@@ -66,7 +66,7 @@ describe('Redis forgets', () => {
   })
 
   test('the same minute twice, and what was put right in between: it gets that back', async () => {
-    const w = await world({ persistence: 'rdb', light: true })
+    const w = await world({ persistence: 'rdb' })
     await backUp(w, 'older.rdb')
     for (let i = 0; i < 2; i += 1) {
       await w.record('warm', 2)
@@ -78,7 +78,7 @@ describe('Redis forgets', () => {
   })
 
   test('the last minute, while nobody is there: the next start gives it back', async () => {
-    const w = await world({ persistence: 'rdb', light: true })
+    const w = await world({ persistence: 'rdb' })
     await backUp(w, 'older.rdb')
     await w.record('warm', 3)
     await w.settled()
@@ -90,7 +90,7 @@ describe('Redis forgets', () => {
   })
 
   test('everything, without a disconnection (FLUSHALL): no read shows less, and it is filled again', async () => {
-    const w = await world({ light: true })
+    const w = await world()
     await w.admin((redis) => redis.flushall())
     expect(await w.total('cold')).toEqual({ total: 2, served: 'SQLITE' })
     await w.record('warm')
@@ -98,14 +98,14 @@ describe('Redis forgets', () => {
   })
 
   test('everything, and the next thing it is asked is a write (FLUSHALL): that is acknowledged, and it is filled again', async () => {
-    const w = await world({ light: true })
+    const w = await world()
     await w.admin((redis) => redis.flushall())
     expect(await w.record('warm')).toMatchObject({ durability: 'JOURNAL' })
     await w.expectHealed()
   })
 
   test('keys of a user whom nobody holds any more: a clearing of them is refused, and holds up nobody else', async () => {
-    const w = await world({ light: true, silent: true })
+    const w = await world({ silent: true })
     await w.store.append([w.said('lost', { riskLevel: 'HIGH' })])
     await w.settled()
     await w.store.close()
@@ -119,7 +119,7 @@ describe('Redis forgets', () => {
   })
 
   test('who was erased, how long things are kept, and who has signed in: it is put back, and the erased stay erased', async () => {
-    const w = await world({ light: true })
+    const w = await world()
     const late = new Origin()
     const before = late.recorded({ user: 'gone', acceptedAt: NOW - 2 * MINUTE })
     const li = { sub: 'li', name: '李', role: 'COUNSELOR' } as const
@@ -138,7 +138,7 @@ describe('Redis forgets', () => {
   })
 
   test('the change stream (XTRIM): nothing is pushed or filled for that, and recording goes on', async () => {
-    const w = await world({ light: true })
+    const w = await world()
     await w.settled()
     await w.admin((redis) => redis.xtrim('xinyi:log', 'MAXLEN', 0))
     await w.record('warm', 3)
@@ -146,7 +146,7 @@ describe('Redis forgets', () => {
   })
 
   test('the change stream (XTRIM): whoever follows the log is led on from the log in SQLite, and nothing is left out', async () => {
-    const w = await world({ light: true })
+    const w = await world()
     await w.settled()
     const { epoch } = await w.store.status()
     await w.admin((redis) => redis.xtrim('xinyi:log', 'MAXLEN', 1))
@@ -165,20 +165,20 @@ describe('Redis forgets', () => {
   }
 
   test('the change stream, before SQLite has taken over anything of it: everyone is taken over anew', async () => {
-    const w = await world({ proxied: true, light: true, silent: true })
+    const w = await world({ proxied: true, silent: true })
     await sayAndTrim(w)
     await w.expectHealed({ log: false })
   })
 
   test('the change stream, beyond what SQLite has taken over of it: everyone is taken over anew', async () => {
-    const w = await world({ proxied: true, light: true })
+    const w = await world({ proxied: true })
     await w.settled()
     await sayAndTrim(w)
     await w.expectHealed({ log: false })
   })
 
   test('the change stream, while SQLite serves: what waited is pushed, and everyone is taken over anew', async () => {
-    const w = await world({ proxied: true, light: true })
+    const w = await world({ proxied: true })
     await w.settled()
     w.proxy.cut()
     await w.until(inFallback)
@@ -193,7 +193,7 @@ describe('single keys are deleted', () => {
   const lists = ['conversations', 'emotions', 'topics', 'profile'].map((name) => `user:cold:${name}`)
 
   test('a user whose lists are gone is put back by the read that meets that', async () => {
-    const w = await world({ light: true })
+    const w = await world()
     await w.settled()
     await w.admin((redis) => redis.del(lists))
     expect(await w.total('cold')).toMatchObject({ total: 2 })
@@ -201,7 +201,7 @@ describe('single keys are deleted', () => {
   })
 
   test('a user whose lists are gone is put back by the write that meets that, and it counts on', async () => {
-    const w = await world({ light: true })
+    const w = await world()
     await w.settled()
     await w.admin((redis) => redis.del(lists))
     await w.record('cold', 2)
@@ -209,7 +209,7 @@ describe('single keys are deleted', () => {
   })
 
   test('a user whose lists are gone is put back although nobody asks for them', async () => {
-    const w = await world({ light: true })
+    const w = await world()
     await w.settled()
     await w.admin((redis) => redis.del(lists))
     await w.until((status) => (status.reconciliation?.repaired ?? 0) > 0)
@@ -217,7 +217,7 @@ describe('single keys are deleted', () => {
   })
 
   test('a user of whom nothing at all is left is put back by the read that meets that', async () => {
-    const w = await world({ light: true })
+    const w = await world()
     await w.settled()
     await w.admin(async (redis) => {
       await redis.del(lists)
@@ -230,7 +230,7 @@ describe('single keys are deleted', () => {
   })
 
   test('xinyi:positions is deleted: nothing is counted twice, and recording goes on', async () => {
-    const w = await world({ light: true })
+    const w = await world()
     await w.admin((redis) => redis.del('xinyi:positions'))
     await w.record('warm', 2)
     await w.record('warm', 2)
@@ -238,7 +238,7 @@ describe('single keys are deleted', () => {
   })
 
   test('xinyi:positions is deleted while the log here is behind: a clearing that Redis has already is not done again', async () => {
-    const w = await world({ light: true })
+    const w = await world()
     await w.store.append([w.said('cleared'), w.origin.cleared('cleared'), w.said('cleared')])
     await w.settled()
     await w.store.close()
@@ -253,7 +253,7 @@ describe('single keys are deleted', () => {
   })
 
   test('marks of the erased that differ between the stores become the later one, in both', async () => {
-    const w = await world({ light: true })
+    const w = await world()
     await w.store.append([w.said('a'), w.said('b'), w.origin.erased('a'), w.origin.erased('b')])
     await w.settled()
     const marks = await w.admin((redis) => redis.hgetall('xinyi:tombstones'))
@@ -270,7 +270,7 @@ describe('single keys are deleted', () => {
   })
 
   test('xinyi:lineage is deleted: recording goes on', async () => {
-    const w = await world({ proxied: true, light: true })
+    const w = await world({ proxied: true })
     await w.admin((redis) => redis.del('xinyi:lineage'))
     w.proxy.cut()
     await w.record('warm', 2)
@@ -279,7 +279,7 @@ describe('single keys are deleted', () => {
   })
 
   test('xinyi:meta is deleted: Redis is left alone and the operator told, and once it is emptied it is filled', async () => {
-    const w = await world({ light: true })
+    const w = await world()
     await w.admin((redis) => redis.del('xinyi:meta'))
     await w.record('warm', 2)
     await w.until((status) => /has lost xinyi:meta/.test(status.redis?.lastError ?? ''))
@@ -290,7 +290,7 @@ describe('single keys are deleted', () => {
   })
 
   test('the dump is gone at a restart: Redis is filled again', async () => {
-    const w = await world({ persistence: 'rdb', light: true })
+    const w = await world({ persistence: 'rdb' })
     await w.settled()
     await w.server.stop()
     rmSync(join(w.server.dir, 'dump.rdb'))

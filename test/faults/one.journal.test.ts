@@ -168,7 +168,7 @@ describe('what was acknowledged is in the journal', () => {
   })
 
   test('events that stand there in another order than that of their origin are pushed in that order', async () => {
-    const w = await world({ light: true })
+    const w = await world()
     await w.store.pin('sqlite')
     await w.record('warm', 3)
     await w.store.close()

@@ -10,7 +10,6 @@ import { Origin } from '../helpers/events.ts'
 import { type Instance, inCharge, newDataFile, openInstance, until } from '../helpers/joined.ts'
 import { type RedisOptions, type RedisServer, startRedis } from '../helpers/redis.ts'
 import { tempDir } from '../helpers/temp.ts'
-import { replicaHere } from '../helpers/this-thread.ts'
 import { tamper } from '../store/sqlite.files.ts'
 import { eventually, withRedis, world } from './one.ts'
 
@@ -39,14 +38,14 @@ describe('a data directory that can not be used is refused with a sentence', () 
   /** A file with something in it, closed. */
   async function dataFile(): Promise<string> {
     const path = newDataFile()
-    const { store } = await openInstance({ url: NOWHERE, path, seams: { replica: replicaHere(path) } })
+    const { store } = await openInstance({ url: NOWHERE, path })
     await store.append([new Origin().recorded()])
     await store.close()
     return path
   }
 
   test('one that another process holds, which goes on undisturbed', async () => {
-    const w = await world({ light: true })
+    const w = await world()
     await w.store.close()
     const program = new URL('./one.child.ts', import.meta.url).pathname
     const child = spawnTied(process.execPath, [program, JSON.stringify({ url: w.url, path: w.path })], {
@@ -138,14 +137,14 @@ describe('a Redis that is not ours is refused with a sentence, and left as it is
   })
 
   test('one of a newer format', async () => {
-    const w = await world({ light: true })
+    const w = await world()
     await w.store.close()
     await w.admin((redis) => redis.hset('xinyi:meta', 'format', '99'))
     await expectRefused(w.open(), /data set of format 99.*newer version/)
   })
 
   test('another data set that comes while the service runs: it stays with SQLite, and says so once', async () => {
-    const w = await world({ light: true })
+    const w = await world()
     const other = await redisServer()
     const theirs = await openInstance({ url: other.url })
     await until(theirs.store, inCharge)
@@ -188,7 +187,7 @@ describe('a start says what an operator should put right', () => {
   })
 
   test('each of it once, not at every reconnection', async () => {
-    const w = await world({ light: true })
+    const w = await world()
     for (let i = 0; i < 3; i += 1) {
       await w.admin((redis) => redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes'))
       await w.record('warm')

@@ -27,19 +27,19 @@ const configure =
 
 describe('Redis answers, and refuses', () => {
   test('READONLY: a Redis that was made a replica is left until it is one no more', async () => {
-    const w = await world({ light: true })
+    const w = await world()
     await w.admin((redis) => redis.replicaof('127.0.0.1', NOBODY))
     await refuses(w, 'READONLY', () => w.admin((redis) => redis.replicaof('NO', 'ONE')))
   })
 
   test('OOM: a Redis without memory left is left until it has some', async () => {
-    const w = await world({ light: true })
+    const w = await world()
     await configure(w, ['maxmemory', '1'])()
     await refuses(w, 'OOM', configure(w, ['maxmemory', '0']))
   })
 
   test('MISCONF: a Redis that can not save, and so takes no writes, is left until it can', async () => {
-    const w = await world({ light: true, persistence: 'rdb' })
+    const w = await world({ persistence: 'rdb' })
     const dump = join(w.server.dir, 'dump.rdb')
     const saves = (status: string) =>
       w.admin(async (redis) => {
@@ -60,7 +60,7 @@ describe('Redis answers, and refuses', () => {
 
   test('NOPERM: a Redis that takes a right away is left until it gives it back', async () => {
     const port = await freePort()
-    const w = await world({ port, light: true })
+    const w = await world({ port })
     await w.store.close()
     const acl = (...rules: string[]) => w.admin((redis) => redis.call('ACL', 'SETUSER', 'writer', ...rules))
     await acl('on', '>secret', '~*', '&*', '+@all')
@@ -71,7 +71,7 @@ describe('Redis answers, and refuses', () => {
   })
 
   test('BUSY: a Redis that runs a script without end is left until that is killed', async () => {
-    const w = await world({ light: true, args: ['--busy-reply-threshold', '5'] })
+    const w = await world({ args: ['--busy-reply-threshold', '5'] })
     await withRedis(w.server.socket, async (redis) => {
       const endless = redis.eval('while true do end', 0).catch(() => {})
       await w.admin((other) => eventually(async () => (await other.ping().catch((error: unknown) => String(error))).includes('BUSY')))
@@ -84,7 +84,6 @@ describe('Redis answers, and refuses', () => {
 
   test('LOADING: a Redis that reads its data back is left until it has', async () => {
     const w = await world({
-      light: true,
       persistence: 'rdb',
       args: ['--key-load-delay', '20000', '--loading-process-events-interval-bytes', '1024'],
     })
@@ -96,7 +95,7 @@ describe('Redis answers, and refuses', () => {
 
   test('the password is changed: whoever is connected goes on, and after a loss SQLite serves until the password is right', async () => {
     const port = await freePort()
-    const w = await world({ port, light: true })
+    const w = await world({ port })
     await w.store.close()
     await w.admin((redis) => redis.call('ACL', 'SETUSER', 'operator', 'on', 'nopass', '~*', '&*', '+@all'))
     const operator = <T>(work: (redis: Redis) => Promise<T>) => withRedis(`redis://operator:any@127.0.0.1:${port}`, work)

@@ -12,7 +12,6 @@ import { MINUTE, NOW, Origin, type Said } from '../helpers/events.ts'
 import { type Instance, type InstanceOptions, inAgreement, inCharge, newDataFile, openInstance, until } from '../helpers/joined.ts'
 import { type FaultProxy, startProxy } from '../helpers/proxy.ts'
 import { type RedisOptions, type RedisServer, startRedis } from '../helpers/redis.ts'
-import { replicaHere } from '../helpers/this-thread.ts'
 import { snapshot } from '../store/contract/harness.ts'
 
 /** What a write may take when Redis does not answer: the time-out of a command (500 ms), and what a busy machine takes besides. */
@@ -26,14 +25,14 @@ export class World {
   origin = new Origin()
   /** user -> conversations acknowledged. */
   readonly told = new Map<string, number>()
-  readonly #light: boolean
+  readonly #threaded: boolean | undefined
   #instance!: Instance
 
-  constructor({ server, path, url, light = false }: { server: RedisServer; path: string; url: string; light?: boolean | undefined }) {
+  constructor({ server, path, url, threaded }: { server: RedisServer; path: string; url: string; threaded?: boolean | undefined }) {
     this.server = server
     this.#path = path
     this.url = url
-    this.#light = light
+    this.#threaded = threaded
   }
 
   get path(): string {
@@ -51,8 +50,7 @@ export class World {
   /** Opens the instance (again): another process, as far as the stores can tell. */
   async open(options: Partial<InstanceOptions> = {}): Promise<void> {
     this.origin = new Origin()
-    const seams = this.#light && { seams: { replica: replicaHere(this.path) } }
-    this.#instance = await openInstance({ url: this.url, path: this.path, ...seams, ...options })
+    this.#instance = await openInstance({ url: this.url, path: this.path, threaded: this.#threaded, ...options })
   }
 
   /** Opens another instance, on another data file, in place of the one that was closed. */
@@ -117,8 +115,7 @@ export class World {
 export type WorldOptions = RedisOptions & {
   /** Redis is reached through something that can misbehave. */
   proxied?: boolean
-  /** The replica has no thread of its own, which takes its time to start. */
-  light?: boolean
+  threaded?: InstanceOptions['threaded']
   /** Nobody has spoken yet. */
   silent?: boolean
   instance?: Partial<InstanceOptions>
@@ -127,12 +124,12 @@ export type WorldOptions = RedisOptions & {
 /** An instance that Redis is in charge of, with a user `warm` who has spoken twice and a user `cold` who is not touched again. */
 export async function world(options: WorldOptions & { proxied: true }): Promise<World & { proxy: FaultProxy }>
 export async function world(options?: WorldOptions): Promise<World>
-export async function world({ proxied, light, silent, instance, ...redis }: WorldOptions = {}): Promise<World & { proxy?: FaultProxy }> {
+export async function world({ proxied, threaded, silent, instance, ...redis }: WorldOptions = {}): Promise<World & { proxy?: FaultProxy }> {
   const server = await startRedis({ keepDir: true, ...redis })
   onTestFinished(() => server.remove())
   const proxy = proxied ? await startProxy({ path: server.socket }) : undefined
   if (proxy) onTestFinished(() => proxy.close())
-  const made = new World({ server, path: newDataFile(), url: proxy?.url ?? server.url, light })
+  const made = new World({ server, path: newDataFile(), url: proxy?.url ?? server.url, threaded })
   await made.open(instance)
   await made.until(inCharge)
   if (!silent) {

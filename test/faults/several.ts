@@ -67,10 +67,7 @@ export class Site {
   }
 }
 
-/** An instance whose replica has no thread of its own, which takes its time to start. */
-export async function site({ path = newDataFile(), seams, ...options }: InstanceOptions): Promise<Site> {
-  return new Site(await openInstance({ ...options, path, seams: { ...seams, replica: seams?.replica ?? replicaHere(path) } }))
-}
+export const site = async (options: InstanceOptions): Promise<Site> => new Site(await openInstance(options))
 
 export const chatsOf = async (store: Store, userId: string): Promise<string[]> => {
   const { answers } = await store.read([{ kind: 'conversations', userId, page: ALL }], NOW)

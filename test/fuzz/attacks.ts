@@ -1,6 +1,7 @@
 import { connect } from 'node:net'
 import fc from 'fast-check'
 import manifest from '../../src/gql/persisted-documents.json' with { type: 'json' }
+import { anyText } from '../helpers/texts.ts'
 import { MARK, type Target } from './server.ts'
 
 /** What is sent over one connection, and whether a WebSocket is opened by it first. */
@@ -14,7 +15,7 @@ export interface Attack {
 
 const nasty = fc.oneof(
   fc.constant(MARK),
-  fc.string({ unit: 'binary', maxLength: 40 }).map((text) => MARK + text),
+  anyText({ maxLength: 40 }).map((text) => MARK + text),
   fc.constantFrom(
     '',
     '\0',

@@ -5,6 +5,7 @@ import { type FailoverOptions, openFailoverStore } from '../../src/store/failove
 import type { Store, StoreStatus } from '../../src/store/store.ts'
 import { NOW } from './events.ts'
 import { tempDir } from './temp.ts'
+import { replicaHere } from './this-thread.ts'
 
 export interface Instance {
   readonly store: Store
@@ -16,13 +17,19 @@ export interface Instance {
 export type InstanceOptions = Partial<FailoverOptions> & {
   /** Where Redis is. */
   url: string
+  /** Whether SQLite lives in a thread of its own, as it does in a server: it takes its time to start. */
+  threaded?: boolean | undefined
 }
 
 /** A store joined to this Redis, closed when the present test has finished. */
-export async function openInstance({ url, path = newDataFile(), ...options }: InstanceOptions): Promise<Instance> {
+export async function openInstance({ url, path = newDataFile(), threaded = false, seams, ...options }: InstanceOptions): Promise<Instance> {
   const lines: Instance['lines'] = []
   const logger = pino({ level: 'debug', base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) })
-  const store = await openFailoverStore({ target: { url }, path, localTimeZone: 'Asia/Shanghai', logger, clock: () => NOW, ...options })
+  const store = await openFailoverStore({
+    ...{ target: { url }, path, localTimeZone: 'Asia/Shanghai', logger, clock: () => NOW },
+    ...options,
+    seams: threaded ? { ...seams } : { replica: replicaHere(path), ...seams },
+  })
   onTestFinished(() => store.close())
   return { store, path, lines }
 }

@@ -2,7 +2,6 @@ import { join } from 'node:path'
 import type { Store, StoreStatus } from '../../src/store/store.ts'
 import { newDataFile, openInstance, until } from '../helpers/joined.ts'
 import { emptyRedis, type StoreKind } from '../helpers/stores.ts'
-import { replicaHere } from '../helpers/this-thread.ts'
 import { describeStore } from './contract.ts'
 
 /** A joined store that is held away from Redis. The thread of its replica is left out, which has nothing to do with what is promised here. */
@@ -13,7 +12,7 @@ const away = (name: string, mode: StoreStatus['mode'], urlFor: (path: string) =>
     const path = newDataFile()
     const url = await urlFor(path)
     const open = async (): Promise<Store> => {
-      const { store } = await openInstance({ url, path, seams: { replica: replicaHere(path), holdReplay: new Promise(() => {}) } })
+      const { store } = await openInstance({ url, path, seams: { holdReplay: new Promise(() => {}) } })
       await until(store, (status) => status.mode === mode)
       return store
     }

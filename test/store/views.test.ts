@@ -3,7 +3,6 @@ import { MAX_IN_VIEW, type ReadRequest, type View } from '../../src/store/store.
 import { NOW, Origin } from '../helpers/events.ts'
 import { inAgreement, inCharge, newDataFile, openInstance, until } from '../helpers/joined.ts'
 import { emptyRedis, stores } from '../helpers/stores.ts'
-import { replicaHere } from '../helpers/this-thread.ts'
 import { ALL, first, Subject, walk } from './contract/harness.ts'
 
 // So few that a view beyond them is soon filled.
@@ -88,7 +87,7 @@ describe('two stores joined', () => {
   async function joined() {
     const { url } = await emptyRedis()
     const path = newDataFile()
-    const { store, lines } = await openInstance({ url, path, seams: { replica: replicaHere(path) } })
+    const { store, lines } = await openInstance({ url, path })
     const origin = new Origin()
     const { outcomes } = await store.append([
       origin.recorded({ user: 'hers', riskLevel: 'HIGH' }),
