@@ -53,7 +53,7 @@ async function onSmallDisk(): Promise<World & { dir: string }> {
   const dir = smallDisk()
   const server = await startRedis({ keepDir: true })
   onTestFinished(() => server.remove())
-  const w = new World({ server, path: join(dir, 'xinyi.db'), url: server.url })
+  const w = new World({ server, path: join(dir, 'xinyi.db'), url: server.url, threaded: true })
   await w.open()
   await w.until(inCharge)
   await w.record('warm', 3)

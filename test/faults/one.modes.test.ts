@@ -4,7 +4,7 @@ import { eventually, LATEST_MS, timed, world } from './one.ts'
 
 describe('whoever asks is told what holds', () => {
   test('with Redis a write is kept in both stores and read from Redis; without it, in the journal and from SQLite', async () => {
-    const w = await world()
+    const w = await world({ threaded: true })
     expect(await w.record('warm')).toMatchObject({ durability: 'BOTH' })
     expect(await w.total('warm')).toEqual({ total: 3, served: 'REDIS' })
     await w.server.kill()
@@ -19,7 +19,7 @@ describe('whoever asks is told what holds', () => {
   })
 
   test('who has been told that something is recorded reads it, at every moment and through every change of mode', async () => {
-    const w = await world({ proxied: true })
+    const w = await world({ threaded: true, proxied: true })
     const faults = [
       () => w.proxy.cut(),
       () => w.proxy.heal(),
@@ -55,7 +55,7 @@ describe('whoever asks is told what holds', () => {
   })
 
   test('no request fails while Redis comes and goes, and none takes longer than the time-out', async () => {
-    const w = await world({ proxied: true })
+    const w = await world({ threaded: true, proxied: true })
     const took: number[] = []
     for (const fault of ['hang', 'heal', 'cut', 'heal', 'dropReplies', 'heal'] as const) {
       w.proxy[fault]()
@@ -69,7 +69,7 @@ describe('whoever asks is told what holds', () => {
   })
 
   test('a change of mode is told to whoever waits for one', async () => {
-    const w = await world()
+    const w = await world({ threaded: true })
     const told = w.store.statusChanged(AbortSignal.timeout(5_000))
     await w.server.kill()
     await told
@@ -77,7 +77,7 @@ describe('whoever asks is told what holds', () => {
   })
 
   test('a place in the log leads on through an absence of Redis and back: nothing is told twice, nothing left out', async () => {
-    const w = await world({ proxied: true })
+    const w = await world({ threaded: true, proxied: true })
     const seen: string[] = []
     let place = { epoch: (await w.store.status()).epoch, n: 0 }
     const follow = async () => {
@@ -100,7 +100,7 @@ describe('whoever asks is told what holds', () => {
 
 describe('an operator moves the service off Redis', () => {
   test('pinned to sqlite it leaves Redis alone until it is let go, and brings Redis then what came meanwhile', async () => {
-    const w = await world()
+    const w = await world({ threaded: true })
     await w.store.pin('sqlite')
     expect(await w.store.status()).toMatchObject({ mode: 'FALLBACK', pinned: true, backend: 'SQLITE' })
     expect(await w.total('warm')).toEqual({ total: 2, served: 'SQLITE' })
@@ -115,7 +115,7 @@ describe('an operator moves the service off Redis', () => {
   })
 
   test('pinned while Redis is away, it stays where it is when Redis comes back', async () => {
-    const w = await world({ proxied: true })
+    const w = await world({ threaded: true, proxied: true })
     w.proxy.cut()
     await w.until(inFallback)
     await w.store.pin('sqlite')

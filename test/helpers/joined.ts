@@ -28,7 +28,7 @@ export async function openInstance({ url, path = newDataFile(), threaded = false
   const store = await openFailoverStore({
     ...{ target: { url }, path, localTimeZone: 'Asia/Shanghai', logger, clock: () => NOW },
     ...options,
-    seams: threaded ? { ...seams } : { replica: replicaHere(path), ...seams },
+    seams: { ...seams, ...(!(threaded || seams?.replica) && { replica: replicaHere(path) }) },
   })
   onTestFinished(() => store.close())
   return { store, path, lines }

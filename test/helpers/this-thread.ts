@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { Ledger } from '../../src/store/audit/ledger.ts'
 import type { openLedger } from '../../src/store/audit/remote.ts'
 import { JoinedReplica, type RemoteReplica } from '../../src/store/failover/replica.ts'
@@ -10,7 +11,12 @@ const inThisThread = <T extends object>(served: T): Remote<T> => {
     get: (_, method) =>
       method === 'then'
         ? undefined
-        : async (...args: unknown[]) => structuredClone(await Reflect.apply(Reflect.get(target, method), target, structuredClone(args))),
+        : async (...args: unknown[]) => {
+            const answer: unknown = structuredClone(await Reflect.apply(Reflect.get(target, method), target, structuredClone(args)))
+            // As one from another thread it does not come before whatever else waits has had its turn.
+            await setImmediate()
+            return answer
+          },
   })
 }
 
