@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers'
 const CHECKS: Record<string, readonly string[]> = {
   'style (npm run format)': ['biome', 'check', '--error-on-warnings', '.'],
   types: ['tsc'],
-  'schema/schema.graphql (npm run schema)': ['node', 'scripts/schema.ts', '--check'],
+  'schema/schema.graphql, src/store/sqlite/schema.sql (npm run schema)': ['node', 'scripts/schema.ts', '--check'],
   'src/gql (npm run codegen)': ['graphql-codegen', '--config', 'codegen.yml', '--check'],
   'README and docs (npm run docs)': ['node', 'scripts/docs.ts', '--check'],
 }

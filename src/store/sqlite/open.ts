@@ -6,6 +6,8 @@ import { Sql } from './sql.ts'
 import { identify, type Meta } from './state.ts'
 
 const MIGRATIONS = new URL('./migrations/', import.meta.url)
+/** What the migrations lead to: a third of the work, for a new file. */
+const SCHEMA = new URL('./schema.sql', import.meta.url)
 /** "Xiny": tells our files from other programs' databases. */
 const APPLICATION_ID = 0x58696e79
 /** Everything is synchronous: who waits for a lock holds up the whole process. */
@@ -97,7 +99,7 @@ function migrate(db: Database.Database): void {
   const last = unseen.at(-1)
   if (last === undefined) return
   const run = db.transaction(() => {
-    for (const file of unseen) db.exec(readFileSync(new URL(file, MIGRATIONS), 'utf8'))
+    for (const file of version === 0 ? [SCHEMA] : unseen.map((name) => new URL(name, MIGRATIONS))) db.exec(readFileSync(file, 'utf8'))
     db.pragma(`application_id = ${APPLICATION_ID}`)
     db.pragma(`user_version = ${numberOf(last)}`)
   })

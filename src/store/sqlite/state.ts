@@ -39,18 +39,20 @@ export const loadMeta = (sql: Sql): Meta | null =>
 
 /** The identity of the data set; a new one where there is none yet. Null when it can't be read. */
 export function identify(sql: Sql): Meta | null {
-  sql.run(
-    'INSERT OR IGNORE INTO meta (one, data_set_id, epoch, tombstone_key) VALUES (1, ?, ?, ?)',
-    randomUUID(),
-    randomUUID(),
-    randomBytes(32),
-  )
-  sql.run('INSERT INTO lineage (epoch, n) SELECT epoch, 0 FROM meta WHERE NOT EXISTS (SELECT 1 FROM lineage)')
-  // The log has every index from the first that it keeps to the newest, so it tells both better than a damaged note of them.
-  sql.run('UPDATE meta SET n = max(n, ifnull((SELECT max(n) FROM log), 0))')
-  sql.run('UPDATE meta SET chain = ifnull((SELECT chain FROM log WHERE log.n = meta.n), chain)')
-  sql.run('UPDATE meta SET trimmed = ifnull((SELECT min(n) - 1 FROM log), n)')
-  return loadMeta(sql)
+  return sql.transaction(() => {
+    sql.run(
+      'INSERT OR IGNORE INTO meta (one, data_set_id, epoch, tombstone_key) VALUES (1, ?, ?, ?)',
+      randomUUID(),
+      randomUUID(),
+      randomBytes(32),
+    )
+    sql.run('INSERT INTO lineage (epoch, n) SELECT epoch, 0 FROM meta WHERE NOT EXISTS (SELECT 1 FROM lineage)')
+    // The log has every index from the first that it keeps to the newest, so it tells both better than a damaged note of them.
+    sql.run('UPDATE meta SET n = max(n, ifnull((SELECT max(n) FROM log), 0))')
+    sql.run('UPDATE meta SET chain = ifnull((SELECT chain FROM log WHERE log.n = meta.n), chain)')
+    sql.run('UPDATE meta SET trimmed = ifnull((SELECT min(n) - 1 FROM log), n)')
+    return loadMeta(sql)
+  })
 }
 
 export const loadPolicies = (sql: Sql): Policy[] => sql.all(PolicyRow, 'SELECT n, at, limits FROM policies ORDER BY n')
