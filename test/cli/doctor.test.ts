@@ -45,6 +45,20 @@ test('doctor finds nothing where all is well, with or without a server, and each
   await redis.stop()
 })
 
+test('doctor leaves a data set of an earlier format to the server, and says so', TIMEOUT, async () => {
+  const server = await startRedis()
+  const settings = freshSettings({ AUTH: 'on', MEMORY_STORAGE_BACKEND: 'redis', REDIS_URL: server.url })
+  await (await serveHere(settings)).stop()
+  const redis = new Redis(server.url)
+  await redis.hset('xinyi:meta', 'format', 1)
+  expect((await xinyi(['doctor'], settings)).stdout).toMatch(
+    /^OK +redis: .+ of an earlier format, which the next start .+ brings up to date\.$/m,
+  )
+  expect(await redis.hget('xinyi:meta', 'format')).toBe('1')
+  redis.disconnect()
+  await server.stop()
+})
+
 test('doctor finds settings that are wrong, or probably meant otherwise', TIMEOUT, async () => {
   expect(await ills(freshSettings({ AUTH: 'on', PORT: 'many' }))).toEqual(found(1, /^problem configuration: .*PORT is "many"/s))
   expect(await ills(freshSettings({ AUTH: 'on', REDIS_HOTS: 'x' }))).toEqual(found(0, /^warning configuration: REDIS_HOTS .+ REDIS_HOST/))

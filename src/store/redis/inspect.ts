@@ -16,6 +16,9 @@ export type Found =
   | { state: 'seeding'; dataSetId: string; leaseHeld: boolean; rollback: string }
   | { state: 'ready'; identity: Identity; n: number; trimmed: number; lineage: readonly Fork[] }
 
+/** Of an earlier format, which a server brings up to date as it starts. */
+export type Outdated = { state: 'outdated'; format: number }
+
 const FORMAT = 2
 
 const number = z.coerce.number().int().min(0)
@@ -27,8 +30,16 @@ const PROBE = 'xinyi:probe'
 
 const foreign = (sentence: string): Found => ({ state: 'foreign', sentence })
 
-/** Rejects with a Fault when Redis does not take writes. */
-export function inspect(redis: Redis): Promise<Found> {
+/** What a server is to work with: a data set of an earlier format is brought up to date. Rejects with a Fault when Redis does not take writes. */
+export async function inspect(redis: Redis): Promise<Found> {
+  const found = await look(redis)
+  if (found.state !== 'outdated') return found
+  await withoutText(() => runScript(redis, 'upgrade', { epoch: randomUUID() }))
+  return inspect(redis)
+}
+
+/** Changes no data set. Rejects with a Fault when Redis does not take writes. */
+export function look(redis: Redis): Promise<Found | Outdated> {
   return withoutText(async () => {
     // A full, read-only or loading server answers reads, and a script that has begun: only a write of its own tells.
     await redis.set(PROBE, '1')
@@ -40,12 +51,9 @@ export function inspect(redis: Redis): Promise<Found> {
     if (Object.keys(meta).length === 0) {
       const found = await whatIsThere(redis)
       // Another server may have begun the data set between the two looks.
-      return found.state === 'foreign' && (await redis.exists('xinyi:meta')) === 1 ? await inspect(redis) : found
+      return found.state === 'foreign' && (await redis.exists('xinyi:meta')) === 1 ? await look(redis) : found
     }
-    if (meta.format === '1') {
-      await runScript(redis, 'upgrade', { epoch: randomUUID() })
-      return await inspect(redis)
-    }
+    if (meta.format === '1') return { state: 'outdated', format: 1 }
     if (meta.format !== undefined && meta.format !== String(FORMAT)) {
       return foreign(`Redis holds a data set of format ${meta.format}, this version reads format ${FORMAT}: use a newer version.`)
     }
