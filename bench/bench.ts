@@ -14,6 +14,7 @@ import { type JobInput, Measured } from './job.ts'
 
 const CLIENTS = fileURLToPath(new URL('clients.ts', import.meta.url))
 const PLAIN = fileURLToPath(new URL('plain.ts', import.meta.url))
+const BARE = fileURLToPath(new URL('bare.ts', import.meta.url))
 const LISTENERS = fileURLToPath(new URL('listeners.ts', import.meta.url))
 const LOOP = new URL('loop.ts', import.meta.url).href
 
@@ -64,12 +65,29 @@ export async function runClients(job: JobInput): Promise<Measured> {
   return Measured.parse(JSON.parse(said))
 }
 
-/** A server of the same schema and services that shares nothing among subscribers; `stop` ends it. */
-export async function plainServer(redisUrl: string): Promise<{ url: string; pid: number; stop(): Promise<void> }> {
+/** Another server, to compare ours with; `stop` ends it. */
+export interface Other {
+  url: string
+  pid: number
+  stop(): Promise<void>
+}
+
+/** A server of the same schema and services that shares nothing among subscribers. */
+export const plainServer = (redisUrl: string): Promise<Other> =>
+  serveApart((dir) => ({ args: [PLAIN], env: { DATA_DIR: dir, MEMORY_STORAGE_BACKEND: 'redis', REDIS_URL: redisUrl } }))
+
+/** A server that does nothing but keep batches in the two stores. */
+export const bareServer = (redisUrl: string): Promise<Other> => serveApart((dir) => ({ args: [BARE, redisUrl, join(dir, 'bare.db')] }))
+
+/** Starts a program that prints where it serves, with a directory of its own. */
+async function serveApart(programIn: (dir: string) => { args: string[]; env?: Record<string, string> }): Promise<Other> {
   const dir = tempDir()
   const { PATH = '', HOME = '' } = process.env
-  const env = { PATH, HOME, DATA_DIR: dir.path, MEMORY_STORAGE_BACKEND: 'redis', REDIS_URL: redisUrl, NODE_ENV: 'production' }
-  const child = spawnTied(process.execPath, [PLAIN], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+  const { args, env } = programIn(dir.path)
+  const child = spawnTied(process.execPath, ['--max-semi-space-size=16', ...args], {
+    env: { PATH, HOME, NODE_ENV: 'production', ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   if (!child.stdout || child.pid === undefined) throw new Error('no server')
   const [line] = await once(createInterface({ input: child.stdout }), 'line')
   return {

@@ -106,25 +106,26 @@ async function fillOver(
   logger.info({ users, milliseconds: Math.round(performance.now() - started) }, 'Redis is filled')
 }
 
-/** While one page is written, the next is read. */
+/** While one page is written the next is read, and the one before it may still be on its way: Redis never waits for either. */
 async function inTurn<After>(
   first: After,
   read: (after: After) => Promise<{ steps: Packed[]; last: After | null }>,
   write: (steps: readonly Packed[]) => Promise<void>,
   progress: () => void,
 ): Promise<void> {
-  let writing = Promise.resolve()
+  let [before, writing] = [Promise.resolve(), Promise.resolve()]
   let reading = read(first)
   for (let page = await reading; page.last !== null; page = await reading) {
     reading = read(page.last)
     // Whoever waits for it hears of it; nobody may.
     reading.catch(() => {})
-    await writing
+    await before
     progress()
+    before = writing
     writing = write(page.steps)
     writing.catch(() => {})
   }
-  await writing
+  await Promise.all([before, writing])
 }
 
 const eventOf = ({ event, origin, seq }: LogEntry): Event =>
