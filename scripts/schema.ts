@@ -14,6 +14,11 @@ function tables(): string {
   const migrations = globSync('src/store/sqlite/migrations/*.sql', { cwd: ROOT }).sort()
   for (const file of migrations) db.exec(readFileSync(join(ROOT, file), 'utf8'))
   const statements = db.prepare<[], string>(STATEMENTS).pluck().all()
+  const names = db
+    .prepare<[], string>("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")
+    .pluck()
+  const filled = names.all().filter((name) => db.prepare(`SELECT 1 FROM ${name}`).get() !== undefined)
+  if (filled.length > 0) throw new Error(`The migrations put rows into ${filled.join(', ')}, which new files would lack.`)
   db.close()
   return `-- What the migrations lead to: npm run schema\n\n${statements.map((sql) => `${sql};\n`).join('\n')}`
 }

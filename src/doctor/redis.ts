@@ -19,7 +19,7 @@ export async function checkRedis({ storageBackend, redisTarget }: Pick<Config, '
       const holds = {
         empty: 'is empty',
         seeding: 'is being filled',
-        outdated: 'holds a data set of an earlier format, which the next start of a server brings up to date',
+        older: 'holds a data set of an earlier format, which the next start of a server brings up to date',
         ready: `holds data set ${'identity' in found ? found.identity.dataSetId : ''}`,
       }
       return [ok(check, `Redis ${version} at ${place} answers, takes writes, and ${holds[found.state]}.`), ...warnings]

@@ -29,6 +29,7 @@ export function checkStores({ mode, pinned, complete, pendingWrites, reconciliat
     findings.push(
       warning('agreement', 'Redis and SQLite differed when they were compared last; it is being put right. Look again in a minute.'),
     )
+  else if (mode === 'EMBEDDED') findings.push(ok('agreement', 'SQLite is the only store.'))
   else findings.push(ok('agreement', reconciliation?.inAgreement ? 'Redis and SQLite agree.' : 'Not everybody has been compared yet.'))
   return findings
 }

@@ -67,7 +67,7 @@ describe('a data directory that can not be used is refused with a sentence', () 
   test('one whose file has 0 bytes', async () => {
     const path = await dataFile()
     writeFileSync(path, '')
-    await expectRefused(openInstance({ url: NOWHERE, path }), /is empty, so what it held is lost\. Put back a backup/)
+    await expectRefused(openInstance({ url: NOWHERE, path, threaded: true }), /is empty, so what it held is lost\. Put back a backup/)
     expect(statSync(path).size, 'and it is left as it is').toBe(0)
   })
 
@@ -76,26 +76,26 @@ describe('a data directory that can not be used is refused with a sentence', () 
     const bytes = readFileSync(path)
     bytes.fill(0xff, 4_096 * 4, 4_096 * 9)
     writeFileSync(path, bytes)
-    await expectRefused(openInstance({ url: NOWHERE, path }), /is damaged \(.*Put back a backup/)
+    await expectRefused(openInstance({ url: NOWHERE, path, threaded: true }), /is damaged \(.*Put back a backup/)
   })
 
   test('one that a newer version wrote', async () => {
     const path = await dataFile()
     tamper(path, 'PRAGMA user_version = 99')
-    await expectRefused(openInstance({ url: NOWHERE, path }), /was written by a newer Xinyi/)
+    await expectRefused(openInstance({ url: NOWHERE, path, threaded: true }), /was written by a newer Xinyi/)
   })
 
   test.skipIf(!canProtect)('one that can only be read (skipped where chattr does nothing)', async () => {
     const path = await dataFile()
     execFileSync('chattr', ['+i', path])
     onTestFinished(() => void execFileSync('chattr', ['-i', path]))
-    await expectRefused(openInstance({ url: NOWHERE, path }), /can't be opened.*Check DATA_DIR, its permissions/)
+    await expectRefused(openInstance({ url: NOWHERE, path, threaded: true }), /can't be opened.*Check DATA_DIR, its permissions/)
   })
 
   test('one that belongs to another program', async () => {
     const path = await dataFile()
     tamper(path, 'PRAGMA application_id = 0')
-    await expectRefused(openInstance({ url: NOWHERE, path }), /is a database of another program/)
+    await expectRefused(openInstance({ url: NOWHERE, path, threaded: true }), /is a database of another program/)
   })
 })
 

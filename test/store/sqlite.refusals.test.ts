@@ -97,3 +97,19 @@ describe('a file that can not be used is refused with a sentence', () => {
     expect((await store.append([new Origin().recorded()])).outcomes).toMatchObject([{ type: 'applied', n: 1 }])
   })
 })
+
+test('a first start that is killed while it makes the file is followed by another as if it had not been', async () => {
+  const path = newPath()
+  const script = `
+    import fs from 'node:fs'
+    import { syncBuiltinESMExports } from 'node:module'
+    fs.linkSync = () => process.kill(process.pid, 'SIGKILL')
+    syncBuiltinESMExports()
+    const { openDatabase } = await import(${JSON.stringify(new URL('../../src/store/sqlite/open.ts', import.meta.url).href)})
+    openDatabase(${JSON.stringify(path)})`
+  const { signal } = spawnSync(process.execPath, ['--input-type=module', '-e', script])
+  expect(signal).toBe('SIGKILL')
+  expect(existsSync(path)).toBe(false)
+  const store = await open(path)
+  expect((await store.append([new Origin().recorded()])).outcomes).toMatchObject([{ type: 'applied', n: 1 }])
+})

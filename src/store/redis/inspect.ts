@@ -17,7 +17,7 @@ export type Found =
   | { state: 'ready'; identity: Identity; n: number; trimmed: number; lineage: readonly Fork[] }
 
 /** Of an earlier format, which a server brings up to date as it starts. */
-export type Outdated = { state: 'outdated'; format: number }
+export type Older = { state: 'older' }
 
 const FORMAT = 2
 
@@ -33,13 +33,13 @@ const foreign = (sentence: string): Found => ({ state: 'foreign', sentence })
 /** What a server is to work with: a data set of an earlier format is brought up to date. Rejects with a Fault when Redis does not take writes. */
 export async function inspect(redis: Redis): Promise<Found> {
   const found = await look(redis)
-  if (found.state !== 'outdated') return found
+  if (found.state !== 'older') return found
   await withoutText(() => runScript(redis, 'upgrade', { epoch: randomUUID() }))
   return inspect(redis)
 }
 
 /** Changes no data set. Rejects with a Fault when Redis does not take writes. */
-export function look(redis: Redis): Promise<Found | Outdated> {
+export function look(redis: Redis): Promise<Found | Older> {
   return withoutText(async () => {
     // A full, read-only or loading server answers reads, and a script that has begun: only a write of its own tells.
     await redis.set(PROBE, '1')
@@ -53,7 +53,7 @@ export function look(redis: Redis): Promise<Found | Outdated> {
       // Another server may have begun the data set between the two looks.
       return found.state === 'foreign' && (await redis.exists('xinyi:meta')) === 1 ? await look(redis) : found
     }
-    if (meta.format === '1') return { state: 'outdated', format: 1 }
+    if (meta.format === '1') return { state: 'older' }
     if (meta.format !== undefined && meta.format !== String(FORMAT)) {
       return foreign(`Redis holds a data set of format ${meta.format}, this version reads format ${FORMAT}: use a newer version.`)
     }

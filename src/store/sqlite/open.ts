@@ -1,4 +1,17 @@
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import Database from 'better-sqlite3'
 import { StartError } from '../../errors.ts'
@@ -6,7 +19,7 @@ import { Sql } from './sql.ts'
 import { identify, type Meta } from './state.ts'
 
 const MIGRATIONS = new URL('./migrations/', import.meta.url)
-/** What the migrations lead to: a third of the work, for a new file. */
+/** What the migrations lead to. */
 const SCHEMA = new URL('./schema.sql', import.meta.url)
 /** "Xiny": tells our files from other programs' databases. */
 const APPLICATION_ID = 0x58696e79
@@ -25,14 +38,14 @@ export interface Opened {
 export function openDatabase(file: string): Opened {
   if (file === ':memory:') throw new StartError('The data must be kept in a file: :memory: would be lost at the end.')
   const path = resolve(file)
-  const fresh = createFile(path)
   let db: Database.Database | undefined
   try {
-    if (!fresh && statSync(path).size === 0) throw new StartError(`The data file ${path} is empty, so what it held is lost. ${WHAT_TO_DO}`)
+    const isNew = makeFile(path)
+    if (statSync(path).size === 0) throw new StartError(`The data file ${path} is empty, so what it held is lost. ${WHAT_TO_DO}`)
     db = new Database(path, { timeout: BUSY_MS, fileMustExist: true })
     // Before anything else: then the lock is held until the end, and WAL needs no shared memory file.
     db.pragma('locking_mode = EXCLUSIVE')
-    if (!fresh) check(db, path)
+    if (!isNew) check(db, path)
     chmodSync(path, 0o600)
     configure(db)
     migrate(db)
@@ -42,27 +55,62 @@ export function openDatabase(file: string): Opened {
     return { path, db, sql, meta }
   } catch (error) {
     db?.close()
-    if (fresh) for (const made of [path, `${path}-wal`, `${path}-journal`]) rmSync(made, { force: true })
     throw error instanceof StartError ? error : new StartError(reasonOf(error, path), { cause: error })
   }
 }
 
 const WHAT_TO_DO = 'Put back a backup of it, or move it away, with the files beside it of the same name, to begin with an empty store.'
 
-/** Makes an empty file that only its owner can read; false when there is one. */
-function createFile(path: string): boolean {
-  if (!existsSync(path) && existsSync(`${path}-wal`))
+/** Makes a file that only its owner can read, and that holds no data yet; false when there is one. It is there whole, or not at all. */
+function makeFile(path: string): boolean {
+  if (existsSync(path)) return false
+  if (existsSync(`${path}-wal`))
     throw new StartError(`The data file ${path} is gone, but ${path}-wal, which belongs to it, is there. ${WHAT_TO_DO}`)
+  const unfinished = `${path}.${randomUUID()}.new`
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-    if (existsSync(path)) return false
-    closeSync(openSync(path, 'wx', 0o600))
-    return true
+    closeSync(openSync(unfinished, 'wx', 0o600))
   } catch (error) {
     throw new StartError(`The data file ${path} can't be made or read (${messageOf(error)}). Check DATA_DIR and its permissions.`, {
       cause: error,
     })
   }
+  try {
+    fill(unfinished)
+    // Another process may have made one meanwhile, which must not be replaced.
+    linkSync(unfinished, path)
+    sync(dirname(path))
+    return true
+  } catch (error) {
+    if (existsSync(path)) return false
+    throw error
+  } finally {
+    rmSync(unfinished, { force: true })
+  }
+}
+
+/** Makes an empty data set of an empty file. */
+function fill(path: string): void {
+  const db = new Database(path)
+  try {
+    // Where it fails the file is thrown away.
+    db.pragma('journal_mode = OFF')
+    db.transaction(() => {
+      db.exec(readFileSync(SCHEMA, 'utf8'))
+      db.pragma(`application_id = ${APPLICATION_ID}`)
+      db.pragma(`user_version = ${newestFormat()}`)
+      identify(new Sql(db))
+    })()
+  } finally {
+    db.close()
+  }
+}
+
+/** Makes sure that what was put into a directory is found there, whatever comes. */
+function sync(directory: string): void {
+  const fd = openSync(directory, 'r')
+  fsyncSync(fd)
+  closeSync(fd)
 }
 
 function configure(db: Database.Database): void {
@@ -83,7 +131,7 @@ function configure(db: Database.Database): void {
 function check(db: Database.Database, path: string): void {
   if (db.pragma('application_id', { simple: true }) !== APPLICATION_ID)
     throw new StartError(`${path} is a database of another program, not of Xinyi. Choose another DATA_DIR, or move that file away.`)
-  const [version, known] = [versionOf(db), Math.max(...migrations().map(numberOf))]
+  const [version, known] = [versionOf(db), newestFormat()]
   if (version > known)
     throw new StartError(
       `The data file ${path} was written by a newer Xinyi (format ${version}; this one knows up to ${known}). Start that version, or put back a backup from before the update.`,
@@ -99,8 +147,7 @@ function migrate(db: Database.Database): void {
   const last = unseen.at(-1)
   if (last === undefined) return
   const run = db.transaction(() => {
-    for (const file of version === 0 ? [SCHEMA] : unseen.map((name) => new URL(name, MIGRATIONS))) db.exec(readFileSync(file, 'utf8'))
-    db.pragma(`application_id = ${APPLICATION_ID}`)
+    for (const file of unseen) db.exec(readFileSync(new URL(file, MIGRATIONS), 'utf8'))
     db.pragma(`user_version = ${numberOf(last)}`)
   })
   run.immediate()
@@ -110,6 +157,7 @@ const migrations = (): string[] =>
   readdirSync(MIGRATIONS)
     .filter((name) => /^\d+-.*\.sql$/.test(name))
     .sort()
+const newestFormat = (): number => Math.max(...migrations().map(numberOf))
 const versionOf = (db: Database.Database): number => Number(db.pragma('user_version', { simple: true }))
 const numberOf = (file: string): number => Number.parseInt(file, 10)
 

@@ -13,7 +13,8 @@ export type Remote<T> = {
   readonly [K in keyof T]: T[K] extends (...args: infer A) => infer R ? (...args: A) => Promise<Awaited<R>> : never
 }
 
-function errorOf(failure: Failure): Error {
+/** What a failure there is thrown as here. */
+export function errorOf(failure: Failure): Error {
   if (failure.kind === 'start') return new StartError(failure.message)
   if (failure.kind === 'xinyi') return cursorExpired()
   return storeUnavailable(Object.assign(new Error('SQLite failed'), { code: failure.code }))

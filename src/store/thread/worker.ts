@@ -9,7 +9,7 @@ export type Failure =
   | { kind: 'xinyi'; code: string; message: string; hint: string }
 export type Reply = { id: number; value: unknown } | { id: number; failure: Failure }
 
-function failureOf(error: unknown): Failure {
+export function failureOf(error: unknown): Failure {
   if (error instanceof StartError) return { kind: 'start', message: error.message, code: '' }
   if (error instanceof XinyiError && error.code !== 'STORE_UNAVAILABLE')
     return { kind: 'xinyi', code: error.code, message: error.message, hint: error.hint }
