@@ -163,8 +163,9 @@ test('where an erasure can not be noted, nothing that was to be journaled with i
   const origin = new Origin()
   const events = [origin.recorded({ user: 'bob', id: 'b' }), origin.erased('ann')]
   mkdirSync(at.note)
-  await expect(replica.journal(events)).rejects.toThrow('EISDIR')
-  await expect(replica.journalAndApply(events)).rejects.toThrow('EISDIR')
+  const refused = { code: 'STORE_UNAVAILABLE', cause: { code: 'EISDIR' } }
+  await expect(replica.journal(events)).rejects.toMatchObject(refused)
+  await expect(replica.journalAndApply(events)).rejects.toMatchObject(refused)
   expect(await replica.journalAfter(0, 10)).toEqual([])
   rmdirSync(at.note)
   await replica.journal(events)
