@@ -47,7 +47,7 @@ async function oneByOne(): Promise<Figure[]> {
   })
 }
 
-/** Batches; and what this machine takes of them at the most: by a server that does nothing but keep them in the same two stores. */
+/** Batches; and, to compare, what a server comes to that does nothing but keep them in the same two stores. */
 async function batches(): Promise<Figure[]> {
   const job = { send: 'batch', connections: 4, rate: null, users: 5_000 } as const
   const measured = async (clients: Bench['clients']) => {

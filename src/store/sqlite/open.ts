@@ -82,14 +82,14 @@ function makeFile(path: string): boolean {
     sync(dirname(path))
     return true
   } catch (error) {
-    if (existsSync(path)) return false
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false
     throw error
   } finally {
     rmSync(unfinished, { force: true })
   }
 }
 
-/** Makes an empty data set of an empty file. */
+/** Makes an empty file a database of ours, which holds no data set yet. */
 function fill(path: string): void {
   const db = new Database(path)
   try {
@@ -99,7 +99,6 @@ function fill(path: string): void {
       db.exec(readFileSync(SCHEMA, 'utf8'))
       db.pragma(`application_id = ${APPLICATION_ID}`)
       db.pragma(`user_version = ${newestFormat()}`)
-      identify(new Sql(db))
     })()
   } finally {
     db.close()
