@@ -229,6 +229,22 @@ describe('single keys are deleted', () => {
     await w.expectHealed()
   })
 
+  test('a user who has yet to be taken over is put back by the only instance that has ever written, without waiting for others', async () => {
+    const w = await world({ persistence: 'rdb' })
+    await backUp(w, 'older.rdb')
+    await w.record('cold', 2)
+    await w.settled()
+    await w.store.close()
+    await restartFrom(w, 'older.rdb')
+    const held = Promise.withResolvers<void>()
+    await w.open({ seams: { holdReplay: held.promise } })
+    await w.until(({ mode, pendingWrites }) => mode === 'REPLAYING' && pendingWrites === 0)
+    await w.admin((redis) => redis.del(lists))
+    held.resolve()
+    await w.until(({ reconciliation }) => (reconciliation?.repaired ?? 0) > 0)
+    await w.expectHealed()
+  })
+
   test('xinyi:positions is deleted: nothing is counted twice, and recording goes on', async () => {
     const w = await world()
     await w.admin((redis) => redis.del('xinyi:positions'))

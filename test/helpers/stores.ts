@@ -48,11 +48,14 @@ export async function emptyRedis(): Promise<RedisServer> {
   return server
 }
 
+/** Nothing stands in for Redis here, and a machine that is busy with other tests lets a command wait. */
+const PATIENCE_MS = 10_000
+
 export const redisStore: StoreKind = {
   name: 'redis',
   async open() {
     const { url } = await emptyRedis()
-    return opened(() => openRedisStore({ url }))
+    return opened(() => openRedisStore({ url, commandTimeoutMs: PATIENCE_MS }))
   },
 }
 

@@ -11,14 +11,15 @@ const NOBODY_HERE_MS = 5_000
 /**
  * Those of these users, whose keys Redis has lost, who may be put back from here. Whoever is `incomplete`, since they have yet to be taken
  * over from Redis, may be here without what others have recorded, or with what was decided here ahead of the log: put back, it would be
- * all that is left of them, at a revision at which others have them as Redis had, or a later one.
+ * all that is left of them, at a revision at which others have them as Redis had, or a later one. Where no others have ever written,
+ * there is nobody to wait for.
  */
-export function mendable(
-  { incompleteSince }: Joint,
-  users: readonly string[],
-  incomplete: readonly string[],
-  patienceMs = OTHERS_FIRST_MS,
-): readonly string[] {
+export async function mendable(
+  primary: RedisStore,
+  { incompleteSince, local }: Joint,
+  { users, incomplete, patienceMs = OTHERS_FIRST_MS }: { users: readonly string[]; incomplete: readonly string[]; patienceMs?: number },
+): Promise<readonly string[]> {
+  if (incomplete.length === 0 || (await local.replica.isSoleWriter(await primary.positions()))) return users
   const now = performance.now()
   return users.filter((user) => {
     if (!incomplete.includes(user)) return true
@@ -39,7 +40,7 @@ export async function putBack(primary: RedisStore, joint: Joint, users: readonly
   caughtUp(n)
   const incomplete = isWhole ? (partial ? await replica.dirtyAmong(users) : []) : users
   const patienceMs = (await replica.known(users)).length > 0 ? OTHERS_FIRST_MS : NOBODY_HERE_MS
-  if (mendable(joint, users, incomplete, patienceMs).length < users.length) {
+  if ((await mendable(primary, joint, { users, incomplete, patienceMs })).length < users.length) {
     await primary.want(users, [])
     throw new Outdated('users are lost that others may put back')
   }

@@ -13,7 +13,7 @@ export class Sequence {
 
   /** For each event null if it comes next in its origin, and is now taken; else what is to be said of it. */
   async take(events: readonly Event[]): Promise<(Outcome | null)[]> {
-    for (const { origin } of events) if (!this.#last.has(origin)) this.#last.set(origin, await this.#replica.lastSeq(origin))
+    for (const { origin } of events) if (!this.#last.has(origin)) this.#last.set(origin, await this.#replica.beginOrigin(origin))
     return events.map(({ origin, seq }) => {
       const position = this.#last.get(origin) ?? 0
       if (position < 0) return { type: 'gap', position: 0 }

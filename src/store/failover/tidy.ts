@@ -142,7 +142,8 @@ export class Tidy {
   /** Puts users back in Redis whose keys were lost there. Answers those whom it does not take. */
   async mend(lost: readonly string[]): Promise<readonly string[]> {
     if (lost.length === 0) return []
-    const users = mendable(this.#joint, lost, await this.#joint.local.replica.dirtyAmong(lost))
+    const incomplete = await this.#joint.local.replica.dirtyAmong(lost)
+    const users = await mendable(this.#primary, this.#joint, { users: lost, incomplete })
     for (const user of lost) if (!users.includes(user)) this.#left.add(user)
     if (users.length === 0) return []
     const { local, logger } = this.#joint

@@ -27,6 +27,8 @@ export interface RedisTarget {
   sentinels?: readonly { host: string; port: number }[]
   sentinelName?: string
   sentinelPassword?: string
+  /** How long a command may take, in milliseconds; 500 unless told. */
+  commandTimeoutMs?: number
 }
 
 /** Where a Redis is, without its password. */
@@ -77,7 +79,8 @@ const connect = (target: RedisTarget, timeoutMs: number, signal?: AbortSignal): 
   begin(clientFor(target, { ...OPTIONS, commandTimeout: timeoutMs, socketTimeout: timeoutMs + 75 }), signal)
 
 /** One connection, ready; never reconnects by itself. Rejects with a Fault. With sentinels they are asked for the master each time. */
-export const connectRedis = (target: RedisTarget, signal?: AbortSignal): Promise<Redis> => connect(target, COMMAND_TIMEOUT_MS, signal)
+export const connectRedis = (target: RedisTarget, signal?: AbortSignal): Promise<Redis> =>
+  connect(target, target.commandTimeoutMs ?? COMMAND_TIMEOUT_MS, signal)
 
 const FILLING_TIMEOUT_MS = 5_000
 

@@ -259,3 +259,7 @@ CREATE TRIGGER tombstone_raised AFTER UPDATE ON tombstones WHEN new.at > old.at 
   DELETE FROM unnoted WHERE mark = new.mark;
   INSERT INTO unnoted (mark, at) VALUES (new.mark, new.at);
 END;
+
+CREATE TABLE own_origins (
+  origin TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;

@@ -5,7 +5,7 @@ import { storeUnavailable } from '../../../errors.ts'
 import { type Counts, type Fork, type Head, isErased, type Joined, type Marks, type UserCopy } from '../../copy.ts'
 import { LOG_RETENTION_MS, markOf, type Policy } from '../../rules.ts'
 import type { Event, LogEntry, Outcome, ReadRequest, Reads, Removed, SweepReport, ToldEntry, View } from '../../store.ts'
-import { loadPositions, positionOf } from '../apply.ts'
+import { loadPositions } from '../apply.ts'
 import { compact } from '../compact.ts'
 import { nextUsers, readCopies } from '../copies.ts'
 import { ErasureNotes, marksBy, noteAsked, type RecalledErasures, raiseAndErase } from '../erasures.ts'
@@ -18,13 +18,14 @@ import { snapshot } from '../snapshot.ts'
 import type { Sql } from '../sql.ts'
 import { loadMeta, loadPolicies, loadStaff, type Meta, marksOf } from '../state.ts'
 import { expiredUsers, sweepLog, sweepUsers } from '../sweep.ts'
-import { type Answered, applyAhead, journaledSeq, renumber } from './ahead.ts'
+import { type Answered, applyAhead, renumber } from './ahead.ts'
 import { countsOf, factsOf, type ReplicaFacts } from './facts.ts'
 import { addToJournal, countPending, type Journaled, journalAfter, rescue } from './journal.ts'
 import { JournaledEvents } from './journaled.ts'
 import { completeFromKept, letGo, recall, settleKept, sweepKept } from './kept.ts'
 import { raiseMarks } from './marks.ts'
 import { outcomeOf } from './outcome.ts'
+import { beginOrigin, isSoleWriter, own } from './own.ts'
 import { noteRevs, type Pulled, type RevPage, replaceUsers } from './pull.ts'
 import { beginRebuild, chainAt, rewind, startOver } from './rewind.ts'
 import { adoptEpoch, seedHead, seedLog, settle } from './seed.ts'
@@ -99,6 +100,7 @@ export class Replica {
   rescue(origins: readonly string[], fresh: string): void {
     this.#write((sql) => {
       rescue(sql, origins, fresh)
+      own(sql, fresh)
       renumber(sql)
     })
   }
@@ -138,9 +140,8 @@ export class Replica {
     this.#write((sql) => recall(sql, from, positions))
   }
 
-  settleKept(n: number, positions: Readonly<Record<string, number>>): void {
+  readonly settleKept = (n: number, positions: Readonly<Record<string, number>>): void =>
     this.#write((sql) => settleKept(sql, n, positions))
-  }
 
   readonly adoptEpoch = (of: { epoch: string; lineage: readonly Fork[] }): void => this.#write((sql) => adoptEpoch(sql, of))
 
@@ -250,8 +251,11 @@ export class Replica {
 
   readonly expiredUsers = (now: number): SweepReport['expiredUsers'] => this.#use((sql) => expiredUsers(sql, now))
 
-  /** The newest of an origin's events that is here: in the log, or in the journal. */
-  readonly lastSeq = (origin: string): number => this.#use((sql) => Math.max(positionOf(sql, origin), journaledSeq(sql, origin)))
+  /** Before anything is written here under an origin. Answers the newest of its events that is here: in the log, or in the journal. */
+  readonly beginOrigin = (origin: string): number => this.#write((sql) => beginOrigin(sql, origin))
+
+  /** Whether nobody but this data directory has ever written, by these positions of Redis and by what is here. */
+  readonly isSoleWriter = (positions: Readonly<Record<string, number>>): boolean => this.#use((sql) => isSoleWriter(sql, positions))
 
   /** Takes what was erased out of the bytes of the file; `later`: unless it is too large to do that while others wait. */
   readonly scrub = (when: 'now' | 'later'): void => this.#use(() => scrub(this.#db, when))

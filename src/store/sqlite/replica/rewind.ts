@@ -11,6 +11,7 @@ import { dropTopics } from '../topics.ts'
 import { markBeyond, renumber, setAhead, settleAhead } from './ahead.ts'
 import { voidInJournal } from './journal.ts'
 import { keep } from './kept.ts'
+import { disown } from './own.ts'
 
 const Chain = z.object({ chain: z.string() })
 const First = z.object({ origin: z.string(), first: z.int(), last: z.int() })
@@ -74,6 +75,7 @@ function removeGone(sql: Sql, { tombstoneKey, tombstones, expiries }: Head): voi
 /** Makes the log here that of Redis at this moment; users are taken over one after the other from then on. To be called in a transaction. */
 export function beginRebuild(sql: Sql, head: Head): void {
   const { dataSetId, epoch, tombstoneKey, n, chain, positions, policies, staff, tombstones, expiries, lineage } = head
+  disown(sql, positions)
   keep(sql, positions)
   removeGone(sql, head)
   // Marks under another key are nobody's here.
