@@ -11,6 +11,8 @@ const AS_STARTED = ['--max-semi-space-size=16']
 const XINYI = fileURLToPath(new URL('../../src/xinyi.js', import.meta.url))
 /** Until a start must have succeeded, also while Redis misbehaves. */
 const START_MS = 30_000
+/** Of what a server that ends at its start has said. */
+const LAST_CHARACTERS = 1_000
 /** A client may notice that much later that an instance was down. */
 const GRACE_MS = 250
 
@@ -138,8 +140,18 @@ export class Instance {
 
 /** The URL that it prints when it serves. */
 async function served(child: ChildProcess): Promise<string> {
-  if (!child.stdout) throw new Error('no standard output')
-  const timer = setTimeout(() => child.kill('SIGKILL'), START_MS)
+  if (!child.stdout || !child.stderr) throw new Error('no output')
+  const ended = once(child, 'exit')
+  let isLate = false
+  const timer = setTimeout(() => {
+    isLate = true
+    child.kill('SIGKILL')
+  }, START_MS)
+  let lastWords = ''
+  const note = (text: Buffer) => {
+    lastWords = `${lastWords}${text}`.slice(-LAST_CHARACTERS)
+  }
+  child.stderr.on('data', note)
   const lines = createInterface({ input: child.stdout })
   try {
     for await (const line of lines) {
@@ -149,7 +161,11 @@ async function served(child: ChildProcess): Promise<string> {
     }
   } finally {
     clearTimeout(timer)
+    child.stderr.off('data', note)
     child.stdout.resume()
   }
-  throw new Error('the server ended at its start, or did not serve in time')
+  const [code, signal] = await ended
+  throw new Error(
+    isLate ? `the server did not serve within ${START_MS} ms` : `the server ended at its start (${code ?? signal}): ${lastWords}`,
+  )
 }
