@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { NOW } from '../helpers/events.ts'
 import { inCharge, inFallback } from '../helpers/joined.ts'
 import { eventually, LATEST_MS, timed, type World, world } from './one.ts'
 
@@ -51,6 +52,15 @@ describe('the way to Redis breaks', () => {
     expect(ms).toBeLessThan(LATEST_MS)
     await w.record('warm', 3)
     w.server.thaw()
+    await w.expectHealed()
+  })
+
+  test('the network swallows everything: a sweep goes on in SQLite', async () => {
+    const w = await world({ proxied: true })
+    w.proxy.hang()
+    expect(await w.store.sweep(NOW)).toMatchObject({ expiredUsers: [] })
+    expect(await w.store.status()).toMatchObject({ mode: 'FALLBACK' })
+    w.proxy.heal()
     await w.expectHealed()
   })
 

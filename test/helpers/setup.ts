@@ -1,8 +1,16 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { findChromium, findRedisServer } from './programs.ts'
+import { RUN_DIR, tempDir } from './temp.ts'
 
-/** Runs once before all tests: makes sure of the programs that they need. (npm runs no `pretest` under ignore-scripts.) */
-export default function setup(): void {
+/** Runs once before all tests: makes sure of the programs that they need (npm runs no `pretest` under ignore-scripts), and of one directory for all that they write. */
+export default function setup(): () => void {
+  const dir = tempDir()
+  process.env[RUN_DIR] = dir.path
+  preparePrograms()
+  return () => dir.remove()
+}
+
+function preparePrograms(): void {
   if (!findRedisServer()) installRedis()
   if (findChromium()) return
   if (process.env.REQUIRE_CHROMIUM === '1') {

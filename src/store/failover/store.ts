@@ -28,12 +28,11 @@ import { dataSetOf, Link, type Primary, type State } from './link.ts'
 import { Local } from './local.ts'
 import { Places } from './places.ts'
 import { openReplica, type RemoteReplica } from './replica.ts'
-import { sweepReplica } from './sweep.ts'
+import { sweepBoth } from './sweep.ts'
 import { Writes } from './writes.ts'
 
 const FIRST_TRY_MS = 1_500
 const PING_PATIENCE_MS = 100
-const SWEEP_PATIENCE_MS = 2_000
 
 export interface FailoverOptions {
   target: RedisTarget
@@ -238,19 +237,7 @@ class FailoverStore implements Store {
     }
   }
 
-  async sweep(now: number): Promise<SweepReport> {
-    const { state } = this.#link
-    const { replica } = this.#local
-    if (state.mode !== 'PRIMARY') {
-      await this.#local.whole()
-      return { ...(await sweepReplica(replica, now)), expiredUsers: await replica.expiredUsers(now) }
-    }
-    // What is trimmed off the log there has to be here before.
-    await state.tail.reached((await state.primary.status()).n, SWEEP_PATIENCE_MS)
-    const report = await state.primary.sweep(now)
-    await sweepReplica(replica, now)
-    return report
-  }
+  readonly sweep = (now: number): Promise<SweepReport> => sweepBoth(this.#link, this.#local, now)
 
   async status(): Promise<StoreStatus> {
     const { state, places, pending, pinned, lastError, reconciliation } = this.#link
