@@ -1,6 +1,7 @@
 import { copyFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { openRedisStore } from '../../src/store/redis/open.ts'
 import { Replica } from '../../src/store/sqlite/replica/replica.ts'
 import { MINUTE, NOW, Origin } from '../helpers/events.ts'
 import { inAgreement, inCharge, inFallback, newDataFile } from '../helpers/joined.ts'
@@ -243,6 +244,44 @@ describe('single keys are deleted', () => {
     held.resolve()
     await w.until(({ reconciliation }) => (reconciliation?.repaired ?? 0) > 0)
     await w.expectHealed()
+  })
+
+  /** Redis, which lacks keys of `cold`, has gone back and on from there; and the instance was about to take everybody over. */
+  async function apart(w: World, ownOrigins: readonly string[]): Promise<void> {
+    await w.admin((redis) => redis.del(lists))
+    await backUp(w, 'older.rdb')
+    await w.record('cold')
+    await w.settled()
+    await w.store.close()
+    await restartFrom(w, 'older.rdb')
+    const replica = new Replica(w.path)
+    const { epoch, lineage } = replica.facts()
+    replica.beginRebuild({ ...replica.seedHead(epoch, 0), lineage })
+    for (const origin of ownOrigins) replica.beginOrigin(origin)
+    replica.close()
+    const origin = new Origin('another start')
+    const redis = await openRedisStore({ url: w.server.socket })
+    await redis.append(Array.from({ length: 9 }, (_, i) => origin.recorded({ user: 'warm', acceptedAt: NOW - MINUTE + i })))
+    await redis.close()
+    w.told.set('warm', 11)
+    await w.open()
+  }
+
+  test('a user who has something to be pushed is put back although the log there does not meet the one here', async () => {
+    const w = await world({ persistence: 'rdb' })
+    await apart(w, ['another start'])
+    await w.expectHealed({ log: false })
+  })
+
+  test('while others are waited for, the log of Redis is not forked again with each try', async () => {
+    const w = await world({ persistence: 'rdb' })
+    await apart(w, [])
+    const tries = () => w.lines.filter(({ because }) => because === 'users are lost that others may put back').length
+    const forks = () => w.admin((redis) => redis.llen('xinyi:lineage'))
+    await eventually(() => tries() > 0)
+    const before = await forks()
+    await eventually(() => tries() > 3)
+    expect(await forks()).toBe(before)
   })
 
   test('xinyi:positions is deleted: nothing is counted twice, and recording goes on', async () => {

@@ -63,6 +63,8 @@ export async function torture(options: Options, dir: string): Promise<Result> {
     if (code !== 0) ledger.violated('did not end', `${instance.name} ended with ${code} at SIGTERM: ${log.slice(-500)}`)
     for (const crash of instance.crashes) ledger.violated('crashed', crash)
     subscribers.check(checkInside(ledger, instance, inside))
+    // Somebody who is away may hold them; nobody else does where there is one.
+    if (writers === 1 && log.includes('events that nobody holds')) ledger.violated('gave events up', instance.logFile)
     if (log.includes(MARK) || /tu-(own|cold|shared|passing|roaming)-/.test(log))
       ledger.violated('told the log', `${instance.logFile} holds texts or user ids`)
   }

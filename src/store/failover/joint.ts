@@ -29,6 +29,8 @@ export interface Joint {
   joinedAt: number
   /** The newest entry that Redis has answered for here. */
   answered: Place
+  /** The epoch that was begun in Redis when the log there was last found not to meet the one here. */
+  forked: string | null
   /** The log of Redis was seen not to go on from what is here, although both agree up to there. */
   isInterrupted: boolean
   /** Everybody was found the same in both stores since the log of Redis last went another way. */

@@ -244,7 +244,8 @@ export class Link {
   #ofPrimary = (primary: RedisStore): State =>
     this.#state.mode !== 'FALLBACK' && this.#state.primary === primary ? this.#state : { mode: 'FALLBACK', since: 0 }
 
-  async #replay({ primary, lineage, rebuild, isRolledBack = false }: Verified, replaying: State): Promise<void> {
+  async #replay(verified: Verified, replaying: State): Promise<void> {
+    const { primary, lineage, rebuild, isRolledBack = false } = verified
     const { local, logger, clock } = this.#joint
     const { replica } = local
     const report: Reconciliation = { startedAt: clock(), finishedAt: null, pushed: 0, pulled: 0, repaired: 0, inAgreement: null }
@@ -252,7 +253,7 @@ export class Link {
     this.reconciliation = report
     const mend = async (users: readonly string[]) => {
       // What is applied ahead has other indexes then.
-      await putBack(primary, this.#joint, users, (n) => this.places.leave(n))
+      await putBack(verified, this.#joint, { users, caughtUp: (n) => this.places.leave(n) })
       report.repaired += users.length
     }
     const pushed = (count: number): void => {

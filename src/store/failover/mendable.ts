@@ -2,6 +2,7 @@ import type { RedisStore } from '../redis/store.ts'
 import { catchUp } from './catch-up.ts'
 import { Outdated } from './faults.ts'
 import type { Joint } from './joint.ts'
+import type { Verified } from './verify.ts'
 
 /** How long it is left to others to put users back of whom not everything may be here, or otherwise than Redis had it. */
 const OTHERS_FIRST_MS = 15_000
@@ -31,11 +32,15 @@ export async function mendable(
 
 /**
  * Puts users back in Redis whose keys were lost there and who have something to be pushed, with everything that is here; but not without
- * what others have. `caughtUp` is told where the replica stands then.
+ * what others have. `rebuild`: the log here does not meet the one there. `caughtUp` is told where the replica stands then.
  */
-export async function putBack(primary: RedisStore, joint: Joint, users: readonly string[], caughtUp: (n: number) => void): Promise<void> {
+export async function putBack(
+  { primary, rebuild }: Pick<Verified, 'primary' | 'rebuild'>,
+  joint: Joint,
+  { users, caughtUp }: { users: readonly string[]; caughtUp: (n: number) => void },
+): Promise<void> {
   const { replica } = joint.local
-  const isWhole = await catchUp(primary, replica)
+  const isWhole = !rebuild && (await catchUp(primary, replica))
   const { n, partial } = await replica.facts()
   caughtUp(n)
   const incomplete = isWhole ? (partial ? await replica.dirtyAmong(users) : []) : users

@@ -85,6 +85,7 @@ class FailoverStore implements Store {
       ...options,
       joinedAt: performance.now(),
       answered: { epoch: '', n: 0 },
+      forked: null,
       isInterrupted: false,
       isCompared: false,
       stuckSince: null,

@@ -119,7 +119,9 @@ async function meet(primary: RedisStore, found: Ready, facts: ReplicaFacts, redi
     }
     rebuild = shared === null
     const fork = shared ?? facts.trimmed
-    joint.logger.warn(
+    // A rebuild that could not begin yet: nobody here has relied on anything in the epoch since.
+    const isKnown = rebuild && joint.forked === primary.epoch && answered.epoch !== primary.epoch
+    joint.logger[isKnown ? 'debug' : 'warn'](
       { redisIndex: found.n, ourIndex: facts.n, fork: rebuild ? null : fork },
       'Redis has gone back, or another way; what it lacks is pushed again',
     )
@@ -127,7 +129,7 @@ async function meet(primary: RedisStore, found: Ready, facts: ReplicaFacts, redi
     const epoch = randomUUID()
     await replica.rewind(fork, rebuild ? undefined : epoch)
     if (!rebuild) lineage = [...lineage, { epoch, n: fork }]
-    isUnlike = primary.epoch === facts.epoch
+    isUnlike = primary.epoch === facts.epoch && !isKnown
     common = fork
   }
   // An older Redis does not know every epoch that was lived through here, and one that begins with this fork.
@@ -136,6 +138,7 @@ async function meet(primary: RedisStore, found: Ready, facts: ReplicaFacts, redi
     // From here on whoever still speaks to Redis as it was before is told so, and looks again.
     const epoch = randomUUID()
     if (!(await primary.fork(epoch, common, lost()))) throw new Outdated('Redis has changed meanwhile')
+    joint.forked = epoch
     lineage = [...lineage, { epoch, n: common }]
   }
   if (!rebuild) {

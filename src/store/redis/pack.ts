@@ -64,8 +64,8 @@ export function packUsers(
 
 /** Entries of the log, for seedlog.lua; they come in order. */
 export function packLog(entries: readonly LogEntry[]): Packed[] {
-  // A void does not tell its time: it is as old as what came before it.
-  let at = 0
+  // A void does not tell its time: it is as old as what came before it, or with nothing before it as what comes next.
+  let at = entries.find(({ event }) => event)?.event?.acceptedAt ?? 0
   const textsOf = (entry: LogEntry) => {
     at = entry.event?.acceptedAt ?? at
     return entryTexts(entry, at)

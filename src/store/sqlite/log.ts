@@ -134,8 +134,17 @@ export function indexOf({ epoch, n }: Place, lineage: readonly Fork[]): number {
 
 const FirstKept = z.object({ n: z.int() })
 
+/** Whether the oldest event whose time is known was accepted before a time: a void ahead of it may be as young, and is missed where the log has to be pushed again. */
+export const beginsBefore = (sql: Sql, table: 'log' | 'kept', before: number): boolean =>
+  (sql.get(AcceptedAt, `SELECT accepted_at AS at FROM ${table} WHERE accepted_at > 0 ORDER BY ${PLACE[table]} LIMIT 1`)?.at ?? before) <
+  before
+
+const AcceptedAt = z.object({ at: z.int() })
+const PLACE = { log: 'n', kept: 'place' }
+
 /** Takes entries accepted before a time off the head of the log, at most so many. Answers how many. */
 export function trimLog(sql: Sql, before: number, limit: number): number {
+  if (!beginsBefore(sql, 'log', before)) return 0
   const { n = 0, trimmed = 0 } = loadMeta(sql) ?? {}
   const last = Math.min(n, trimmed + limit)
   const firstKept = sql.get(FirstKept, 'SELECT n FROM log WHERE accepted_at >= ? AND n <= ? ORDER BY n LIMIT 1', before, last)

@@ -96,6 +96,8 @@ export function noteErased(sql: Sql, user: string, upTo: number, positions: Read
 export function rescue(sql: Sql, origins: readonly string[], fresh: string): void {
   const chosen = 'SELECT value FROM json_each(?)'
   const json = JSON.stringify(origins)
+  // Pushed again under the old origin, what was kept of them would meet the same gap for ever.
+  sql.run(`DELETE FROM kept WHERE (origin, seq) IN (SELECT origin, seq FROM journal WHERE origin IN (${chosen}))`, json)
   sql.run(`DELETE FROM journal WHERE origin IN (${chosen}) AND payload IS NULL`, json)
   sql.run(
     `UPDATE journal SET origin = ?, seq = ranked.number FROM (SELECT place, row_number() OVER (ORDER BY behind, seq) AS number FROM (

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { markOf } from '../../rules.ts'
 import { judge, positionOf, savePositions } from '../apply.ts'
-import { EVENT as EVENT_ROW, EventRow } from '../log.ts'
+import { beginsBefore, EVENT as EVENT_ROW, EventRow } from '../log.ts'
 import type { Sql } from '../sql.ts'
 import { loadMeta, loadPolicies, type Meta } from '../state.ts'
 import { loadUser } from '../users.ts'
@@ -35,12 +35,14 @@ export function letGo(sql: Sql): void {
 
 /** What the log does not keep so long either goes: all before the first that is not so old, as a void does not tell its time. Answers how many events. */
 export const sweepKept = (sql: Sql, before: number, limit: number): number =>
-  sql.run(
-    `DELETE FROM kept WHERE place IN (SELECT place FROM kept
-     WHERE place < ifnull((SELECT place FROM kept WHERE accepted_at >= ? ORDER BY place LIMIT 1), 9e15) ORDER BY place LIMIT ?)`,
-    before,
-    limit,
-  )
+  beginsBefore(sql, 'kept', before)
+    ? sql.run(
+        `DELETE FROM kept WHERE place IN (SELECT place FROM kept
+         WHERE place < ifnull((SELECT place FROM kept WHERE accepted_at >= ? ORDER BY place LIMIT 1), 9e15) ORDER BY place LIMIT ?)`,
+        before,
+        limit,
+      )
+    : 0
 
 /** Whether users are being taken over of whom the log here does not tell. */
 export const isPartial = (sql: Sql): boolean => sql.exists("SELECT 1 FROM complete WHERE origin = ''")
