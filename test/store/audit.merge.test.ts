@@ -163,6 +163,20 @@ test('an erasure takes the name away at every server, and from what is still on 
   expect(JSON.stringify(values)).not.toContain('zoe')
 })
 
+test('where an entry is missing in Redis it is waited for, and nobody is accused of anything', async () => {
+  const redis = await redisOf()
+  const [a, b] = [new Server(), new Server()]
+  await settle(redis, a, b)
+  a.note({}, {}, {}, {})
+  await a.exchange(redis)
+  const [entries = ''] = await redis.keys('xinyi:audit:entries:*')
+  await redis.zremrangebyscore(entries, 3, 3)
+  expect(await b.exchange(redis)).toMatchObject({ contradicting: [] })
+  expect(b.count).toBe(2)
+  await settle(redis, a, b)
+  expect(b.count).toBe(4)
+})
+
 test('an entry that somebody changed on its way is taken by nobody', async () => {
   const redis = await redisOf()
   const [a, b] = [new Server(), new Server()]

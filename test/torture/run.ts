@@ -65,6 +65,7 @@ export async function torture(options: Options, dir: string): Promise<Result> {
     subscribers.check(checkInside(ledger, instance, inside))
     // Somebody who is away may hold them; nobody else does where there is one.
     if (writers === 1 && log.includes('events that nobody holds')) ledger.violated('gave events up', instance.logFile)
+    if (log.includes('different entries of one chain')) ledger.violated('audit logs differ', instance.logFile)
     if (log.includes(MARK) || /tu-(own|cold|shared|passing|roaming)-/.test(log))
       ledger.violated('told the log', `${instance.logFile} holds texts or user ids`)
   }

@@ -113,14 +113,17 @@ export async function headsIn(target: RedisTarget): Promise<Head[]> {
   }
 }
 
-/** Answers how many there were; null where they contradict what is here. */
+/** Answers how many came; null where they contradict what is here. */
 async function take(redis: Redis, ledger: Remote<Ledger>, chain: Chain): Promise<number | null> {
   const { chains } = await ledger.holdings()
   const from = chains.find(({ origin }) => origin === chain.origin)?.seq ?? 0
   const texts = await redis.zrangebyscore(entriesKey(chain.origin), from + 1, from + WINDOW)
   if (texts.length === 0) return 0
   const copies = texts.map((text) => parse(Entry, text)).filter((copy) => copy !== null)
-  return (await ledger.take(chain, copies)) ? copies.length : null
+  const taken = await ledger.take(chain, copies)
+  // The next one is missing: whoever hands them out does so anew.
+  if (taken === 0) await redis.del(entriesKey(chain.origin))
+  return taken
 }
 
 /** Sees to it that each has its window, and that nothing else is there. Answers whether somebody lacks more than that. */

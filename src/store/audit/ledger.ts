@@ -144,15 +144,19 @@ export class Ledger {
       .map(({ id, ...copy }) => ({ seq: Number(id.slice(origin.length + 1)), ...copy }))
   }
 
-  /** Takes over what follows here on the entries of another server's chain. False, and nothing, where that is not what followed there. */
-  take(chain: Chain, copies: readonly Copy[]): boolean {
+  /**
+   * Takes over what follows here on the entries of another server's chain, up to where one is missing. Answers how many; null, and takes
+   * nothing, where that is not what followed there.
+   */
+  take(chain: Chain, copies: readonly Copy[]): number | null {
     return this.#sql.transaction(() => {
       const known = this.#sql.get(ChainRow, 'SELECT origin, key, parent FROM chains WHERE origin = ?', chain.origin)
-      if (known && baseOf(known) !== baseOf(chain)) return false
+      if (known && baseOf(known) !== baseOf(chain)) return null
       let head = this.#headOf(chain.origin) ?? { origin: chain.origin, seq: 0, hash: baseOf(chain) }
-      const next = copies.filter(({ seq }) => seq > head.seq)
+      const first = head.seq + 1
+      const next = copies.filter(({ seq }) => seq >= first).filter(({ seq }, i) => seq === first + i)
       for (const { seq, body, hash } of next) {
-        if (seq !== head.seq + 1 || chained(head.hash, body) !== hash) return false
+        if (chained(head.hash, body) !== hash) return null
         head = { origin: chain.origin, seq, hash }
       }
       if (!known && next.length > 0) this.#begin(chain)
@@ -163,7 +167,7 @@ export class Ledger {
         if (erases) this.#forget(chain.key, user, at)
         else if (userId !== null && markOf(chain.key, userId) === user) this.#name(user, userId, at)
       }
-      return true
+      return next.length
     })
   }
 
