@@ -4,6 +4,7 @@ import { createWriteStream } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { AUDIT_HEAD_NAME, AUDIT_NAME } from '../../src/settings/names.ts'
 import { spawnTied } from '../helpers/children.ts'
 
 /** As npm start does it: else Node.js keeps about 100 MB for what is soon forgotten, once it was busy. */
@@ -52,6 +53,10 @@ export class Instance {
   /** Of GraphQL; null while it does not run. */
   get url(): string | null {
     return this.#url
+  }
+
+  get auditFiles(): { path: string; headPath: string } {
+    return { path: join(this.dataDir, AUDIT_NAME), headPath: join(this.dataDir, AUDIT_HEAD_NAME) }
   }
 
   get pid(): number | undefined {

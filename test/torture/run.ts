@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Random } from '../../src/demo/random.ts'
+import { verifyAudit } from '../../src/store/audit/verify.ts'
 import { startProxy } from '../helpers/proxy.ts'
 import { AlertWatch } from './alerts.ts'
 import { rage } from './chaos.ts'
@@ -65,6 +66,7 @@ export async function torture(options: Options, dir: string): Promise<Result> {
     subscribers.check(checkInside(ledger, instance, inside))
     // Somebody who is away may hold them; nobody else does where there is one.
     if (writers === 1 && log.includes('events that nobody holds')) ledger.violated('gave events up', instance.logFile)
+    for (const fault of verifyAudit(instance.auditFiles).faults) ledger.violated('audit log damaged', `${instance.name}: ${fault}`)
     if (log.includes('different entries of one chain')) ledger.violated('audit logs differ', instance.logFile)
     if (log.includes(MARK) || /tu-(own|cold|shared|passing|roaming)-/.test(log))
       ledger.violated('told the log', `${instance.logFile} holds texts or user ids`)
