@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import { XinyiError } from '../../errors.ts'
-import { type Fork, isPartial, isSeeded, newestRollback } from '../copy.ts'
+import { type Fork, isFilledInPart, isPartial, isSeeded, newestRollback } from '../copy.ts'
 import { createDataSet, type Found, inspect } from '../redis/inspect.ts'
 import { RedisStore } from '../redis/store.ts'
 import type { ReplicaFacts } from '../sqlite/replica/facts.ts'
@@ -146,8 +146,9 @@ async function meet(primary: RedisStore, found: Ready, facts: ReplicaFacts, redi
     // Before anything is pushed that comes from before an erasure.
     if (here.tombstones > there.tombstones) await primary.raise({ tombstones: (await replica.marks()).tombstones })
     const lower = await lacking(primary, joint)
-    // Filled from a copy that was not complete, it says so by its positions.
-    if (found.lineage.some(({ epoch }) => isPartial(epoch) && !known.has(epoch))) await replica.recall('log', await primary.positions())
+    const isNew = found.lineage.some(({ epoch }) => isPartial(epoch) && !known.has(epoch))
+    // Filled from a copy that was not complete, it says so by its positions: also when it goes back to that later.
+    if (isNew || (lower.length > 0 && isFilledInPart(found.lineage))) await replica.recall('log', await primary.positions())
     // Else the log there has everything up to where it is here, and if its positions say less, they were damaged.
     else if (lower.length > 0) await primary.raise({ positions: await loggedPositions(primary, replica, { from: common, to: found.n }) })
   }
@@ -200,7 +201,7 @@ async function loggedPositions(
   const positions = await replica.positions()
   for (let after = from; after < to; ) {
     const { entries } = await primary.log({ epoch: primary.epoch, n: after }, LOG_PAGE)
-    for (const { origin, seq } of entries) positions[origin] = Math.max(positions[origin] ?? 0, seq)
+    for (const { origin, seq } of entries) if (seq === (positions[origin] ?? 0) + 1) positions[origin] = seq
     after = entries.at(-1)?.n ?? to
   }
   return positions

@@ -89,6 +89,8 @@ export function noteErased(sql: Sql, user: string, upTo: number, positions: Read
     if (seq <= (positions[origin] ?? 0)) sql.run("UPDATE journal SET payload = json_set(payload, '$.upTo', ?) WHERE place = ?", upTo, place)
 }
 
+const COLUMNS_KEPT = 'origin, seq, kind, accepted_at, occurred_at, outcome, id, user_id, payload, alert_events'
+
 /**
  * Gives events of these origins a new one: Redis lacks earlier ones of them, that are nowhere to be had, and would not take these
  * for ever. Their ids see to it that they count once even if what was lost turns up again. To be called in a transaction.
@@ -96,8 +98,12 @@ export function noteErased(sql: Sql, user: string, upTo: number, positions: Read
 export function rescue(sql: Sql, origins: readonly string[], fresh: string): void {
   const chosen = 'SELECT value FROM json_each(?)'
   const json = JSON.stringify(origins)
-  // Pushed again under the old origin, what was kept of them would meet the same gap for ever.
-  sql.run(`DELETE FROM kept WHERE (origin, seq) IN (SELECT origin, seq FROM journal WHERE origin IN (${chosen}))`, json)
+  sql.run(
+    `INSERT INTO rescued (origin, seq) SELECT origin, min(seq) FROM journal WHERE origin IN (${chosen}) GROUP BY origin
+     ON CONFLICT DO UPDATE SET seq = min(seq, excluded.seq)`,
+    json,
+  )
+  sql.run('DELETE FROM kept WHERE EXISTS (SELECT 1 FROM rescued WHERE rescued.origin = kept.origin AND rescued.seq <= kept.seq)')
   sql.run(`DELETE FROM journal WHERE origin IN (${chosen}) AND payload IS NULL`, json)
   sql.run(
     `UPDATE journal SET origin = ?, seq = ranked.number FROM (SELECT place, row_number() OVER (ORDER BY behind, seq) AS number FROM (
@@ -106,6 +112,8 @@ export function rescue(sql: Sql, origins: readonly string[], fresh: string): voi
     fresh,
     json,
   )
+  // In the log it may be a void, if Redis knows the event by another origin: whoever lacks it needs it whole.
+  sql.run(`INSERT INTO kept (${COLUMNS_KEPT}) SELECT ${COLUMNS_KEPT} FROM journal WHERE origin = ? AND n IS NOT NULL ORDER BY place`, fresh)
   // Whatever comes again under the new origin is the same as what was applied under the old one.
   sql.run(
     `UPDATE seen SET source = journal.seq || ' ' || journal.origin FROM journal

@@ -9,7 +9,7 @@ import { isDirty, renumber, setAhead, settleAhead } from './ahead.ts'
 import { POSITIONS } from './journal.ts'
 
 const EVENT = 'origin, seq, kind, accepted_at, occurred_at, outcome, id, user_id, payload, alert_events'
-const HELD = EVENT.replaceAll(/\w+/g, 'held.$&')
+const HELD_EVENT = EVENT.replaceAll(/\w+/g, 'held.$&')
 
 /**
  * Before everything is taken over from Redis anew: what is held here stays for as long as it would have in the log; and it is noted up
@@ -22,7 +22,7 @@ export function keep(sql: Sql, positions: Readonly<Record<string, number>>): voi
   }
   sql.run(`INSERT OR IGNORE INTO kept (${EVENT}) SELECT ${EVENT} FROM log ORDER BY n`)
   sql.run(
-    `INSERT OR IGNORE INTO kept (${EVENT}) SELECT ${HELD} FROM journal AS held JOIN ${POSITIONS} AS position ON position.origin = held.origin
+    `INSERT OR IGNORE INTO kept (${EVENT}) SELECT ${HELD_EVENT} FROM journal AS held JOIN ${POSITIONS} AS position ON position.origin = held.origin
      WHERE held.seq <= position.seq ORDER BY held.place`,
     JSON.stringify(positions),
   )
@@ -67,31 +67,40 @@ export function completeFromKept(sql: Sql, { tombstoneKey }: Meta, users: readon
 const PositionRow = z.object({ origin: z.string(), seq: z.int() })
 
 const BEYOND = `LEFT JOIN ${POSITIONS} AS position ON position.origin = held.origin WHERE held.seq > ifnull(position.seq, 0)`
+const NOT_RESCUED = 'AND NOT EXISTS (SELECT 1 FROM rescued WHERE rescued.origin = held.origin AND rescued.seq <= held.seq)'
 /** Events that are held, as `held`, and that positions (a parameter, JSON) do not cover. Of what was kept there may be very much, so it is looked up. */
 const HELD_BEYOND = {
-  log: `FROM log AS held ${BEYOND}`,
+  log: `FROM log AS held ${BEYOND} ${NOT_RESCUED}`,
   kept: `FROM (WITH RECURSIVE origins (origin) AS (
       SELECT min(origin) FROM kept UNION ALL
       SELECT (SELECT min(origin) FROM kept WHERE kept.origin > origins.origin) FROM origins WHERE origins.origin IS NOT NULL
     ) SELECT origin FROM origins WHERE origin IS NOT NULL) AS each
     LEFT JOIN ${POSITIONS} AS position ON position.origin = each.origin
-    CROSS JOIN kept AS held ON held.origin = each.origin AND held.seq > ifnull(position.seq, 0)`,
+    CROSS JOIN kept AS held ON held.origin = each.origin AND held.seq > ifnull(position.seq, 0) ${NOT_RESCUED}`,
 }
 
-/** Up to which seq of each origin everybody here is complete: what is held is in their state, too. */
+const AHEAD = `SELECT held.origin AS origin, held.seq AS seq FROM journal AS held ${BEYOND} AND held.n IS NOT NULL`
+const HELD = `SELECT held.origin AS origin, held.seq AS seq ${HELD_BEYOND.kept} UNION SELECT held.origin, held.seq ${HELD_BEYOND.log} UNION ${AHEAD}`
+
+/** Up to which seq of each origin everybody here is complete: what is applied ahead of the log, or held while they are taken over, is in their state, too. */
 export function completeUpTo(sql: Sql): Record<string, number> {
-  const positions = new Map(
-    sql.all(PositionRow, "SELECT origin, seq FROM complete WHERE origin <> ''").map(({ origin, seq }): [string, number] => [origin, seq]),
-  )
+  const partial = isPartial(sql)
+  const known = sql.all(PositionRow, partial ? "SELECT origin, seq FROM complete WHERE origin <> ''" : 'SELECT origin, seq FROM positions')
+  const positions = new Map(known.map(({ origin, seq }): [string, number] => [origin, seq]))
   const json = JSON.stringify(Object.fromEntries(positions))
-  const held = sql.all(
-    PositionRow,
-    `SELECT held.origin AS origin, held.seq AS seq ${HELD_BEYOND.kept} UNION SELECT held.origin, held.seq ${HELD_BEYOND.log}
-     UNION SELECT held.origin, held.seq FROM journal AS held ${BEYOND} AND held.n IS NOT NULL ORDER BY origin, seq`,
-    ...[json, json, json],
-  )
+  const held = sql.all(PositionRow, `${partial ? HELD : AHEAD} ORDER BY origin, seq`, ...(partial ? [json, json, json] : [json]))
   for (const { origin, seq } of held) if (seq === (positions.get(origin) ?? 0) + 1) positions.set(origin, seq)
   return Object.fromEntries(positions)
+}
+
+/** Whoever is taken over from a Redis that has these positions may be here without what they do not cover. To be called in a transaction. */
+export const lower = (sql: Sql, table: 'complete' | 'positions', positions: Readonly<Record<string, number>>): void => {
+  sql.run(
+    `UPDATE ${table} SET seq = least.seq FROM (
+       SELECT held.origin, ifnull(position.seq, 0) AS seq FROM ${table} AS held LEFT JOIN ${POSITIONS} AS position ON position.origin = held.origin
+     ) AS least WHERE ${table}.origin = least.origin AND ${table}.origin <> '' AND ${table}.seq > least.seq`,
+    JSON.stringify(positions),
+  )
 }
 
 const Span = z.object({ origin: z.string(), first: z.int(), last: z.int() })
@@ -101,6 +110,7 @@ const Span = z.object({ origin: z.string(), first: z.int(), last: z.int() })
  * here tells. To be called in a transaction.
  */
 export function recall(sql: Sql, from: 'kept' | 'log', positions: Readonly<Record<string, number>>): void {
+  if (from === 'log') lower(sql, 'positions', positions)
   const order = from === 'log' ? 'n' : 'place'
   const lacking = HELD_BEYOND[from]
   const json = JSON.stringify(positions)
@@ -110,7 +120,7 @@ export function recall(sql: Sql, from: 'kept' | 'log', positions: Readonly<Recor
   sql.run(`DELETE FROM journal WHERE n IS NOT NULL AND (origin, seq) IN (SELECT held.origin, held.seq ${lacking})`, json)
   sql.run(
     `INSERT OR IGNORE INTO journal (place, n, ${EVENT})
-     SELECT held.${order} - (SELECT max(${order}) FROM ${from}) - 1 + min(0, (SELECT ifnull(min(place), 0) FROM journal)), 1, ${HELD}
+     SELECT held.${order} - (SELECT max(${order}) FROM ${from}) - 1 + min(0, (SELECT ifnull(min(place), 0) FROM journal)), 1, ${HELD_EVENT}
      ${lacking}`,
     json,
   )
@@ -133,7 +143,7 @@ export function settleKept(sql: Sql, n: number, positions: Readonly<Record<strin
   const json = JSON.stringify(positions)
   const covered = `FROM journal AS held JOIN ${POSITIONS} AS position ON position.origin = held.origin WHERE held.seq <= position.seq`
   if (!sql.exists(`SELECT 1 ${covered} LIMIT 1`, json)) return
-  sql.run(`INSERT OR IGNORE INTO kept (${EVENT}) SELECT ${HELD} ${covered} ORDER BY held.place`, json)
+  sql.run(`INSERT OR IGNORE INTO kept (${EVENT}) SELECT ${HELD_EVENT} ${covered} ORDER BY held.place`, json)
   sql.run(`DELETE FROM journal WHERE place IN (SELECT held.place ${covered})`, json)
   savePositions(
     sql,

@@ -20,10 +20,10 @@ const Row = z.object({
  */
 export function outcomeOf({ sql, mark }: Pick<Step, 'sql' | 'mark'>, event: Event, removed: ReadonlyMap<number, Removed>): Outcome | null {
   const { origin, seq } = event
-  const row =
-    positionOf(sql, origin) >= seq
-      ? sql.get(Row, 'SELECT n, outcome, alert_events AS told FROM log WHERE origin = ? AND seq = ? ORDER BY n DESC LIMIT 1', origin, seq)
-      : sql.get(Row, 'SELECT n, outcome, alert_events AS told FROM journal WHERE origin = ? AND seq = ? AND n IS NOT NULL', origin, seq)
+  const of = 'n, outcome, alert_events AS told'
+  const ahead = () => sql.get(Row, `SELECT ${of} FROM journal WHERE origin = ? AND seq = ? AND n IS NOT NULL`, origin, seq)
+  const logged = () => sql.get(Row, `SELECT ${of} FROM log WHERE origin = ? AND seq = ? ORDER BY n DESC LIMIT 1`, origin, seq)
+  const row = (positionOf(sql, origin) >= seq ? null : ahead()) ?? logged()
   if (!row) return null
   const { n, outcome: type } = row
   const alertId = (event.kind === 'recorded' && remembered(sql, event)?.alertId) || null

@@ -6,6 +6,7 @@ import type { Sql } from '../sql.ts'
 import type { Meta } from '../state.ts'
 import { loadAhead, markDirty } from './ahead.ts'
 import { noteErased } from './journal.ts'
+import { lower } from './kept.ts'
 
 /** In which state Redis has the next users, in short: `rev acceptedAt totalChats`. Where Redis was filled anew, a revision alone may mean something else here. */
 export interface RevPage {
@@ -52,6 +53,7 @@ export interface Pulled {
 export function replaceUsers(sql: Sql, meta: Meta, { copies, epoch, n, positions }: Pulled): string[] | null {
   if (epoch !== meta.epoch) return null
   for (const [origin, seq] of loadAhead(sql)) if (seq > (positions[origin] ?? 0)) return null
+  lower(sql, 'complete', positions)
   const lost: string[] = []
   for (const copy of copies) {
     // The log here has gone on beyond the copy meanwhile, and says something newer of the user.

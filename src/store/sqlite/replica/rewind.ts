@@ -108,6 +108,7 @@ export function startOver(sql: Sql, { epoch, lineage }: Pick<Head, 'epoch' | 'li
     'journal',
     'kept',
     'complete',
+    'rescued',
     'ahead',
     'dirty',
     'log',

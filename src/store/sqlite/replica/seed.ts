@@ -10,7 +10,6 @@ import { markBeyond, settleAhead } from './ahead.ts'
 import { completeUpTo, isPartial } from './kept.ts'
 import { chainAt } from './rewind.ts'
 
-const PositionRow = z.object({ origin: z.string(), seq: z.int() })
 const StepRow = z.object({ n: z.int(), origin: z.string(), seq: z.int() })
 
 /** The chain at each index that something ahead of the log has here, as it is once these indexes are settled. */
@@ -36,14 +35,6 @@ export function seedHead(sql: Sql, meta: Meta, epoch: string, entries: number): 
   const chains = chainsAhead(sql)
   const n = meta.n + chains.size
   const trimmed = Math.max(meta.trimmed, n - entries)
-  const positions = new Map(
-    sql
-      .all(
-        PositionRow,
-        'SELECT origin, seq FROM positions UNION ALL SELECT origin, max(seq) FROM journal WHERE n IS NOT NULL GROUP BY origin',
-      )
-      .map(({ origin, seq }): [string, number] => [origin, seq]),
-  )
   return {
     dataSetId: meta.dataSetId,
     epoch,
@@ -53,7 +44,7 @@ export function seedHead(sql: Sql, meta: Meta, epoch: string, entries: number): 
     trimmedChain: chains.get(trimmed) ?? chainAt(sql, trimmed) ?? '',
     chain: chains.get(n) ?? meta.chain,
     // Of users who were not taken over yet, the later events are to be brought by those who have them.
-    positions: isPartial(sql) ? completeUpTo(sql) : Object.fromEntries(positions),
+    positions: completeUpTo(sql),
     ...marksOf(sql),
     lineage: [...loadLineage(sql), { epoch, n: meta.n }],
   }

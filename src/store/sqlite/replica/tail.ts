@@ -16,7 +16,7 @@ import { isRemoval, type Removal } from './outcome.ts'
 const idOf = ({ id }: { id: string }): string => id
 
 const REMEMBERED_REMOVALS = 100
-const Gone = z.object({ seq: z.int(), n: z.int().nullable() })
+const Gone = z.object({ n: z.int().nullable() })
 
 /** An entry whose event this instance has journaled itself: it is here already. */
 export type OwnEntry = Omit<LogEntry, 'event'> & { event: 'journaled' }
@@ -32,19 +32,21 @@ export function applyEntries(sql: Sql, { tombstoneKey }: Meta, entries: readonly
   const positions = new Map<string, number>()
   // Mostly nothing is, and what the log has leaves the journal all at once.
   const areAhead = isAnyAhead(sql)
-  const covered = new Map<string, number>()
+  const covered = new Map<string, number[]>()
   let taken = 0
   for (const entry of entries) {
     const { origin, seq, event } = entry
     if (entry.n !== n + 1 || entry.chain !== chainOf(chain, origin, seq)) break
     ;({ n, chain } = entry)
     writeEntry(sql, entry)
-    positions.set(origin, Math.max(positions.get(origin) ?? positionOf(sql, origin), seq))
+    const before = positions.get(origin) ?? positionOf(sql, origin)
+    // The log of a Redis that was filled in part has entries behind ones that it lacks.
+    positions.set(origin, seq === before + 1 ? seq : before)
     // What was acknowledged here shows here, though it repeats what the log said before everybody was taken over.
     const repeated = partial && entry.outcome === 'duplicate' ? eventInJournal(sql, origin, seq) : null
     if (repeated) applyRepeated({ sql, n, policies, mark: markOf(tombstoneKey, repeated.user), told: [] }, repeated)
-    covered.set(origin, Math.max(covered.get(origin) ?? 0, seq))
-    const isAhead = areAhead && leaveJournal(sql, origin, seq).some((gone) => gone.seq === seq && gone.n !== null)
+    const isAhead = areAhead && leaveJournal(sql, origin, [seq]).some(({ n }) => n !== null)
+    if (!areAhead) covered.set(origin, [...(covered.get(origin) ?? []), seq])
     if (event && entry.outcome === 'applied') {
       // Of whoever is not here yet, the log before may have told more.
       if (partial && !sql.exists('SELECT 1 FROM users WHERE user_id = ?', event.user)) markDirty(sql, event.user)
@@ -63,16 +65,21 @@ export function applyEntries(sql: Sql, { tombstoneKey }: Meta, entries: readonly
     // Those of other instances are never asked about.
     for (const old of removed.keys()) if (removed.size > REMEMBERED_REMOVALS) removed.delete(old)
   }
-  if (!areAhead) for (const [origin, seq] of covered) leaveJournal(sql, origin, seq)
+  for (const [origin, seqs] of covered) leaveJournal(sql, origin, seqs)
   savePositions(sql, positions)
   settleAhead(sql)
   sql.run('UPDATE meta SET n = ?, chain = ?', n, chain)
   return taken
 }
 
-/** Up to this seq the log has all of the origin. */
-const leaveJournal = (sql: Sql, origin: string, seq: number): z.infer<typeof Gone>[] =>
-  sql.all(Gone, 'DELETE FROM journal WHERE origin = ? AND seq <= ? RETURNING seq, n', origin, seq)
+/** The log has these events. What comes before them in their origin need not be there. */
+const leaveJournal = (sql: Sql, origin: string, seqs: readonly number[]): z.infer<typeof Gone>[] =>
+  sql.all(
+    Gone,
+    'DELETE FROM journal WHERE origin = ? AND seq IN (SELECT value FROM json_each(?)) RETURNING n',
+    origin,
+    JSON.stringify(seqs),
+  )
 
 /** Redis knows the event from before. Whoever is not taken over yet may be here without it; what Redis has of them comes in its place. */
 function applyRepeated(step: Step, event: Event): void {
