@@ -1,6 +1,7 @@
 import { copyFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { seededEpoch } from '../../src/store/copy.ts'
 import { openRedisStore } from '../../src/store/redis/open.ts'
 import { Replica } from '../../src/store/sqlite/replica/replica.ts'
 import { MINUTE, NOW, Origin } from '../helpers/events.ts'
@@ -63,6 +64,30 @@ describe('Redis forgets', () => {
     await w.settled()
     await restartFrom(w, 'older.rdb')
     await w.record('warm')
+    await w.expectHealed({ log: false })
+  })
+
+  test('what it was filled without, and had got since: it gets that back', async () => {
+    const w = await world({ persistence: 'rdb' })
+    await w.settled()
+    await w.store.close()
+    const epoch = seededEpoch(true)
+    const n = Number(await w.admin((redis) => redis.hget('xinyi:meta', 'n')))
+    await w.admin((redis) => redis.multi().hset('xinyi:meta', 'epoch', epoch).rpush('xinyi:lineage', JSON.stringify({ epoch, n })).exec())
+    await backUp(w, 'older.rdb')
+    await w.open()
+    await w.record('warm')
+    await w.settled()
+    await w.store.close()
+    // Its log may well go on behind that: whoever filled it knew what came later.
+    const later = await w.admin((redis) =>
+      Promise.all(['xinyi:log', 'xinyi:meta'].map(async (key) => [key, await redis.dumpBuffer(key)] as const)),
+    )
+    await restartFrom(w, 'older.rdb')
+    await w.admin((redis) => Promise.all(later.map(([key, value]) => redis.restore(key, 0, value, 'REPLACE'))))
+    await w.open()
+    const { reconciliation } = await w.until(inCharge)
+    expect(reconciliation).toMatchObject({ pushed: 1, repaired: 0 })
     await w.expectHealed({ log: false })
   })
 

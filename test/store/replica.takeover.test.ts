@@ -298,32 +298,3 @@ test('an instance is not alone that has given up what it held', async () => {
   p.here.startOver({ epoch: p.here.facts().epoch, lineage: [] })
   expect(p.here.isSoleWriter({})).toBe(false)
 })
-
-test('entries that changed nothing, at the beginning of what is held, are no older than what follows them', async () => {
-  const p = await pair()
-  const said = { user: 'a', id: 'the same', query: 'q', response: 'r' }
-  await p.there.append([p.theirs.recorded(said), p.theirs.recorded(said), p.theirs.recorded({ user: 'b' })])
-  const { epoch, entries } = await p.there.log({ epoch: (await p.there.status()).epoch, n: 0 }, ALL)
-  const head = { ...p.open('elsewhere').seedHead('', 0), epoch }
-  p.here.beginRebuild({ ...head, n: 1, chain: entries[0]?.chain ?? '', trimmed: 1, positions: { theirs: 1 } })
-  p.here.applyEntries(entries.slice(1))
-  expect(p.here.sweepLog(ALL, NOW)).toBe(0)
-  p.here.beginRebuild({ ...head, n: 0, chain: '', trimmed: 0, positions: {} })
-  expect(p.here.sweepLog(ALL, NOW)).toBe(0)
-  p.here.recall('kept', {})
-  expect(p.here.journalAfter(Number.MIN_SAFE_INTEGER, ALL).map(({ event }) => event.seq)).toEqual([2, 3])
-})
-
-test('what came after a gap, and has got another origin for that, is not pushed under the old one any more', async () => {
-  const p = await pair()
-  const [, ...rest] = [1, 2, 3].map(() => p.ours.recorded({ user: 'a' }))
-  p.here.journal(rest)
-  p.here.beginRebuild({ ...p.open('elsewhere').seedHead('', 0), positions: { ours: 3 } })
-  p.here.recall('kept', {})
-  p.here.rescue(['ours'], 'another')
-  p.here.recall('kept', {})
-  expect(p.here.journalAfter(Number.MIN_SAFE_INTEGER, ALL).map(({ event: { origin, seq } }) => [origin, seq])).toEqual([
-    ['another', 1],
-    ['another', 2],
-  ])
-})
