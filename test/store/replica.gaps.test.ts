@@ -95,3 +95,20 @@ test('what came after a gap is pushed under another origin from then on, whole e
   p.here.recall('kept', {})
   expect(journaled(p)).toEqual(again)
 })
+
+test('what has got another origin is not pushed under the old one either where the log here tells of it', async () => {
+  const p = await pair()
+  const [, ...rest] = [1, 2, 3].map(() => p.ours.recorded({ user: 'a' }))
+  p.here.applyEntries(logOf(rest))
+  p.here.recall('log', {})
+  p.here.rescue(['ours'], 'another')
+  const again = [
+    ['another', 1, 'recorded'],
+    ['another', 2, 'recorded'],
+  ]
+  p.here.recall('log', {})
+  expect(journaled(p)).toEqual(again)
+  p.here.beginRebuild({ ...p.open('elsewhere').seedHead('', 0), positions: { another: 2 } })
+  p.here.recall('kept', {})
+  expect(journaled(p)).toEqual(again)
+})
