@@ -163,6 +163,20 @@ test('an erasure takes the name away at every server, and from what is still on 
   expect(JSON.stringify(values)).not.toContain('zoe')
 })
 
+test('an erasure that comes late takes the name from what was before it, and not from what came since', async () => {
+  const redis = await redisOf()
+  const [a, b] = [new Server(), new Server()]
+  a.note({ userId: 'zoe', at: 1_000 })
+  await settle(redis, a, b)
+  b.note({ userId: 'zoe', at: 2_000, erases: true })
+  a.note({ userId: 'zoe', at: 3_000 })
+  await settle(redis, a, b)
+  for (const server of [a, b]) {
+    expect(server.users.filter((user) => user === 'zoe')).toHaveLength(1)
+    expect(server.faults).toEqual([])
+  }
+})
+
 test('where an entry is missing in Redis it is waited for, and nobody is accused of anything', async () => {
   const redis = await redisOf()
   const [a, b] = [new Server(), new Server()]

@@ -48,6 +48,10 @@ const newOrigin = (): string => randomBytes(8).toString('hex')
 const NAMED =
   'entries LEFT JOIN names ON names.pseudonym = entries.mark LEFT JOIN erasures ON erasures.pseudonym = entries.mark AND entries.at <= erased_at'
 
+/** What comes late of another server must not take the name of somebody who has come again since. */
+const UNNAME = `DELETE FROM names WHERE pseudonym = ?
+  AND NOT EXISTS (SELECT 1 FROM entries WHERE entries.mark = names.pseudonym AND entries.at > ?)`
+
 /** The audit log of one server, in a file of its own. Everything is synchronous. */
 export class Ledger {
   readonly #path: string
@@ -234,7 +238,7 @@ export class Ledger {
     // Servers that have not met each other yet make their marks with keys of their own.
     const named = known.length > 0 || others.length === 0 ? known : this.#sql.all(NameRow, 'SELECT user_id AS userId FROM names')
     for (const { userId } of named.filter(({ userId }) => markOf(key, userId) === mark))
-      for (const each of [key, ...others]) this.#sql.run('DELETE FROM names WHERE pseudonym = ?', markOf(each, userId))
+      for (const each of [key, ...others]) this.#sql.run(UNNAME, markOf(each, userId), at)
     this.#sql.run(
       'INSERT INTO erasures (pseudonym, erased_at) VALUES (?, ?) ON CONFLICT DO UPDATE SET erased_at = max(erased_at, excluded.erased_at)',
       mark,
