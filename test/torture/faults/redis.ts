@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import type { Random } from '../../../src/demo/random.ts'
 import { spoilSnapshots } from '../redis.ts'
 import { hold, type World, withRedis } from '../world.ts'
@@ -86,9 +87,25 @@ const busy: Fault = ({ redis }, random) =>
     await control.config('SET', 'lua-time-limit', '50')
     const ms = random.integer(100, 1_200)
     const clock = "local t = redis.call('TIME') return t[1] * 1000 + t[2] / 1000"
-    await control.eval(`local function now() ${clock} end local to = now() + ${ms} while now() < to do end return 1`, 0)
-    await control.config('SET', 'lua-time-limit', '5000')
+    await insist(() => control.eval(`local function now() ${clock} end local to = now() + ${ms} while now() < to do end return 1`, 0))
+    await insist(() => control.config('SET', 'lua-time-limit', '5000'))
   })
+
+const BUSY_MS = 10_000
+
+/** On a machine that has much to do a script of the servers may be what Redis is busy with. */
+async function insist(work: () => Promise<unknown>): Promise<void> {
+  const end = performance.now() + BUSY_MS
+  for (;;) {
+    try {
+      await work()
+      return
+    } catch (error) {
+      if (performance.now() > end || !(error instanceof Error && error.message.startsWith('BUSY'))) throw error
+      await setTimeout(20)
+    }
+  }
+}
 
 const pause: Fault = ({ redis }, random) =>
   withRedis(redis.server.socket, async (control) => {
