@@ -32,7 +32,6 @@ export function applyEntries(sql: Sql, { tombstoneKey }: Meta, entries: readonly
   const positions = new Map<string, number>()
   // Mostly nothing is, and what the log has leaves the journal all at once.
   const areAhead = isAnyAhead(sql)
-  const covered = new Map<string, number[]>()
   let taken = 0
   for (const entry of entries) {
     const { origin, seq, event } = entry
@@ -46,7 +45,6 @@ export function applyEntries(sql: Sql, { tombstoneKey }: Meta, entries: readonly
     const repeated = partial && entry.outcome === 'duplicate' ? eventInJournal(sql, origin, seq) : null
     if (repeated) applyRepeated({ sql, n, policies, mark: markOf(tombstoneKey, repeated.user), told: [] }, repeated)
     const isAhead = areAhead && leaveJournal(sql, origin, [seq]).some(({ n }) => n !== null)
-    if (!areAhead) covered.set(origin, [...(covered.get(origin) ?? []), seq])
     if (event && entry.outcome === 'applied') {
       // Of whoever is not here yet, the log before may have told more.
       if (partial && !sql.exists('SELECT 1 FROM users WHERE user_id = ?', event.user)) markDirty(sql, event.user)
@@ -65,7 +63,13 @@ export function applyEntries(sql: Sql, { tombstoneKey }: Meta, entries: readonly
     // Those of other instances are never asked about.
     for (const old of removed.keys()) if (removed.size > REMEMBERED_REMOVALS) removed.delete(old)
   }
-  for (const [origin, seqs] of covered) leaveJournal(sql, origin, seqs)
+  const logged = areAhead ? [] : Map.groupBy(entries.slice(0, taken), ({ origin }) => origin)
+  for (const [origin, those] of logged)
+    leaveJournal(
+      sql,
+      origin,
+      those.map(({ seq }) => seq),
+    )
   savePositions(sql, positions)
   settleAhead(sql)
   sql.run('UPDATE meta SET n = ?, chain = ?', n, chain)
