@@ -271,8 +271,8 @@ describe('single keys are deleted', () => {
     await w.expectHealed()
   })
 
-  /** Redis, which lacks keys of `cold`, has gone back and on from there; and the instance was about to take everybody over. */
-  async function apart(w: World, ownOrigins: readonly string[]): Promise<void> {
+  /** Redis, which lacks keys of `cold`, has gone back, and on from there by what this instance wrote at another start, or by others; and it was about to take everybody over. */
+  async function apart(w: World, { isAlone }: { isAlone: boolean }): Promise<void> {
     await w.admin((redis) => redis.del(lists))
     await backUp(w, 'older.rdb')
     await w.record('cold')
@@ -282,11 +282,15 @@ describe('single keys are deleted', () => {
     const replica = new Replica(w.path)
     const { epoch, lineage } = replica.facts()
     replica.beginRebuild({ ...replica.seedHead(epoch, 0), lineage })
-    for (const origin of ownOrigins) replica.beginOrigin(origin)
-    replica.close()
     const origin = new Origin('another start')
+    const since = Array.from({ length: 9 }, (_, i) => origin.recorded({ user: 'warm', acceptedAt: NOW - MINUTE + i }))
+    if (isAlone) {
+      replica.beginOrigin('another start')
+      replica.journal(since)
+    }
+    replica.close()
     const redis = await openRedisStore({ url: w.server.socket })
-    await redis.append(Array.from({ length: 9 }, (_, i) => origin.recorded({ user: 'warm', acceptedAt: NOW - MINUTE + i })))
+    await redis.append(since)
     await redis.close()
     w.told.set('warm', 11)
     await w.open()
@@ -294,13 +298,13 @@ describe('single keys are deleted', () => {
 
   test('a user who has something to be pushed is put back although the log there does not meet the one here', async () => {
     const w = await world({ persistence: 'rdb' })
-    await apart(w, ['another start'])
+    await apart(w, { isAlone: true })
     await w.expectHealed({ log: false })
   })
 
   test('while others are waited for, the log of Redis is not forked again with each try', async () => {
     const w = await world({ persistence: 'rdb' })
-    await apart(w, [])
+    await apart(w, { isAlone: false })
     const tries = () => w.lines.filter(({ because }) => because === 'users are lost that others may put back').length
     const forks = () => w.admin((redis) => redis.llen('xinyi:lineage'))
     await eventually(() => tries() > 0)

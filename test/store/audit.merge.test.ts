@@ -1,5 +1,6 @@
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import { Redis } from 'ioredis'
 import { expect, onTestFinished, test } from 'vitest'
 import type { AuditNote } from '../../src/store/audit/audit.ts'
@@ -189,6 +190,22 @@ test('where an entry is missing in Redis it is waited for, and nobody is accused
   expect(b.count).toBe(2)
   await settle(redis, a, b)
   expect(b.count).toBe(4)
+})
+
+test('a chain from which somebody took an entry is handed to nobody beyond that, and told of', async () => {
+  const redis = await redisOf()
+  const [a, b] = [new Server(), new Server()]
+  await settle(redis, a, b)
+  a.note({}, {}, {})
+  a.close()
+  const db = new Database(a.files.path)
+  db.exec("DROP TRIGGER entries_are_not_deleted; DELETE FROM entries WHERE id LIKE '%2'")
+  db.close()
+  const holed = new Server(a.files)
+  await b.exchange(redis)
+  expect(await holed.exchange(redis)).toMatchObject({ contradicting: [expect.stringMatching(/^[0-9a-f]{16}$/)] })
+  await b.exchange(redis)
+  expect(b.count).toBe(0)
 })
 
 test('an entry that somebody changed on its way is taken by nobody', async () => {

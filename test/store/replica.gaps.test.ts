@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
+import { DAY_MS } from '../../src/model.ts'
 import { chainOf } from '../../src/store/rules.ts'
 import type { Event, LogEntry } from '../../src/store/store.ts'
-import { NOW } from '../helpers/events.ts'
+import { NOW, type Said } from '../helpers/events.ts'
 import { ALL, type Pair, pair } from './pair.ts'
 
 /** A log of these events alone, whatever came before them in their origin. */
@@ -17,19 +18,34 @@ function logOf(events: readonly Event[]): LogEntry[] {
 const journaled = (p: Pair) =>
   p.here.journalAfter(Number.MIN_SAFE_INTEGER, ALL).map(({ event: { origin, seq, kind } }) => [origin, seq, kind])
 
-test('entries that changed nothing, at the beginning of what is held, are no older than what follows them', async () => {
+/** What the log here, and then what is kept of it, holds of `theirs` when it is swept at this time. */
+async function sweptAt(now: number, events: readonly Said[]): Promise<{ log: number[]; kept: number[] }> {
   const p = await pair()
-  const said = { user: 'a', id: 'the same', query: 'q', response: 'r' }
-  await p.there.append([p.theirs.recorded(said), p.theirs.recorded(said), p.theirs.recorded({ user: 'b' })])
-  const { epoch, entries } = await p.there.log({ epoch: (await p.there.status()).epoch, n: 0 }, ALL)
-  const head = { ...p.open('elsewhere').seedHead('', 0), epoch }
-  p.here.beginRebuild({ ...head, n: 1, chain: entries[0]?.chain ?? '', trimmed: 1, positions: { theirs: 1 } })
-  p.here.applyEntries(entries.slice(1))
-  expect(p.here.sweepLog(ALL, NOW)).toBe(0)
-  p.here.beginRebuild({ ...head, n: 0, chain: '', trimmed: 0, positions: {} })
-  expect(p.here.sweepLog(ALL, NOW)).toBe(0)
-  p.here.recall('kept', {})
-  expect(p.here.journalAfter(Number.MIN_SAFE_INTEGER, ALL).map(({ event }) => event.seq)).toEqual([2, 3])
+  await p.there.append(events.map((said) => p.theirs.recorded(said)))
+  await p.follow()
+  const { epoch, n } = p.here.facts()
+  p.here.sweepLog(ALL, now)
+  const log = p.here.log(p.here.facts().trimmed, ALL).map(({ seq }) => seq)
+  const other = p.open('other')
+  await p.follow(other)
+  const head = { ...p.open('elsewhere').seedHead('', 0), epoch, n, trimmed: n }
+  other.beginRebuild(head)
+  while (other.sweepLog(ALL, now) > 0);
+  other.recall('kept', {})
+  return { log, kept: other.journalAfter(Number.MIN_SAFE_INTEGER, ALL).map(({ event }) => event.seq) }
+}
+
+const same: Said = { user: 'a', id: 'the same', query: 'q', response: 'r' }
+const OLD = NOW - 31 * DAY_MS
+/** After `same` it changes nothing, and tells no time. */
+const again = (acceptedAt: number): Said => ({ ...same, acceptedAt })
+
+test.each([
+  ['at the beginning', NOW, [again(OLD), again(NOW), { user: 'b', acceptedAt: NOW }], [2, 3]],
+  ['behind something old', NOW, [again(OLD), again(NOW), again(NOW), { user: 'b', acceptedAt: NOW }], [2, 3, 4]],
+  ['before something old', NOW, [again(OLD), again(OLD), { user: 'b', acceptedAt: OLD }, { user: 'c', acceptedAt: NOW }], [4]],
+])('what changed nothing, %s, is swept with what is known to be old and comes after it', async (_, now, events, left) => {
+  expect(await sweptAt(now, events)).toEqual({ log: left, kept: left })
 })
 
 test('a log that goes on behind events which it lacks is not taken to have them, and they stay in the journal', async () => {
@@ -111,4 +127,19 @@ test('what has got another origin is not pushed under the old one either where t
   p.here.beginRebuild({ ...p.open('elsewhere').seedHead('', 0), positions: { another: 2 } })
   p.here.recall('kept', {})
   expect(journaled(p)).toEqual(again)
+})
+
+test('what comes of an origin after that under its own name is held like any other', async () => {
+  const p = await pair()
+  const [first, second, third] = [1, 2, 3].map(() => p.theirs.recorded({ user: 'a' }))
+  if (!first || !second || !third) throw new Error('there are three')
+  const elsewhere = p.open('elsewhere').seedHead('', 0)
+  p.here.journal([second])
+  p.here.beginRebuild({ ...elsewhere, positions: { theirs: 2 } })
+  p.here.recall('kept', {})
+  p.here.rescue(['theirs'], 'another')
+  p.here.applyEntries(logOf([first, second, third]))
+  p.here.beginRebuild({ ...elsewhere, lineage: [], positions: { theirs: 3, another: 1 } })
+  p.here.recall('kept', { theirs: 2, another: 1 })
+  expect(journaled(p)).toEqual([['theirs', 3, 'recorded']])
 })

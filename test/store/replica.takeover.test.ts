@@ -199,8 +199,8 @@ test('what was held is swept when it is as old as what the log lets go of, and n
   }
   expect(held(NOW)).toBe(0)
   expect(p.here.journalAfter(Number.MIN_SAFE_INTEGER, ALL).map(({ event }) => event.seq)).toEqual([1, 2, 3])
-  expect(held(NOW + 31 * DAY_MS - 1)).toBe(2)
-  expect(held(NOW + 31 * DAY_MS + 1)).toBe(1)
+  expect(held(NOW + 31 * DAY_MS - 1), 'what changed nothing may be younger').toBe(1)
+  expect(held(NOW + 31 * DAY_MS + 1)).toBe(2)
 })
 
 test('whoever is in another state in Redis is noticed, though it be of the same revision', async () => {
@@ -280,6 +280,7 @@ test('an instance is alone if nobody else has ever written, in Redis or here, an
   p.here.journal([p.ours.recorded({ user: 'a' })])
   expect(p.here.isSoleWriter({ ours: 1 })).toBe(true)
   expect(p.here.isSoleWriter({ ours: 1, theirs: 1 }), 'Redis has heard of others').toBe(false)
+  expect(p.here.isSoleWriter({ ours: 3 }), 'Redis has what is not here').toBe(false)
   const head = p.open('elsewhere').seedHead('', 0)
   p.here.beginRebuild({ ...head, positions: { ours: 2 } })
   expect(p.here.isSoleWriter({ ours: 2 })).toBe(true)

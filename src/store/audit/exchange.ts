@@ -47,7 +47,7 @@ export interface Exchanged {
   erasures: number
   /** Others know more of this server's chain than it does: its log was put back. */
   goneBack: boolean
-  /** Chains of which Redis has other entries than are here. */
+  /** Chains of which Redis has other entries than are here, or of which some are missing here. */
   contradicting: string[]
 }
 
@@ -98,7 +98,9 @@ export async function exchange(
     // What names somebody who was erased since is put there anew, without the name.
     if (after.erasures !== erasures) await redis.del(entriesKey(origin))
     const lacking = others.filter(([reader]) => reader !== origin).map(([, { has }]) => has[origin] ?? 0)
-    found.more = (await give(redis, ledger, { origin, seq, lacking })) || found.more
+    const given = await give(redis, ledger, { origin, seq, lacking })
+    if (given === null) found.contradicting.push(origin)
+    found.more ||= given === true
   }
   return found
 }
@@ -126,12 +128,12 @@ async function take(redis: Redis, ledger: Remote<Ledger>, chain: Chain): Promise
   return taken
 }
 
-/** Sees to it that each has its window, and that nothing else is there. Answers whether somebody lacks more than that. */
+/** Sees to it that each has its window, and that nothing else is there. Answers whether somebody lacks more than that; null where the chain has a hole here. */
 async function give(
   redis: Redis,
   ledger: Remote<Ledger>,
   { origin, seq, lacking }: { origin: string; seq: number; lacking: readonly number[] },
-): Promise<boolean> {
+): Promise<boolean | null> {
   const key = entriesKey(origin)
   const behind = [...new Set(lacking)].filter((has) => has < seq).sort((a, b) => a - b)
   let end = 0
@@ -141,6 +143,7 @@ async function give(
     const there = await redis.zcount(key, has + 1, last)
     if (there < last - has) {
       const copies = await ledger.give(origin, has, last)
+      if (copies.length < last - has) return null
       await redis.zadd(key, ...copies.flatMap((copy) => [copy.seq, JSON.stringify(copy)]))
     }
     end = Math.max(end, last)

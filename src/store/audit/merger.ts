@@ -70,7 +70,10 @@ export class Merger {
     if (goneBack) logger.error('the audit log here has gone back: other servers know more of it, so it goes on in another chain')
     for (const chain of contradicting.filter((each) => !this.#contradicting.has(each))) {
       this.#contradicting.add(chain)
-      logger.error({ chain }, 'two servers have different entries of one chain of the audit log: see npx xinyi audit verify at both')
+      logger.error(
+        { chain },
+        'a chain of the audit log has a hole here, or is another at another server: see npx xinyi audit verify at each',
+      )
     }
     return more
   }

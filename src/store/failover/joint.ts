@@ -29,7 +29,7 @@ export interface Joint {
   joinedAt: number
   /** The newest entry that Redis has answered for here. */
   answered: Place
-  /** The epoch that was begun in Redis when the log there was last found not to meet the one here. */
+  /** The epoch that was begun in Redis when the log there was found not to meet the one here; null once Redis is in charge. */
   forked: string | null
   /** The log of Redis was seen not to go on from what is here, although both agree up to there. */
   isInterrupted: boolean

@@ -268,7 +268,7 @@ export class Link {
       await pushEverything()
       if (this.#state !== replaying) return
       if (rebuild) await replica.beginRebuild(await primary.head())
-      this.#joint.isInterrupted = false
+      Object.assign(this.#joint, { isInterrupted: false, forked: null })
       const now = await replica.facts()
       // Whoever comes to one that others have begun goes by theirs, even if it is lost again at once.
       this.dataSet = dataSetOf(now)

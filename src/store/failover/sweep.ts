@@ -1,5 +1,5 @@
 import type { SweepReport } from '../store.ts'
-import { wordOf } from './faults.ts'
+import { isTimeout, wordOf } from './faults.ts'
 import type { Link } from './link.ts'
 import type { Local } from './local.ts'
 import type { RemoteReplica } from './replica.ts'
@@ -8,6 +8,7 @@ const USERS = 100
 const ENTRIES = 1_000
 
 const PATIENCE_MS = 2_000
+const PING_PATIENCE_MS = 100
 
 /** Removes what has expired: in Redis and in the replica, or where Redis can't be used in the replica alone. */
 export async function sweepBoth(link: Link, local: Local, now: number): Promise<SweepReport> {
@@ -26,7 +27,7 @@ async function sweepPrimary(link: Link, now: number): Promise<SweepReport | null
     await state.tail.reached((await state.primary.status()).n, PATIENCE_MS)
     return await state.primary.sweep(now)
   } catch (error) {
-    link.leave(state, wordOf(error))
+    if (!isTimeout(error) || !(await state.primary.ping(PING_PATIENCE_MS))) link.leave(state, wordOf(error))
     return null
   }
 }
@@ -40,7 +41,7 @@ async function sweepReplica(replica: RemoteReplica, now: number): Promise<Omit<S
     report.removedItems += swept.removedItems
     after = swept.last
   }
-  for (let removed = ENTRIES; removed === ENTRIES; report.removedLogEntries += removed) removed = await replica.sweepLog(ENTRIES, now)
+  for (let removed = 1; removed > 0; report.removedLogEntries += removed) removed = await replica.sweepLog(ENTRIES, now)
   await replica.scrub('now')
   return report
 }

@@ -120,7 +120,7 @@ async function meet(primary: RedisStore, found: Ready, facts: ReplicaFacts, redi
     rebuild = shared === null
     const fork = shared ?? facts.trimmed
     // A rebuild that could not begin yet: nobody here has relied on anything in the epoch since.
-    const isKnown = rebuild && joint.forked === primary.epoch && answered.epoch !== primary.epoch
+    const isKnown = rebuild && joint.forked === primary.epoch
     joint.logger[isKnown ? 'debug' : 'warn'](
       { redisIndex: found.n, ourIndex: facts.n, fork: rebuild ? null : fork },
       'Redis has gone back, or another way; what it lacks is pushed again',
@@ -138,7 +138,7 @@ async function meet(primary: RedisStore, found: Ready, facts: ReplicaFacts, redi
     // From here on whoever still speaks to Redis as it was before is told so, and looks again.
     const epoch = randomUUID()
     if (!(await primary.fork(epoch, common, lost()))) throw new Outdated('Redis has changed meanwhile')
-    joint.forked = epoch
+    if (rebuild) joint.forked = epoch
     lineage = [...lineage, { epoch, n: common }]
   }
   if (!rebuild) {

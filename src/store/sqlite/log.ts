@@ -132,23 +132,21 @@ export function indexOf({ epoch, n }: Place, lineage: readonly Fork[]): number {
   return Math.min(n, ...since.map((fork) => fork.n))
 }
 
-const FirstKept = z.object({ n: z.int() })
+const Index = z.object({ n: z.int() })
 
-/** Whether the oldest event whose time is known was accepted before a time: a void ahead of it may be as young, and is missed where the log has to be pushed again. */
-export const beginsBefore = (sql: Sql, table: 'log' | 'kept', before: number): boolean =>
-  (sql.get(AcceptedAt, `SELECT accepted_at AS at FROM ${table} WHERE accepted_at > 0 ORDER BY ${PLACE[table]} LIMIT 1`)?.at ?? before) <
-  before
-
-const AcceptedAt = z.object({ at: z.int() })
-const PLACE = { log: 'n', kept: 'place' }
-
-/** Takes entries accepted before a time off the head of the log, at most so many. Answers how many. */
+/**
+ * Takes entries accepted before a time off the head of the log, at most so many. Answers how many. Voids do not always tell their time: they
+ * go with what is known to be old and comes after them, since a younger one would be missed if the log had to be pushed again.
+ */
 export function trimLog(sql: Sql, before: number, limit: number): number {
-  if (!beginsBefore(sql, 'log', before)) return 0
   const { n = 0, trimmed = 0 } = loadMeta(sql) ?? {}
   const last = Math.min(n, trimmed + limit)
-  const firstKept = sql.get(FirstKept, 'SELECT n FROM log WHERE accepted_at >= ? AND n <= ? ORDER BY n LIMIT 1', before, last)
-  const upTo = firstKept ? firstKept.n - 1 : last
+  const young = sql.get(Index, 'SELECT n FROM log WHERE accepted_at >= ? AND n <= ? ORDER BY n LIMIT 1', before, last)
+  const end = young ? young.n - 1 : last
+  const old = sql.get(Index, 'SELECT n FROM log WHERE accepted_at > 0 AND n <= ? ORDER BY n DESC LIMIT 1', end)
+  const goesOnOld = 'SELECT 1 FROM (SELECT accepted_at FROM log WHERE accepted_at > 0 AND n > ? ORDER BY n LIMIT 1) WHERE accepted_at < ?'
+  const upTo = old?.n ?? (sql.exists(goesOnOld, end, before) ? end : trimmed)
+  if (upTo === trimmed) return 0
   sql.run('UPDATE meta SET trimmed_chain = ifnull((SELECT chain FROM log WHERE n = ?), trimmed_chain), trimmed = ?', upTo, upTo)
   return sql.run('DELETE FROM log WHERE n <= ?', upTo)
 }

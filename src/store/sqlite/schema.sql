@@ -265,6 +265,8 @@ CREATE TABLE own_origins (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE rescued (
-  origin TEXT PRIMARY KEY,
-  seq INTEGER NOT NULL
+  origin TEXT NOT NULL,
+  first INTEGER NOT NULL,
+  last INTEGER NOT NULL,
+  PRIMARY KEY (origin, first)
 ) STRICT, WITHOUT ROWID;

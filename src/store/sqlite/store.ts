@@ -134,7 +134,7 @@ class SqliteStore implements Store {
       report.removedItems += swept.removedItems
       after = swept.last
     }
-    for (let removed = SWEEP_ENTRIES; removed === SWEEP_ENTRIES; await setImmediate()) {
+    for (let removed = 1; removed > 0; await setImmediate()) {
       removed = this.#use((sql) => sql.transaction(() => sweepLog(sql, SWEEP_ENTRIES, now)))
       report.removedLogEntries += removed
     }

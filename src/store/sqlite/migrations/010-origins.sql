@@ -4,8 +4,10 @@ CREATE TABLE own_origins (
   origin TEXT PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
 
--- From which event on what is held here of an origin has another one now: Redis lacks earlier ones, that were nowhere to be had.
+-- What was held here under an origin, and has another one now: Redis lacked earlier events, that were nowhere to be had.
 CREATE TABLE rescued (
-  origin TEXT PRIMARY KEY,
-  seq INTEGER NOT NULL
+  origin TEXT NOT NULL,
+  first INTEGER NOT NULL,
+  last INTEGER NOT NULL,
+  PRIMARY KEY (origin, first)
 ) STRICT, WITHOUT ROWID;

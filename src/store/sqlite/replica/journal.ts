@@ -99,11 +99,12 @@ export function rescue(sql: Sql, origins: readonly string[], fresh: string): voi
   const chosen = 'SELECT value FROM json_each(?)'
   const json = JSON.stringify(origins)
   sql.run(
-    `INSERT INTO rescued (origin, seq) SELECT origin, min(seq) FROM journal WHERE origin IN (${chosen}) GROUP BY origin
-     ON CONFLICT DO UPDATE SET seq = min(seq, excluded.seq)`,
+    `INSERT INTO rescued (origin, first, last) SELECT origin, min(seq), max(seq) FROM (
+       SELECT origin, seq, seq - row_number() OVER (PARTITION BY origin ORDER BY seq) AS run FROM journal WHERE origin IN (${chosen})
+     ) GROUP BY origin, run ON CONFLICT DO UPDATE SET last = max(last, excluded.last)`,
     json,
   )
-  sql.run('DELETE FROM kept WHERE EXISTS (SELECT 1 FROM rescued WHERE rescued.origin = kept.origin AND rescued.seq <= kept.seq)')
+  sql.run(`DELETE FROM kept WHERE (origin, seq) IN (SELECT origin, seq FROM journal WHERE origin IN (${chosen}))`, json)
   sql.run(`DELETE FROM journal WHERE origin IN (${chosen}) AND payload IS NULL`, json)
   sql.run(
     `UPDATE journal SET origin = ?, seq = ranked.number FROM (SELECT place, row_number() OVER (ORDER BY behind, seq) AS number FROM (

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { markOf } from '../../rules.ts'
 import { judge, positionOf, savePositions } from '../apply.ts'
-import { beginsBefore, EVENT as EVENT_ROW, EventRow } from '../log.ts'
+import { EVENT as EVENT_ROW, EventRow } from '../log.ts'
 import type { Sql } from '../sql.ts'
 import { loadMeta, loadPolicies, type Meta } from '../state.ts'
 import { loadUser } from '../users.ts'
@@ -33,16 +33,16 @@ export function letGo(sql: Sql): void {
   sql.run('DELETE FROM complete WHERE (SELECT rebuilt_to FROM meta) IS NULL')
 }
 
-/** What the log does not keep so long either goes: all before the first that is not so old, as a void does not tell its time. Answers how many events. */
+/** What the log does not keep so long either goes, as it does there (trimLog). Answers how many events. */
 export const sweepKept = (sql: Sql, before: number, limit: number): number =>
-  beginsBefore(sql, 'kept', before)
-    ? sql.run(
-        `DELETE FROM kept WHERE place IN (SELECT place FROM kept
-         WHERE place < ifnull((SELECT place FROM kept WHERE accepted_at >= ? ORDER BY place LIMIT 1), 9e15) ORDER BY place LIMIT ?)`,
-        before,
-        limit,
-      )
-    : 0
+  sql.run(
+    `DELETE FROM kept WHERE place IN (SELECT place FROM kept WHERE place <= (
+       SELECT max(place) FROM kept WHERE accepted_at > 0
+       AND place < ifnull((SELECT place FROM kept WHERE accepted_at >= ? ORDER BY place LIMIT 1), 9e15)
+     ) ORDER BY place LIMIT ?)`,
+    before,
+    limit,
+  )
 
 /** Whether users are being taken over of whom the log here does not tell. */
 export const isPartial = (sql: Sql): boolean => sql.exists("SELECT 1 FROM complete WHERE origin = ''")
@@ -67,7 +67,7 @@ export function completeFromKept(sql: Sql, { tombstoneKey }: Meta, users: readon
 const PositionRow = z.object({ origin: z.string(), seq: z.int() })
 
 const BEYOND = `LEFT JOIN ${POSITIONS} AS position ON position.origin = held.origin WHERE held.seq > ifnull(position.seq, 0)`
-const NOT_RESCUED = 'AND NOT EXISTS (SELECT 1 FROM rescued WHERE rescued.origin = held.origin AND rescued.seq <= held.seq)'
+const NOT_RESCUED = 'AND NOT EXISTS (SELECT 1 FROM rescued WHERE rescued.origin = held.origin AND held.seq BETWEEN first AND last)'
 /** Events that are held, as `held`, and that positions (a parameter, JSON) do not cover. Of what was kept there may be very much, so it is looked up. */
 const HELD_BEYOND = {
   log: `FROM log AS held ${BEYOND} ${NOT_RESCUED}`,

@@ -1,4 +1,5 @@
-import { positionOf } from '../apply.ts'
+import { z } from 'zod'
+import { loadPositions, positionOf } from '../apply.ts'
 import type { Sql } from '../sql.ts'
 import { journaledSeq } from './ahead.ts'
 import { isFirstCopy } from './kept.ts'
@@ -22,12 +23,24 @@ export function disown(sql: Sql, positions: Readonly<Record<string, number>>): v
     if (seq > lastSeq(sql, origin)) sql.run('DELETE FROM own_origins WHERE origin = ?', origin)
 }
 
-/** Whether all that was ever written, by these positions of Redis and by what is here, was written here, and never given up. */
+const isOwn = (sql: Sql, origin: string): boolean => sql.exists('SELECT 1 FROM own_origins WHERE origin = ?', origin)
+
+const OriginRow = z.object({ origin: z.string() })
+
+/** The origins in a table that may have very many events of each. */
+const originsIn = (sql: Sql, table: 'journal' | 'kept'): string[] =>
+  sql
+    .all(
+      OriginRow,
+      `WITH RECURSIVE origins (origin) AS (
+         SELECT min(origin) FROM ${table} UNION ALL
+         SELECT (SELECT min(origin) FROM ${table} WHERE ${table}.origin > origins.origin) FROM origins WHERE origins.origin IS NOT NULL
+       ) SELECT origin FROM origins WHERE origin IS NOT NULL`,
+    )
+    .map(({ origin }) => origin)
+
+/** Whether all that was ever written, by these positions of Redis and by what is here, was written here, is here, and was never given up. */
 export const isSoleWriter = (sql: Sql, positions: Readonly<Record<string, number>>): boolean =>
   !isFirstCopy(sql) &&
-  !sql.exists(
-    `SELECT 1 FROM (
-       SELECT key AS origin FROM json_each(?) UNION SELECT origin FROM positions UNION SELECT origin FROM journal UNION SELECT origin FROM kept
-     ) WHERE origin NOT IN (SELECT origin FROM own_origins)`,
-    JSON.stringify(positions),
-  )
+  Object.entries(positions).every(([origin, seq]) => isOwn(sql, origin) && seq <= lastSeq(sql, origin)) &&
+  [...Object.keys(loadPositions(sql)), ...originsIn(sql, 'journal'), ...originsIn(sql, 'kept')].every((origin) => isOwn(sql, origin))
