@@ -21,6 +21,8 @@ import { Recent } from './recent.ts'
 import { streamOf } from './stream.ts'
 
 const RETRY_MS = 500
+const START_RETRY_MS = 50
+const START_PATIENCE_MS = 10_000
 /** So many entries before the place where the feed begins are known to be of the past, should the log go back. */
 const RECENT = 1_000
 /** How often a reader that is ahead of the tail looks whether it has come. */
@@ -68,7 +70,14 @@ export class AlertFeed {
 
   /** Begins to follow the log at its present end. */
   async start(): Promise<void> {
-    await this.#goToEnd()
+    const end = performance.now() + START_PATIENCE_MS
+    // Redis may go away, or its log be trimmed, between two questions: that must not keep a server from starting.
+    const again = async (error: unknown): Promise<void> => {
+      if (performance.now() > end) throw error
+      await setTimeout(START_RETRY_MS)
+      return this.#goToEnd().catch(again)
+    }
+    await this.#goToEnd().catch(again)
     this.#tail = this.#follow()
   }
 

@@ -1,6 +1,6 @@
 import { pino } from 'pino'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { cursorExpired } from '../../src/errors.ts'
+import { cursorExpired, storeUnavailable } from '../../src/errors.ts'
 import { DAY_MS } from '../../src/model.ts'
 import { AlertFeed } from '../../src/services/feed.ts'
 import type { AlertMessage } from '../../src/services/reader.ts'
@@ -56,6 +56,16 @@ async function forgetful(store: Store, without: number) {
 }
 
 describe.each(stores)('the alert feed on $name', (kind) => {
+  test('begins although the store could not be asked at first', async () => {
+    const { store } = await startServices(kind)
+    let asked = 0
+    const status = () => (++asked < 3 ? Promise.reject(storeUnavailable()) : store.status())
+    const feed = new AlertFeed({ store: wrapped(store, { status }), logger: pino({ level: 'silent' }), clock: () => NOW })
+    await feed.start()
+    expect(await feed.present()).toMatch(/./)
+    await feed.close()
+  })
+
   test('whoever leaves while they catch up is let go of', async () => {
     const { store, say } = await startServices(kind)
     const { feed, follow } = await lagging(store)
