@@ -1,3 +1,5 @@
+import { copyFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { expect, onTestFinished } from 'vitest'
 import type { UserCopy } from '../../src/store/copy.ts'
@@ -147,6 +149,18 @@ export async function withRedis<T>(url: string, work: (redis: Redis) => Promise<
   } finally {
     redis.disconnect()
   }
+}
+
+/** The copy that Redis would have been backed up as. */
+export async function backUp(w: World, name: string): Promise<void> {
+  await w.admin((redis) => redis.save())
+  copyFileSync(join(w.server.dir, 'dump.rdb'), join(w.server.dir, name))
+}
+
+export async function restartFrom(w: World, name: string): Promise<void> {
+  await w.server.kill()
+  copyFileSync(join(w.server.dir, name), join(w.server.dir, 'dump.rdb'))
+  await w.server.restart()
 }
 
 /** Waits until something is so. */

@@ -3,6 +3,9 @@ import type { Event } from '../../store.ts'
 import { EVENT, EventRow } from '../log.ts'
 import type { Sql } from '../sql.ts'
 
+/** What is kept of an event, be it in the log, in the journal or beside them. */
+export const HELD = 'origin, seq, kind, accepted_at, occurred_at, outcome, id, user_id, payload, alert_events'
+
 /** Keeps events until the log has them. To be called in a transaction. */
 export function addToJournal(sql: Sql, events: readonly Event[]): void {
   for (const event of events)
@@ -89,8 +92,6 @@ export function noteErased(sql: Sql, user: string, upTo: number, positions: Read
     if (seq <= (positions[origin] ?? 0)) sql.run("UPDATE journal SET payload = json_set(payload, '$.upTo', ?) WHERE place = ?", upTo, place)
 }
 
-const COLUMNS_KEPT = 'origin, seq, kind, accepted_at, occurred_at, outcome, id, user_id, payload, alert_events'
-
 /**
  * Gives events of these origins a new one: Redis lacks earlier ones of them, that are nowhere to be had, and would not take these
  * for ever. Their ids see to it that they count once even if what was lost turns up again. To be called in a transaction.
@@ -114,7 +115,7 @@ export function rescue(sql: Sql, origins: readonly string[], fresh: string): voi
     json,
   )
   // In the log it may be a void, if Redis knows the event by another origin: whoever lacks it needs it whole.
-  sql.run(`INSERT INTO kept (${COLUMNS_KEPT}) SELECT ${COLUMNS_KEPT} FROM journal WHERE origin = ? AND n IS NOT NULL ORDER BY place`, fresh)
+  sql.run(`INSERT INTO kept (${HELD}) SELECT ${HELD} FROM journal WHERE origin = ? AND n IS NOT NULL ORDER BY place`, fresh)
   // Whatever comes again under the new origin is the same as what was applied under the old one.
   sql.run(
     `UPDATE seen SET source = journal.seq || ' ' || journal.origin FROM journal

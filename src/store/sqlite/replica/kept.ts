@@ -6,10 +6,9 @@ import type { Sql } from '../sql.ts'
 import { loadMeta, loadPolicies, type Meta } from '../state.ts'
 import { loadUser } from '../users.ts'
 import { isDirty, renumber, setAhead, settleAhead } from './ahead.ts'
-import { POSITIONS } from './journal.ts'
+import { HELD as EVENT, POSITIONS } from './journal.ts'
 
-const EVENT = 'origin, seq, kind, accepted_at, occurred_at, outcome, id, user_id, payload, alert_events'
-const HELD_EVENT = EVENT.replaceAll(/\w+/g, 'held.$&')
+const OF_HELD = EVENT.replaceAll(/\w+/g, 'held.$&')
 
 /**
  * Before everything is taken over from Redis anew: what is held here stays for as long as it would have in the log; and it is noted up
@@ -22,7 +21,7 @@ export function keep(sql: Sql, positions: Readonly<Record<string, number>>): voi
   }
   sql.run(`INSERT OR IGNORE INTO kept (${EVENT}) SELECT ${EVENT} FROM log ORDER BY n`)
   sql.run(
-    `INSERT OR IGNORE INTO kept (${EVENT}) SELECT ${HELD_EVENT} FROM journal AS held JOIN ${POSITIONS} AS position ON position.origin = held.origin
+    `INSERT OR IGNORE INTO kept (${EVENT}) SELECT ${OF_HELD} FROM journal AS held JOIN ${POSITIONS} AS position ON position.origin = held.origin
      WHERE held.seq <= position.seq ORDER BY held.place`,
     JSON.stringify(positions),
   )
@@ -120,7 +119,7 @@ export function recall(sql: Sql, from: 'kept' | 'log', positions: Readonly<Recor
   sql.run(`DELETE FROM journal WHERE n IS NOT NULL AND (origin, seq) IN (SELECT held.origin, held.seq ${lacking})`, json)
   sql.run(
     `INSERT OR IGNORE INTO journal (place, n, ${EVENT})
-     SELECT held.${order} - (SELECT max(${order}) FROM ${from}) - 1 + min(0, (SELECT ifnull(min(place), 0) FROM journal)), 1, ${HELD_EVENT}
+     SELECT held.${order} - (SELECT max(${order}) FROM ${from}) - 1 + min(0, (SELECT ifnull(min(place), 0) FROM journal)), 1, ${OF_HELD}
      ${lacking}`,
     json,
   )
@@ -143,7 +142,7 @@ export function settleKept(sql: Sql, n: number, positions: Readonly<Record<strin
   const json = JSON.stringify(positions)
   const covered = `FROM journal AS held JOIN ${POSITIONS} AS position ON position.origin = held.origin WHERE held.seq <= position.seq`
   if (!sql.exists(`SELECT 1 ${covered} LIMIT 1`, json)) return
-  sql.run(`INSERT OR IGNORE INTO kept (${EVENT}) SELECT ${HELD_EVENT} ${covered} ORDER BY held.place`, json)
+  sql.run(`INSERT OR IGNORE INTO kept (${EVENT}) SELECT ${OF_HELD} ${covered} ORDER BY held.place`, json)
   sql.run(`DELETE FROM journal WHERE place IN (SELECT held.place ${covered})`, json)
   savePositions(
     sql,
