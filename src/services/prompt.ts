@@ -32,13 +32,18 @@ const turn = ({ occurredAt, query, response }: Conversation, number: number, tim
   `第${number}轮（${localDate(occurredAt, timeZone)}）：\n用户：${query}\n咨询师：${firstCodePoints(response, RESPONSE_CODE_POINTS)}...`
 
 const CJK = new RegExp(`[${CJK_TEXT}]`, 'v')
+/** By code unit, 1 for CJK: a look costs a tenth of a regular expression. */
+const IS_CJK = Uint8Array.from({ length: 0x1_0000 }, (_, unit) => Number(CJK.test(String.fromCharCode(unit))))
 
 /** One for each CJK code point, one for every four others begun. */
 export function estimatedTokens(text: string): number {
   let cjk = 0
   let others = 0
-  for (const character of text) {
-    if (CJK.test(character)) cjk += 1
+  for (let i = 0; i < text.length; i += 1) {
+    const codePoint = text.codePointAt(i) ?? 0
+    const isAstral = codePoint > 0xffff
+    if (isAstral) i += 1
+    if (isAstral ? CJK.test(String.fromCodePoint(codePoint)) : IS_CJK[codePoint] === 1) cjk += 1
     else others += 1
   }
   return cjk + Math.ceil(others / 4)

@@ -55,6 +55,7 @@ test('a token is a CJK code point, or up to four others', () => {
   expect(estimatedTokens('abcd')).toBe(1)
   expect(estimatedTokens('abcde')).toBe(2)
   expect(estimatedTokens('我abc 😀')).toBe(1 + 2)
+  expect(estimatedTokens('𠮷😀\ud842')).toBe(1 + 1)
 })
 
 const user: User = {

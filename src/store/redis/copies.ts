@@ -12,15 +12,17 @@ import {
   parse,
   rank,
   recordSchema,
+  replies,
+  texts,
   time,
 } from './decode.ts'
 import type { Marks } from './encode.ts'
 import { fenced } from './faults.ts'
 import { decodePositions } from './head.ts'
 
-const texts = z.array(z.string())
 const StateReply = z.tuple([z.string(), texts, texts, texts, texts, z.array(z.union([z.string(), texts]))])
 const UserReply = z.tuple([z.string(), z.string(), z.string(), z.union([z.enum(['none', 'damaged']), StateReply])])
+const userReplies = z.array(UserReply)
 
 const count = z.number().int()
 const Record = recordSchema.extend({
@@ -101,7 +103,7 @@ const timeOf = (reply: string): number | null => (reply === '' ? null : Number(r
 function decodeCopies(reply: unknown): { copies: UserCopy[]; damaged: string[] } {
   const copies: UserCopy[] = []
   const damaged: string[] = []
-  for (const [user, erasedAt, expiredAt, state] of z.array(UserReply).parse(reply)) {
+  for (const [user, erasedAt, expiredAt, state] of userReplies.parse(reply)) {
     const found = typeof state === 'string' ? null : decodeState(user, state)
     if (!found && state !== 'none') damaged.push(user)
     else copies.push({ user, state: found, erasedAt: timeOf(erasedAt), expiredAt: timeOf(expiredAt) })
@@ -129,7 +131,7 @@ export async function readCopies(run: (argument: object) => Promise<unknown>, kn
   let users = 'users' in of ? of.users : []
   while (true) {
     for (const user of users) marks.set(user, known.of(user))
-    const [state, ...rest] = z.array(z.unknown()).parse(await run({ ...of, marks: [...marks] }))
+    const [state, ...rest] = replies.parse(await run({ ...of, marks: [...marks] }))
     if (state === 'unindexed') return null
     if (state !== 'unnamed') {
       fenced(state)
@@ -153,7 +155,7 @@ const FoundRevs = z.tuple([z.number(), z.string(), z.array(z.string())])
 
 /** What tells in short of which state the next users after an id are; null where the order of users is lost. */
 export async function readRevs(run: (argument: object) => Promise<unknown>, of: { after: string; limit: number }): Promise<Revs | null> {
-  const [state, ...rest] = z.array(z.unknown()).parse(await run(of))
+  const [state, ...rest] = replies.parse(await run(of))
   if (state === 'unindexed') return null
   fenced(state)
   const [n, last, found] = FoundRevs.parse(rest)
@@ -164,7 +166,7 @@ export async function readRevs(run: (argument: object) => Promise<unknown>, of: 
 
 /** Who want.lua says is wanted. */
 export function decodeWanted(reply: unknown): string[] {
-  const [state, users] = z.array(z.unknown()).parse(reply)
+  const [state, users] = replies.parse(reply)
   fenced(state)
-  return z.array(z.string()).parse(users)
+  return texts.parse(users)
 }

@@ -47,7 +47,9 @@ const conversationSchema = z.object({
   topics: z.array(z.string()),
 })
 
-const names = z.array(z.string())
+/** What most scripts answer, and the texts in it: made once, for making a schema takes far longer than using it. */
+export const replies = z.array(z.unknown())
+export const texts = z.array(z.string())
 
 const pointSchema = z.object({ id: z.string(), at: time, score: z.number().nullable(), rank })
 
@@ -137,7 +139,8 @@ export function decodeTally(name: string, text: string): UserTopic | null {
 
 export const decodeAlertEvent = (text: string): AlertEvent | null => parse(alertEventSchema, text)
 
-export const decodeAlertEvents = (text: string): AlertEvent[] => parse(z.array(alertEventSchema), text) ?? []
+const alertEvents = z.array(alertEventSchema)
+export const decodeAlertEvents = (text: string): AlertEvent[] => parse(alertEvents, text) ?? []
 
 /** [field, value, field, value …] as pairs. */
 export function pairs<T>(flat: readonly T[]): [T, T][] {
@@ -170,13 +173,9 @@ export function decodeAlert(id: string, fields: readonly string[]): RiskAlert | 
       resolvedBy === undefined || resolvedAt === undefined
         ? null
         : { by: resolvedBy, at: resolvedAt, resolution: resolution ?? '', until: resolvedUntil ?? null },
-    escalation: { since, step, to: parse(names, to) ?? [], next: next ?? null },
+    escalation: { since, step, to: parse(texts, to) ?? [], next: next ?? null },
   }
 }
 
 /** Who has signed in. */
-export const decodeStaff = (reply: unknown): Joined[] =>
-  z
-    .array(z.string())
-    .parse(reply)
-    .flatMap((text) => parse(JoinedSchema, text) ?? [])
+export const decodeStaff = (reply: unknown): Joined[] => texts.parse(reply).flatMap((text) => parse(JoinedSchema, text) ?? [])

@@ -3,12 +3,11 @@ import { z } from 'zod'
 import type { Counts, Head, Identity, Marks } from '../copy.ts'
 import { joinedText } from '../joined.ts'
 import type { Policy } from '../rules.ts'
-import { decodeStaff, pairs, parse } from './decode.ts'
+import { decodeStaff, pairs, parse, replies, texts } from './decode.ts'
 import { fenced } from './faults.ts'
 import { ForkSchema } from './inspect.ts'
 import { limitsSchema } from './log.ts'
 
-const texts = z.array(z.string())
 const number = z.coerce.number().int()
 const Meta = z.object({ n: number, trimmed: number, chain: z.string().default(''), trimmedChain: z.string().default('') })
 const PolicySchema = z.object({ n: z.number(), at: z.number(), limits: limitsSchema })
@@ -44,7 +43,7 @@ export function* raising({ positions = {}, policies, staff = [], ...marks }: Los
 
 /** How many raise.lua has raised. */
 export function decodeRaised(reply: unknown): number {
-  const [state, raised] = z.array(z.unknown()).parse(reply)
+  const [state, raised] = replies.parse(reply)
   fenced(state)
   return number.parse(raised)
 }

@@ -5,7 +5,7 @@ import { toldBy } from '../events.ts'
 import { CounselorSchema } from '../joined.ts'
 import type { Event, LogEntry, Outcome, Place, ToldEntry } from '../store.ts'
 import { AlertActionSchema, AssignmentSchema, TriageSchema } from '../triage.ts'
-import { decodeAlertEvents, decodeConversation, pairs, parse } from './decode.ts'
+import { decodeAlertEvents, decodeConversation, pairs, parse, replies } from './decode.ts'
 import { fenced } from './faults.ts'
 
 const n = z.number()
@@ -166,7 +166,7 @@ export function decodeEntries(from: number, to: number, rows: unknown, holes: un
 type Run = (argument: object) => Promise<unknown>
 
 async function askLog(run: Run, argument: object): Promise<{ from: number; to: number; found: unknown[] }> {
-  const [state, from, to, ...found] = z.array(z.unknown()).parse(await run(argument))
+  const [state, from, to, ...found] = replies.parse(await run(argument))
   if (state === 'expired') throw cursorExpired()
   fenced(state)
   return { from: n.parse(from), to: n.parse(to), found }

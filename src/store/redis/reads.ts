@@ -2,19 +2,23 @@ import { z } from 'zod'
 import { ALERT_LEVELS, ALERT_STATUSES, type RiskAlert, type User } from '../../model.ts'
 import { sliceOf } from '../rules.ts'
 import type { Key, ReadKind, ReadRequest, Reads, Slice } from '../store.ts'
-import { decodeAlert, decodeAlertEvent, decodeConversation, decodePoint, decodeTally, decodeUser, pairs } from './decode.ts'
+import { decodeAlert, decodeAlertEvent, decodeConversation, decodePoint, decodeTally, decodeUser, pairs, texts } from './decode.ts'
 
 /** How each kind of read is made from what read.lua answers (its shapes are described there). `undefined`: ask again, `checked`. */
 type Decoders = {
   [K in ReadKind]: (request: Extract<ReadRequest, { kind: K }>, reply: unknown, checked: boolean) => Reads[K]['answer'] | undefined
 }
 
-const texts = z.array(z.string())
 const text = z.coerce.string()
 const number = z.coerce.number()
 const places = z.tuple([z.number(), z.number(), z.number()]).rest(z.string())
 const placesAndRows = z.tuple([z.number(), z.number(), z.number(), texts])
 const topicsPage = z.tuple([z.number(), z.number(), z.number(), texts])
+const checkedPage = z.tuple([z.number(), z.number()]).rest(z.string())
+const oneText = z.tuple([text])
+const overview = z.tuple([number, number, number, number, text])
+const alertCounts = z.array(number).length(ALERT_LEVELS.length * ALERT_STATUSES.length)
+const textsAndRows = z.array(z.union([z.string(), texts]))
 
 /** Pages of a list. An element that can't be read has no key, and a page that ended in such ones could not be continued: so the store is asked again, and leaves them out. */
 function page<T extends { id: string; occurredAt: number }>(
@@ -29,7 +33,7 @@ function page<T extends { id: string; occurredAt: number }>(
       return value ? [{ key: [value.occurredAt, value.id] satisfies Key, value }] : []
     })
   if (checked) {
-    const [previous, next, ...elements] = z.tuple([z.number(), z.number()]).rest(z.string()).parse(reply)
+    const [previous, next, ...elements] = checkedPage.parse(reply)
     return { items: items(elements), hasPrevious: previous === 1, hasNext: next === 1, total: null, resume: null }
   }
   const [low, high, length, ...elements] = places.parse(reply)
@@ -48,6 +52,8 @@ function rowsOfUsers(rows: readonly (string | number)[]): Slice<User>['items'] {
 
 /** What pages.lua answers. */
 const pageOf = <T extends z.ZodType>(row: T) => z.tuple([z.number(), z.number(), z.string(), number, z.number()]).rest(row)
+const usersRows = pageOf(z.union([z.string(), z.number()]))
+const alertsRows = pageOf(z.union([z.string(), z.number(), texts]))
 
 /** Rows come in threes. One of them that can't be read is passed over, but the page goes on from it. */
 function slice<T>(
@@ -67,12 +73,12 @@ function slice<T>(
 }
 
 function usersPage(reply: unknown): Slice<User> {
-  const [previous, next, resume, score, total, ...rows] = pageOf(z.union([z.string(), z.number()])).parse(reply)
+  const [previous, next, resume, score, total, ...rows] = usersRows.parse(reply)
   return slice([previous, next, resume, score, total], rows, rowsOfUsers(rows))
 }
 
 function alertsPage(reply: unknown, filtered: boolean): Slice<RiskAlert> {
-  const [previous, next, resume, score, total, ...rows] = pageOf(z.union([z.string(), z.number(), texts])).parse(reply)
+  const [previous, next, resume, score, total, ...rows] = alertsRows.parse(reply)
   const items = Array.from({ length: rows.length / 3 }, (_, i) => i * 3).flatMap((i) => {
     const alert = decodeAlert(String(rows[i]), texts.parse(rows[i + 2]))
     return alert ? [{ key: [Number(rows[i + 1]), alert.id] satisfies Key, value: alert }] : []
@@ -81,7 +87,7 @@ function alertsPage(reply: unknown, filtered: boolean): Slice<RiskAlert> {
 }
 
 function alertsOfUser(request: Extract<ReadRequest, { kind: 'userAlerts' }>, reply: unknown): Slice<RiskAlert> {
-  const rows = z.array(z.union([z.string(), texts])).parse(reply)
+  const rows = textsAndRows.parse(reply)
   const alerts = pairs(rows).flatMap(([id, fields]) => {
     const alert = decodeAlert(String(id), texts.parse(fields))
     return alert && (!request.status || request.status.includes(alert.status)) ? [alert] : []
@@ -114,7 +120,7 @@ export const DECODERS: Decoders = {
   emotion: ({ userId }, reply) => decodePoint(userId, texts.parse(reply)[0] ?? ''),
   userTopics: (_, reply) => pairs(texts.parse(reply)).flatMap(([name, value]) => decodeTally(name, value) ?? []),
   topic: ({ name }, reply) => {
-    const [score] = z.tuple([text]).parse(reply)
+    const [score] = oneText.parse(reply)
     return score === '' ? null : { name, userCount: -Number(score) }
   },
   topics: (_, reply) => {
@@ -141,17 +147,13 @@ export const DECODERS: Decoders = {
     })
     return { items, hasPrevious: low > 0, hasNext: high < length, total: length, resume: null }
   },
-  dueAlerts: (_, reply) =>
-    pairs(z.array(z.union([z.string(), texts])).parse(reply)).flatMap(([id, fields]) => decodeAlert(String(id), texts.parse(fields)) ?? []),
+  dueAlerts: (_, reply) => pairs(textsAndRows.parse(reply)).flatMap(([id, fields]) => decodeAlert(String(id), texts.parse(fields)) ?? []),
   overview: (_, reply) => {
-    const [users, activeUsers, openAlerts, unassignedHigh, oldest] = z.tuple([number, number, number, number, text]).parse(reply)
+    const [users, activeUsers, openAlerts, unassignedHigh, oldest] = overview.parse(reply)
     return { users, activeUsers, openAlerts, unassignedHigh, oldestOpenRaisedAt: oldest === '' ? null : Number(oldest) }
   },
   alertCounts: (_, reply) => {
-    const counts = z
-      .array(number)
-      .length(ALERT_LEVELS.length * ALERT_STATUSES.length)
-      .parse(reply)
+    const counts = alertCounts.parse(reply)
     const kinds = ALERT_LEVELS.flatMap((level) => ALERT_STATUSES.map((status) => ({ level, status })))
     return kinds.map((kind, i) => ({ ...kind, count: counts[i] ?? 0 }))
   },

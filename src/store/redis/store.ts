@@ -25,7 +25,7 @@ import type {
 import { MAX_CANDIDATES, MAX_IN_VIEW } from '../store.ts'
 import { answersWithin, type RedisTarget } from './connect.ts'
 import { type Asked, type Copied, decodeWanted, type Revs, readCopies, readRevs } from './copies.ts'
-import { decodeStaff } from './decode.ts'
+import { decodeStaff, replies, texts } from './decode.ts'
 import { encodeEvent, encodeRequest, Marks } from './encode.ts'
 import { DamagedUsers, Fault, fenced, noFile, unavailable, withoutText, wordOf } from './faults.ts'
 import { Growth } from './growth.ts'
@@ -87,10 +87,10 @@ export class RedisStore implements Store {
     if (events.length === 0) return { outcomes: [], entries: [], durability: 'JOURNAL' }
     const encoded = events.map((event) => encodeEvent(event, this.#marks, this.#timeZone))
     const texts = packTexts(encoded.flatMap((each) => each.texts))
-    const replies = z.array(z.unknown()).parse(await this.#run('append', { events: encoded.map(({ event }) => event) }, [texts]))
+    const answers = replies.parse(await this.#run('append', { events: encoded.map(({ event }) => event) }, [texts]))
     if (events.some(({ kind }) => kind === 'erased' || kind === 'expired')) await this.forget()
     // Redis alone may lose what it has not written to its disk yet.
-    const taken = events.map((event, i) => decodeTaken(event, replies[i]))
+    const taken = events.map((event, i) => decodeTaken(event, answers[i]))
     return { outcomes: taken.map(({ outcome }) => outcome), entries: taken.map(({ entry }) => entry), durability: 'JOURNAL' }
   }
 
@@ -118,12 +118,12 @@ export class RedisStore implements Store {
       mended,
       requests: requests.map((request) => encodeRequest(request, checked)),
     })
-    const [state, ...replies] = z.array(z.unknown()).parse(reply)
+    const [state, ...answers] = replies.parse(reply)
     if (state === 'unindexed') return null
-    if (state === 'damaged') throw unavailable(new DamagedUsers(z.array(z.string()).parse(replies)))
+    if (state === 'damaged') throw unavailable(new DamagedUsers(texts.parse(answers)))
     if (state === 'behind') throw unavailable(new Fault('BEHIND'))
     fenced(state)
-    return requests.map((request, i) => decodeAs(request.kind, request, replies[i], checked))
+    return requests.map((request, i) => decodeAs(request.kind, request, answers[i], checked))
   }
 
   /** Asks again when somebody has deleted keys that list users, and they are made good: they follow from what is kept of each. */
@@ -147,7 +147,7 @@ export class RedisStore implements Store {
     decodeWanted(await this.#run('want', { users, found }))
 
   async policy(): Promise<Limits | null> {
-    const [text] = z.array(z.string()).parse(await this.#ask('policy'))
+    const [text] = texts.parse(await this.#ask('policy'))
     return decodePolicy(text ?? '')?.limits ?? null
   }
 
@@ -274,7 +274,7 @@ export class RedisStore implements Store {
 
   /** What a script tells of this epoch; throws where it is over. */
   async #ask(name: ScriptName, argument: object = {}): Promise<unknown[]> {
-    const [state, ...rest] = z.array(z.unknown()).parse(await this.#run(name, argument))
+    const [state, ...rest] = replies.parse(await this.#run(name, argument))
     fenced(state)
     return rest
   }
