@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { stores } from '../helpers/stores.ts'
-import { seed } from './seed.ts'
+import { seed, userName } from './seed.ts'
 import { serve } from './serve.ts'
 
 const kinds = (reads: readonly (readonly { kind: string }[])[]) => reads.map((batch) => [...new Set(batch.map(({ kind }) => kind))].sort())
@@ -37,6 +37,24 @@ describe.each(stores)('reads of $name', (kind) => {
       '{ users { edges { node { id userId totalChats currentRisk attention createdAt } } } topics { edges { userCount node { id name } } } overview { users } }',
     )
     expect(kinds(reads)).toEqual([['overview', 'topics', 'users']])
+  })
+
+  test('the prompt of somebody takes one round trip, and asks nothing twice', async () => {
+    const { ask, services, reads } = await serve(kind)
+    await seed(services.store, { count: 3, each: 5 })
+    const { user } = await ask(`{ user(userId: "${userName(1)}") { summary context { text } two: context(maxTurns: 2) { text } } }`)
+    expect(user.summary).toContain('5')
+    expect(user.two.text).not.toBe(user.context.text)
+    expect(kinds(reads)).toEqual([['conversations', 'user', 'userTopics']])
+    expect(reads[0]).toHaveLength(4)
+  })
+
+  test('too many turns are refused as ever, and whoever is not known has no prompt', async () => {
+    const { run, services } = await serve(kind)
+    await seed(services.store, { count: 1 })
+    const asking = (userId: string, turns: number) => run(`{ user(userId: "${userId}") { summary context(maxTurns: ${turns}) { text } } }`)
+    expect((await asking(userName(0), 101)).errors?.[0]?.path).toEqual(['user', 'context'])
+    expect((await asking('nobody', 3)).data).toEqual({ user: null })
   })
 
   test('a recording is answered with at most one read after the write', async () => {

@@ -4,12 +4,14 @@ import { profileSummary } from '../../services/prompt.ts'
 import { checkUserId } from '../../services/text.ts'
 import { compareKeys, sliceOf } from '../../store/rules.ts'
 import type { Key } from '../../store/store.ts'
+import { argumentsOf } from '../ahead.ts'
 import { builder } from '../builder.ts'
 import { checkChoice } from '../check.ts'
 import { globalId } from '../ids.ts'
 import { connection } from '../paging.ts'
 import { CARE, FOR_SERVICE, PROMPT } from '../roles.ts'
 import { AlertStatus, Attention, RiskLevel } from './enums.ts'
+import { readsOfContext } from './prompt.ts'
 import {
   Conversation,
   ConversationConnection,
@@ -27,6 +29,8 @@ import { UserTopicConnection } from './topic.ts'
 const topicKey = ({ name, count, lastSeenAt }: UserTopic): Key => [-count, `${1e14 - lastSeenAt} ${name}`]
 
 const SUMMARY_TOPICS = 5
+
+const topicsOf = (userId: string) => ({ kind: 'userTopics', userId }) as const
 
 User.implement({
   authScopes: CARE,
@@ -80,7 +84,7 @@ User.implement({
         type: Topic,
         description: 'What they talk about: most frequent first, ties by latest.',
         resolve: ({ userId }, args, { load }) =>
-          connection(args, ['User.topics', userId], async (page) => sliceOf(await load({ kind: 'userTopics', userId }), topicKey, page)),
+          connection(args, ['User.topics', userId], async (page) => sliceOf(await load(topicsOf(userId)), topicKey, page)),
       },
       UserTopicConnection,
     ),
@@ -117,7 +121,7 @@ User.implement({
       description:
         'Who they are in a few sentences of Chinese, for a prompt: how many chats, up to 5 topics (most frequent first, ties by latest), risk alerts, and whether they need attention.',
       resolve: async (user, _, { load }) => {
-        const topics = [...(await load({ kind: 'userTopics', userId: user.userId }))]
+        const topics = [...(await load(topicsOf(user.userId)))]
         const byFrequency = topics.sort((a, b) => compareKeys(topicKey(a), topicKey(b)))
         return profileSummary(
           user,
@@ -136,6 +140,12 @@ builder.queryField('user', (t) =>
     description:
       'One person; null when nothing was ever recorded for them, and for a counselor also where they are not theirs to see. Asking never creates anybody.',
     args: { userId: t.arg.string({ required: true, description: "The caller's own id of the person, 1 to 512 code points." }) },
-    resolve: (_, { userId }, { load }) => load({ kind: 'user', userId: checkUserId(userId) }),
+    resolve: (_, args, { load }, info) => {
+      const userId = checkUserId(args.userId)
+      // What a prompt needs of them travels along, instead of after them. Whatever fails of it fails again where it is resolved.
+      const summary = argumentsOf(info, 'summary').length > 0 ? [topicsOf(userId)] : []
+      for (const read of [...summary, ...readsOfContext(userId, info)]) load(read).catch(() => {})
+      return load({ kind: 'user', userId })
+    },
   }),
 )

@@ -1,0 +1,15 @@
+import { type GraphQLResolveInfo, getArgumentValues, getNamedType, isObjectType, Kind } from 'graphql'
+
+/**
+ * The arguments of each selection of a field of what is being resolved, as far as it stands right there, and not in a fragment: for a resolver
+ * that knows what it needs before that is resolved.
+ */
+export function argumentsOf({ fieldNodes, returnType, variableValues }: GraphQLResolveInfo, name: string): Record<string, unknown>[] {
+  const type = getNamedType(returnType)
+  const field = isObjectType(type) ? type.getFields()[name] : undefined
+  if (!field) return []
+  const selections = fieldNodes.flatMap(({ selectionSet }) => selectionSet?.selections ?? [])
+  return selections.flatMap((node) =>
+    node.kind === Kind.FIELD && node.name.value === name ? [getArgumentValues(field, node, variableValues)] : [],
+  )
+}
