@@ -20,9 +20,10 @@ const Delay = z.object({ p50: z.number(), p99: z.number(), max: z.number() })
 async function oneByOne(): Promise<Figure[]> {
   return withBench(async ({ clients, server, loopFile }) => {
     const job = { send: 'record', connections: 64, rate: null, users: 2_000 } as const
-    await clients({ ...job, seconds: 3 })
+    const running = clients({ ...job, warmUpSeconds: 5, seconds: 10 })
+    await sleep(5_000)
     server.signal('SIGUSR2')
-    const { requests, seconds } = await clients({ ...job, seconds: 10 })
+    const { requests, seconds } = await running
     server.signal('SIGUSR2')
     await sleep(200)
     const delay = Delay.parse(JSON.parse(readFileSync(loopFile, 'utf8')))
@@ -51,8 +52,7 @@ async function oneByOne(): Promise<Figure[]> {
 async function batches(): Promise<Figure[]> {
   const job = { send: 'batch', connections: 4, rate: null, users: 5_000 } as const
   const measured = async (clients: Bench['clients']) => {
-    await clients({ ...job, seconds: 3 })
-    const { requests, seconds } = await clients({ ...job, seconds: 10 })
+    const { requests, seconds } = await clients({ ...job, warmUpSeconds: 5, seconds: 10 })
     return { value: ((requests.length - failures(requests)) * 100) / seconds, failed: failures(requests) }
   }
   const ours = await withBench(({ clients }) => measured(clients))
@@ -73,8 +73,7 @@ async function context(): Promise<Figure[]> {
   return withBench(async (bench) => {
     await fill(bench, 2_000)
     const job = { send: 'context', connections: 64, rate: 500, users: 2_000 } as const
-    await bench.clients({ ...job, seconds: 2 })
-    const { requests } = await bench.clients({ ...job, seconds: 10 })
+    const { requests } = await bench.clients({ ...job, warmUpSeconds: 5, seconds: 10 })
     const { p50, p99 } = percentiles(durations(requests))
     return [
       {
@@ -93,9 +92,8 @@ async function outage(): Promise<Figure[]> {
   return withBench(async (bench) => {
     const { clients, server, redis } = bench
     const job = { send: 'record', connections: 128, rate: 500, users: 2_000 } as const
-    await clients({ ...job, seconds: 3 })
-    const running = clients({ ...job, seconds: 20 })
-    await sleep(5_000)
+    const running = clients({ ...job, warmUpSeconds: 5, seconds: 20 })
+    await sleep(10_000)
     const killedAt = Date.now()
     await redis.kill()
     await sleep(10_000)

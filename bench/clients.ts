@@ -9,8 +9,11 @@ const BATCH = 100
 const job = Job.parse(JSON.parse(process.argv[2] ?? ''))
 const connections = Array.from({ length: job.connections }, () => new Connection(job.url))
 const requests: Measured['requests'] = []
-const began = performance.now()
-const epoch = Date.now()
+const started = performance.now()
+const warmUpMs = job.warmUpSeconds * 1_000
+const began = started + warmUpMs
+const epoch = Date.now() + warmUpMs
+const endsAt = began + job.seconds * 1_000
 let sent = 0
 
 /** Users in turn, so that none is hot. */
@@ -32,21 +35,20 @@ async function send(connection: Connection, due: number): Promise<void> {
   } catch {
     // Counted as failed.
   }
-  requests.push([due - began, performance.now() - due, ok, served])
+  if (due >= began) requests.push([due - began, performance.now() - due, ok, served])
 }
 
 /** Each connection sends the next request when it has the answer to the last. */
-async function closedLoop(seconds: number): Promise<void> {
-  const until = began + seconds * 1_000
+async function closedLoop(): Promise<void> {
   await Promise.all(
     connections.map(async (connection) => {
-      while (performance.now() < until) await send(connection, performance.now())
+      while (performance.now() < endsAt) await send(connection, performance.now())
     }),
   )
 }
 
 /** Requests are due at fixed times, whatever became of the earlier ones, and measured from when they were due. */
-async function openLoop(seconds: number, rate: number): Promise<void> {
+async function openLoop(rate: number): Promise<void> {
   const free = [...connections]
   const due: number[] = []
   const underWay = new Set<Promise<void>>()
@@ -63,8 +65,7 @@ async function openLoop(seconds: number, rate: number): Promise<void> {
       underWay.add(request)
     }
   }
-  for (let i = 0; i < rate * seconds; i++) {
-    const time = began + (i * 1_000) / rate
+  for (let time = started; time < endsAt; time += 1_000 / rate) {
     const wait = time - performance.now()
     if (wait > 1) await sleep(wait)
     due.push(time)
@@ -73,7 +74,7 @@ async function openLoop(seconds: number, rate: number): Promise<void> {
   while (underWay.size > 0) await Promise.all(underWay)
 }
 
-if (job.rate === null) await closedLoop(job.seconds)
-else await openLoop(job.seconds, job.rate)
+if (job.rate === null) await closedLoop()
+else await openLoop(job.rate)
 const measured: Measured = { epoch, seconds: (performance.now() - began) / 1000, requests }
 process.stdout.write(JSON.stringify(measured), () => process.exit(0))

@@ -7,6 +7,8 @@ export const Job = z.object({
   connections: z.int(),
   /** Requests a second; null: as many as are answered. */
   rate: z.number().nullable(),
+  /** Before what is measured: a client that has only just started takes time from the server. */
+  warmUpSeconds: z.number().default(0),
   seconds: z.number(),
   users: z.int(),
   /** The user of the first recording; the others follow in turn. */
