@@ -29,8 +29,8 @@ interface Asked {
 }
 
 const ATTEMPTS = 6
-/** A batch gives its conversations consecutive milliseconds: so many may be ahead of one that another instance takes right after it. */
-const TURNS = 25
+/** A batch gives its conversations consecutive milliseconds: all of them, and so many more, may be ahead of one that another instance takes right after it. */
+export const MARGIN = 5
 
 /** Sends one request at a time, tries again like a sensible caller, notes what was acknowledged, and checks each answer against that. */
 export class Caller {
@@ -198,7 +198,7 @@ export class Caller {
   }
 
   async #context(user: UserLedger, at: Instance) {
-    const { answer } = await this.#ask(at, 'read', CONTEXT, { userId: user.id, turns: TURNS })
+    const { answer } = await this.#ask(at, 'read', CONTEXT, { userId: user.id, turns: this.#world.batch + MARGIN })
     const data = answer && this.#parsed(ContextData, answer, at)
     return data && { data, served: answer.served }
   }

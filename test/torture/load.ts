@@ -10,7 +10,6 @@ import type { World } from './world.ts'
 const OWN_USERS = 8
 const PASSING_USERS = 2
 const COLD_AT_FIRST = 10
-const BATCH = 20
 /** Erasures and what is recorded just before and after must not fall into one millisecond: clocks decide on which side it is. */
 const APART_MS = 15
 
@@ -72,7 +71,7 @@ export class LoadClient {
 
   /** Every user of a batch is this client's own. */
   async #recordBatch(): Promise<void> {
-    const users = Array.from({ length: this.#random.integer(2, BATCH) }, () => this.#anyOwn())
+    const users = Array.from({ length: this.#random.integer(2, this.#world.batch) }, () => this.#anyOwn())
     const items = users.map((user) => ({ user, input: this.#conversation(user) }))
     await this.#caller.recordMany(items, this.#anywhere())
   }

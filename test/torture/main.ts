@@ -17,10 +17,10 @@ async function main(): Promise<number> {
   const result = await torture(options, dir.path)
   console.log(`\n${report(result)}`)
   const failed = result.ledger.violations.length > 0
-  const { seconds, seed, writers, clients, subscribers } = options
+  const { seconds, seed, writers, clients, batch, subscribers } = options
   console.log(
     failed
-      ? `\nVIOLATED. To repeat: npm run torture -- --seconds ${seconds} --seed ${seed} --writers ${writers} --clients ${clients} --subscribers ${subscribers}`
+      ? `\nVIOLATED. To repeat: npm run torture -- --seconds ${seconds} --seed ${seed} --writers ${writers} --clients ${clients} --batch ${batch} --subscribers ${subscribers}`
       : '\nNothing lost, nothing doubled.',
   )
   if (options.keep) console.log(`Logs and data: ${dir.path}`)

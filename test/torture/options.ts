@@ -1,5 +1,7 @@
 import { parseArgs } from 'node:util'
 import * as z from 'zod'
+import { MAX_PAGE } from '../../src/graphql/paging.ts'
+import { MARGIN } from './caller.ts'
 import { FAULT_KINDS, type FaultKind } from './faults/kinds.ts'
 
 export interface Options {
@@ -8,6 +10,8 @@ export interface Options {
   seed: number
   writers: number
   clients: number
+  /** Most conversations that are recorded by one request. */
+  batch: number
   /** Of alerts; they are cut off and come back all the time. */
   subscribers: number
   faults: readonly FaultKind[]
@@ -15,7 +19,7 @@ export interface Options {
   keep: boolean
 }
 
-export const USAGE = `npm run torture -- [--seconds N] [--seed S] [--writers W] [--clients C] [--subscribers N] [--faults kind,kind,…] [--keep]
+export const USAGE = `npm run torture -- [--seconds N] [--seed S] [--writers W] [--clients C] [--batch B] [--subscribers N] [--faults kind,kind,…] [--keep]
   kinds: ${FAULT_KINDS.join(' ')}; none for no fault at all`
 
 const count = (max: number, min = 1) => z.coerce.number().pipe(z.int().min(min).max(max))
@@ -32,6 +36,8 @@ const Given = z.object({
     .default(1),
   writers: count(16).default(2),
   clients: count(500).default(16),
+  // So that those of one batch, and some more, are within what a context may hold.
+  batch: count(MAX_PAGE - MARGIN, 2).default(20),
   subscribers: count(1_000, 0).default(8),
   faults: z
     .string()
@@ -46,7 +52,16 @@ export function readOptions(args: readonly string[]): Options {
   const text = { type: 'string' } as const
   const { values } = parseArgs({
     args: [...args],
-    options: { seconds: text, seed: text, writers: text, clients: text, subscribers: text, faults: text, keep: { type: 'boolean' } },
+    options: {
+      seconds: text,
+      seed: text,
+      writers: text,
+      clients: text,
+      batch: text,
+      subscribers: text,
+      faults: text,
+      keep: { type: 'boolean' },
+    },
   })
   const parsed = Given.safeParse(values)
   if (!parsed.success) throw new Error(z.prettifyError(parsed.error))

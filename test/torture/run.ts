@@ -34,13 +34,13 @@ const FALLBACK_LIMIT_MS = 5_000
 
 /** A whole run: start, load and faults, heal, check, end. Everything that was started has ended when it resolves. */
 export async function torture(options: Options, dir: string): Promise<Result> {
-  const { seconds, seed, writers, clients, subscribers: count, faults } = options
+  const { seconds, seed, writers, clients, batch, subscribers: count, faults } = options
   const ledger = new Ledger(join(dir, 'trace.log'))
   const latencies = new Latencies()
   const redis = await TorturedRedis.start()
   const proxies = await Promise.all(Array.from({ length: writers }, () => startProxy({ path: redis.server.socket })))
   const instances = proxies.map((proxy, i) => new Instance({ name: `w${i}`, redisUrl: proxy.url, dir, env: QUIET }))
-  const world: World = { redis, instances, proxies, ledger, latencies }
+  const world: World = { redis, instances, proxies, ledger, latencies, batch }
   await Promise.all(instances.map((instance) => instance.start()))
   const watches = new Map(instances.map((instance) => [instance.name, new AlertWatch(instance, ledger)]))
   await warmUp(world, watches)

@@ -17,6 +17,8 @@ export interface World {
   proxies: readonly FaultProxy[]
   ledger: Ledger
   latencies: Latencies
+  /** Most conversations that are recorded by one request. */
+  batch: number
 }
 
 /** Waits for a time that the seed decides. */
