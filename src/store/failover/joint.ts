@@ -35,8 +35,11 @@ export interface Joint {
   isInterrupted: boolean
   /** Everybody was found the same in both stores since the log of Redis last went another way. */
   isCompared: boolean
-  /** Since when Redis lacks events that come before what is here, by performance.now(). */
-  stuckSince: number | null
+  /**
+   * That Redis lacks events that come before what is here: as of the last try (by performance.now()), how many it has in all, how long
+   * that is so, and how long they have been as many.
+   */
+  stuck: { at: number; events: number; waitedMs: number; quietMs: number } | null
   /** Since when Redis lacks users of whom not everything may be here, by performance.now(). */
   readonly incompleteSince: Map<string, number>
   /** No more events of these origins are taken: whoever writes under one begins another. */

@@ -9,16 +9,21 @@ import type { RemoteReplica } from './replica.ts'
 const MAX_EVENTS = 100
 const MAX_CHARACTERS = 500_000
 
-/** How long it is left to others to bring what Redis lacks before what is here. */
+/** How long it is left to others to bring what Redis lacks before what is here, once nobody brings anything any more; and how long in all. */
 const OTHERS_FIRST_MS = 2_000
+const OTHERS_AT_MOST_MS = 10_000
+/** Between two tries: of more, Redis may have been away, and nobody could bring anything. */
+const LONGEST_TRY_MS = 1_000
 
 interface Pushing {
   mend: (users: readonly string[]) => Promise<void>
   pushed: (events: number) => void
 }
 
+type PushJoint = Pick<Joint, 'logger' | 'stuck' | 'closeOrigins'> & { readonly local: Pick<Joint['local'], 'replica'> }
+
 /** Brings Redis everything that the journal holds and its positions lack. */
-export async function pushAll(primary: RedisStore, joint: Joint, { mend, pushed }: Pushing): Promise<void> {
+export async function pushAll(primary: RedisStore, joint: PushJoint, { mend, pushed }: Pushing): Promise<void> {
   const { replica } = joint.local
   let push: Push
   do {
@@ -27,11 +32,10 @@ export async function pushAll(primary: RedisStore, joint: Joint, { mend, pushed 
     // What comes later in its origin may stand before it here, where it was held apart.
   } while (push.wasAdvanced)
   if (push.stuck.size === 0) {
-    joint.stuckSince = null
+    joint.stuck = null
     return
   }
-  joint.stuckSince ??= performance.now()
-  if (performance.now() - joint.stuckSince < OTHERS_FIRST_MS) throw new Outdated('Redis lacks events that another instance may bring')
+  if (mayOthersBring(joint, await primary.positions())) throw new Outdated('Redis lacks events that another instance may bring')
   joint.logger.warn(
     { origins: push.stuck.size },
     'Redis has lost events that nobody holds; those that came after them are pushed under a new origin',
@@ -39,6 +43,17 @@ export async function pushAll(primary: RedisStore, joint: Joint, { mend, pushed 
   await replica.rescue([...push.stuck], randomUUID())
   joint.closeOrigins(push.stuck)
   await pushAll(primary, joint, { mend, pushed })
+}
+
+function mayOthersBring(joint: Pick<Joint, 'stuck'>, positions: Record<string, number>): boolean {
+  const at = performance.now()
+  const events = Object.values(positions).reduce((sum, seq) => sum + seq, 0)
+  const before = joint.stuck ?? { at, events, waitedMs: 0, quietMs: 0 }
+  const passedMs = Math.min(at - before.at, LONGEST_TRY_MS)
+  // What is brought may be behind much else that is.
+  const quietMs = events === before.events ? before.quietMs + passedMs : 0
+  joint.stuck = { at, events, waitedMs: before.waitedMs + passedMs, quietMs }
+  return quietMs < OTHERS_FIRST_MS && joint.stuck.waitedMs < OTHERS_AT_MOST_MS
 }
 
 /** Brings Redis, in order, what the journal holds and its positions lack. */

@@ -88,7 +88,7 @@ class FailoverStore implements Store {
       forked: null,
       isInterrupted: false,
       isCompared: false,
-      stuckSince: null,
+      stuck: null,
       incompleteSince: new Map(),
       local,
       exclusively: (work) => this.#writes.exclusively(work),

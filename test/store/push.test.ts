@@ -1,0 +1,78 @@
+import { join } from 'node:path'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { Outdated } from '../../src/store/failover/faults.ts'
+import type { Joint } from '../../src/store/failover/joint.ts'
+import { pushAll } from '../../src/store/failover/push.ts'
+import { openRedisStore } from '../../src/store/redis/open.ts'
+import { Origin } from '../helpers/events.ts'
+import { startRedis } from '../helpers/redis.ts'
+import { tempDir } from '../helpers/temp.ts'
+import { replicaHere } from '../helpers/this-thread.ts'
+
+/** A journal that holds only the second event of its origin, a Redis that has neither, and a clock that goes when it is told to. */
+async function gap() {
+  const [dir, server] = [tempDir(), await startRedis()]
+  const primary = await openRedisStore({ url: server.url })
+  const replica = replicaHere(join(dir.path, 'xinyi.db'))
+  let now = 1_000_000
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => now)
+  onTestFinished(async () => {
+    clock.mockRestore()
+    await Promise.all([primary.close(), replica.close()])
+    await server.remove()
+    dir.remove()
+  })
+  const held = new Origin('held')
+  const first = held.recorded({ id: 'first' })
+  await replica.journal([held.recorded({ id: 'second' })])
+  const joint: Parameters<typeof pushAll>[1] = {
+    local: { replica },
+    logger: { info() {}, warn() {}, error() {}, debug() {} } satisfies Joint['logger'],
+    stuck: null,
+    closeOrigins() {},
+  }
+  return {
+    primary,
+    first,
+    /** So long after the last try; answers whether everything was pushed, be it under a new origin. */
+    async tryAfter(ms: number): Promise<boolean> {
+      now += ms
+      try {
+        await pushAll(primary, joint, { mend: async () => {}, pushed() {} })
+        return true
+      } catch (error) {
+        if (error instanceof Outdated) return false
+        throw error
+      }
+    },
+    origins: async () => Object.keys(await primary.positions()),
+  }
+}
+
+test('what stands behind a gap waits for others as long as they bring anything, but not for ever', async () => {
+  const { primary, tryAfter, origins } = await gap()
+  const others = new Origin('others')
+  for (let waitedMs = 0; waitedMs < 10_000; waitedMs += 1_000) {
+    expect(await tryAfter(1_000), `after ${waitedMs} ms`).toBe(false)
+    await primary.append([others.recorded({ user: 'else' })])
+  }
+  expect(await tryAfter(1_000)).toBe(true)
+  expect(await origins()).toEqual(['others', expect.stringMatching(/^[0-9a-f-]{36}$/)])
+})
+
+test('where nobody brings anything it is pushed under a new origin after two seconds in which Redis was there', async () => {
+  const { tryAfter, origins } = await gap()
+  expect(await tryAfter(0)).toBe(false)
+  expect(await tryAfter(60_000), 'Redis was away').toBe(false)
+  expect(await tryAfter(900)).toBe(false)
+  expect(await tryAfter(100)).toBe(true)
+  expect(await origins()).toEqual([expect.stringMatching(/^[0-9a-f-]{36}$/)])
+})
+
+test('what others bring in time closes the gap', async () => {
+  const { primary, first, tryAfter, origins } = await gap()
+  expect(await tryAfter(0)).toBe(false)
+  await primary.append([first])
+  expect(await tryAfter(1_000)).toBe(true)
+  expect(await origins()).toEqual(['held'])
+})
