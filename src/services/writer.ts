@@ -38,7 +38,7 @@ const BATCHES_UNDER_WAY = 2
  * often than so, unless they are full.
  */
 const BUSY_EVENTS = 16
-const PACE_MS = 10
+const PACE_MS = 8
 
 /**
  * Numbers the events of this process and appends them in batches: what comes in the same turn of the event loop, or while as many
