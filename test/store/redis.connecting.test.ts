@@ -156,3 +156,34 @@ describe('a connection', () => {
     await expect(connectRedis(withPassword('right'), AbortSignal.abort())).rejects.toThrow(/^aborted$/)
   })
 })
+
+describe('how long an answer may take', () => {
+  const PATIENCE_MS = 50
+  const own = async () => {
+    const server = await startRedis()
+    onTestFinished(() => server.remove())
+    const redis = await connectRedis({ url: server.url, commandTimeoutMs: PATIENCE_MS })
+    onTestFinished(() => redis.disconnect())
+    return { server, redis }
+  }
+
+  test('one that has come is taken, though this process was busy for longer than that', async () => {
+    const { redis } = await own()
+    for (let i = 0; i < 3; i += 1) {
+      const answer = redis.ping()
+      const end = performance.now() + 3 * PATIENCE_MS
+      while (performance.now() < end);
+      expect(await answer).toBe('PONG')
+    }
+    expect(redis.status).toBe('ready')
+  })
+
+  test('one that does not come is given up, and a connection on which nothing comes is cut', async () => {
+    const { server, redis } = await own()
+    server.freeze()
+    const cut = new Promise<void>((resolve) => void redis.once('end', resolve))
+    await expect(redis.ping()).rejects.toThrow('Command timed out')
+    await cut
+    server.thaw()
+  })
+})

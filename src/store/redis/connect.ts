@@ -1,5 +1,6 @@
 import { Redis, type RedisOptions } from 'ioredis'
 import { StartError } from '../../errors.ts'
+import { PatientRedis } from './client.ts'
 import { Fault, wordOf } from './faults.ts'
 
 const COMMAND_TIMEOUT_MS = 500
@@ -39,11 +40,11 @@ export function placeOf({ url, sentinels, sentinelName }: RedisTarget): string {
   return `${protocol}//${hostname}:${port || 6379}${pathname.length > 1 ? pathname : ''}`
 }
 
-function clientFor({ url, sentinels, sentinelName, sentinelPassword }: RedisTarget, options: Options): Redis {
-  if (!sentinels) return new Redis(url, options)
+function optionsFor({ url, sentinels, sentinelName, sentinelPassword }: RedisTarget): Options {
+  if (!sentinels) return OPTIONS
   const tls = url.startsWith('rediss:')
-  return new Redis(url, {
-    ...options,
+  return {
+    ...OPTIONS,
     sentinels: sentinels.map((sentinel) => ({ ...sentinel })),
     name: sentinelName ?? 'mymaster',
     role: 'master',
@@ -51,7 +52,7 @@ function clientFor({ url, sentinels, sentinelName, sentinelPassword }: RedisTarg
     enableTLSForSentinelMode: tls,
     sentinelRetryStrategy: () => null,
     sentinelCommandTimeout: COMMAND_TIMEOUT_MS,
-  })
+  }
 }
 
 async function begin(redis: Redis, signal?: AbortSignal): Promise<Redis> {
@@ -76,7 +77,7 @@ async function begin(redis: Redis, signal?: AbortSignal): Promise<Redis> {
 }
 
 const connect = (target: RedisTarget, timeoutMs: number, signal?: AbortSignal): Promise<Redis> =>
-  begin(clientFor(target, { ...OPTIONS, commandTimeout: timeoutMs, socketTimeout: timeoutMs + 75 }), signal)
+  begin(new PatientRedis(target.url, optionsFor(target), timeoutMs), signal)
 
 /** One connection, ready; never reconnects by itself. Rejects with a Fault. With sentinels they are asked for the master each time. */
 export const connectRedis = (target: RedisTarget, signal?: AbortSignal): Promise<Redis> =>
@@ -97,7 +98,7 @@ export const BLOCK_MS = 5_000
 
 /** A connection that waits for news: no command time-out, and a socket time-out longer than the wait. */
 export const connectWaiting = (target: RedisTarget, signal?: AbortSignal): Promise<Redis> =>
-  begin(clientFor(target, { ...OPTIONS, socketTimeout: BLOCK_MS + 1_000 }), signal)
+  begin(new Redis(target.url, { ...optionsFor(target), socketTimeout: BLOCK_MS + 1_000 }), signal)
 
 /** Connects for someone who starts: what fails is a StartError that says where, and what to do. */
 export async function connectToStart(target: RedisTarget): Promise<Redis> {

@@ -86,8 +86,8 @@ export class RedisStore implements Store {
   async append(events: readonly Event[]): Promise<Appended & { entries: (LogEntry | null)[] }> {
     if (events.length === 0) return { outcomes: [], entries: [], durability: 'JOURNAL' }
     const encoded = events.map((event) => encodeEvent(event, this.#marks, this.#timeZone))
-    const texts = packTexts(encoded.flatMap((each) => each.texts))
-    const answers = replies.parse(await this.#run('append', { events: encoded.map(({ event }) => event) }, [texts]))
+    const packed = packTexts(encoded.flatMap((each) => each.texts))
+    const answers = replies.parse(await this.#run('append', { events: encoded.map(({ event }) => event) }, [packed]))
     if (events.some(({ kind }) => kind === 'erased' || kind === 'expired')) await this.forget()
     // Redis alone may lose what it has not written to its disk yet.
     const taken = events.map((event, i) => decodeTaken(event, answers[i]))
@@ -279,8 +279,8 @@ export class RedisStore implements Store {
     return rest
   }
 
-  #run(name: ScriptName, argument: object, texts: readonly (string | Buffer)[] = []): Promise<unknown> {
-    return this.#try(() => runScript(this.#redis, name, { epoch: this.epoch, ...argument }, texts))
+  #run(name: ScriptName, argument: object, packed: readonly (string | Buffer)[] = []): Promise<unknown> {
+    return this.#try(() => runScript(this.#redis, name, { epoch: this.epoch, ...argument }, packed))
   }
 
   async #try<T>(call: () => Promise<T>): Promise<T> {
