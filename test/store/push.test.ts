@@ -22,7 +22,7 @@ async function gap() {
     await server.remove()
     dir.remove()
   })
-  const held = new Origin('held')
+  const [held, ours] = [new Origin('held'), new Origin('ours')]
   const first = held.recorded({ id: 'first' })
   await replica.journal([held.recorded({ id: 'second' })])
   const joint: Parameters<typeof pushAll>[1] = {
@@ -35,10 +35,14 @@ async function gap() {
     primary,
     first,
     /** So long after the last try; answers whether everything was pushed, be it under a new origin. */
-    async tryAfter(ms: number): Promise<boolean> {
+    async tryAfter(ms: number, takesMs = 0): Promise<boolean> {
       now += ms
+      const pushed = () => {
+        now += takesMs
+      }
       try {
-        await pushAll(primary, joint, { mend: async () => {}, pushed() {} })
+        await replica.journal([ours.recorded({ user: 'also here' })])
+        await pushAll(primary, joint, { mend: async () => {}, pushed })
         return true
       } catch (error) {
         if (error instanceof Outdated) return false
@@ -49,6 +53,8 @@ async function gap() {
   }
 }
 
+const FRESH = expect.stringMatching(/^[0-9a-f-]{36}$/)
+
 test('what stands behind a gap waits for others as long as they bring anything, but not for ever', async () => {
   const { primary, tryAfter, origins } = await gap()
   const others = new Origin('others')
@@ -57,16 +63,30 @@ test('what stands behind a gap waits for others as long as they bring anything, 
     await primary.append([others.recorded({ user: 'else' })])
   }
   expect(await tryAfter(1_000)).toBe(true)
-  expect(await origins()).toEqual(['others', expect.stringMatching(/^[0-9a-f-]{36}$/)])
+  expect(await origins()).toEqual(['ours', 'others', FRESH])
 })
 
-test('where nobody brings anything it is pushed under a new origin after two seconds in which Redis was there', async () => {
+test('where nobody else brings anything it is pushed under a new origin after two seconds, whatever is recorded here meanwhile', async () => {
   const { tryAfter, origins } = await gap()
   expect(await tryAfter(0)).toBe(false)
-  expect(await tryAfter(60_000), 'Redis was away').toBe(false)
-  expect(await tryAfter(900)).toBe(false)
+  expect(await tryAfter(1_900)).toBe(false)
   expect(await tryAfter(100)).toBe(true)
-  expect(await origins()).toEqual([expect.stringMatching(/^[0-9a-f-]{36}$/)])
+  expect(await origins()).toEqual(['ours', FRESH])
+})
+
+test('the time that a push itself takes counts', async () => {
+  const { tryAfter } = await gap()
+  expect(await tryAfter(0, 1_900)).toBe(false)
+  expect(await tryAfter(0, 100)).toBe(true)
+})
+
+test('the time in which Redis was away does not count, nor what was waited before', async () => {
+  const { tryAfter } = await gap()
+  expect(await tryAfter(0)).toBe(false)
+  expect(await tryAfter(1_900)).toBe(false)
+  expect(await tryAfter(60_000)).toBe(false)
+  expect(await tryAfter(1_900)).toBe(false)
+  expect(await tryAfter(100)).toBe(true)
 })
 
 test('what others bring in time closes the gap', async () => {
@@ -74,5 +94,5 @@ test('what others bring in time closes the gap', async () => {
   expect(await tryAfter(0)).toBe(false)
   await primary.append([first])
   expect(await tryAfter(1_000)).toBe(true)
-  expect(await origins()).toEqual(['held'])
+  expect(await origins()).toEqual(['ours', 'held'])
 })

@@ -35,11 +35,8 @@ export interface Joint {
   isInterrupted: boolean
   /** Everybody was found the same in both stores since the log of Redis last went another way. */
   isCompared: boolean
-  /**
-   * That Redis lacks events that come before what is here: as of the last try (by performance.now()), how many it has in all, how long
-   * that is so, and how long they have been as many.
-   */
-  stuck: { at: number; events: number; waitedMs: number; quietMs: number } | null
+  /** That Redis lacks events that come before what is here: at the last try (`at`), since when, how many it had then, and since when others have brought no more. */
+  stuck: { at: number; events: number; since: number; quietSince: number } | null
   /** Since when Redis lacks users of whom not everything may be here, by performance.now(). */
   readonly incompleteSince: Map<string, number>
   /** No more events of these origins are taken: whoever writes under one begins another. */

@@ -9,11 +9,11 @@ import type { RemoteReplica } from './replica.ts'
 const MAX_EVENTS = 100
 const MAX_CHARACTERS = 500_000
 
-/** How long it is left to others to bring what Redis lacks before what is here, once nobody brings anything any more; and how long in all. */
+/** How long it is left to others to bring what Redis lacks before what is here, once nobody else brings anything; and how long in all. */
 const OTHERS_FIRST_MS = 2_000
 const OTHERS_AT_MOST_MS = 10_000
-/** Between two tries: of more, Redis may have been away, and nobody could bring anything. */
-const LONGEST_TRY_MS = 1_000
+/** Between two tries: of a longer one Redis was away, and nobody could bring anything. */
+const LONGEST_PAUSE_MS = 5_000
 
 interface Pushing {
   mend: (users: readonly string[]) => Promise<void>
@@ -25,17 +25,22 @@ type PushJoint = Pick<Joint, 'logger' | 'stuck' | 'closeOrigins'> & { readonly l
 /** Brings Redis everything that the journal holds and its positions lack. */
 export async function pushAll(primary: RedisStore, joint: PushJoint, { mend, pushed }: Pushing): Promise<void> {
   const { replica } = joint.local
+  const began = performance.now()
+  let positions = await primary.positions()
+  const before = eventsIn(positions)
   let push: Push
   do {
-    push = new Push({ primary, replica, positions: await primary.positions(), mend, pushed })
+    push = new Push({ primary, replica, positions, mend, pushed })
     while (await push.step());
+    if (push.stuck.size > 0) positions = await primary.positions()
     // What comes later in its origin may stand before it here, where it was held apart.
   } while (push.wasAdvanced)
   if (push.stuck.size === 0) {
     joint.stuck = null
     return
   }
-  if (mayOthersBring(joint, await primary.positions())) throw new Outdated('Redis lacks events that another instance may bring')
+  if (mayOthersBring(joint, { began, before, after: eventsIn(positions) }))
+    throw new Outdated('Redis lacks events that another instance may bring')
   joint.logger.warn(
     { origins: push.stuck.size },
     'Redis has lost events that nobody holds; those that came after them are pushed under a new origin',
@@ -45,16 +50,19 @@ export async function pushAll(primary: RedisStore, joint: PushJoint, { mend, pus
   await pushAll(primary, joint, { mend, pushed })
 }
 
-function mayOthersBring(joint: Pick<Joint, 'stuck'>, positions: Record<string, number>): boolean {
-  const at = performance.now()
-  const events = Object.values(positions).reduce((sum, seq) => sum + seq, 0)
-  const before = joint.stuck ?? { at, events, waitedMs: 0, quietMs: 0 }
-  const passedMs = Math.min(at - before.at, LONGEST_TRY_MS)
-  // What is brought may be behind much else that is.
-  const quietMs = events === before.events ? before.quietMs + passedMs : 0
-  joint.stuck = { at, events, waitedMs: before.waitedMs + passedMs, quietMs }
-  return quietMs < OTHERS_FIRST_MS && joint.stuck.waitedMs < OTHERS_AT_MOST_MS
+/** `before` and `after`: how many events Redis had when this try began, and has now. Between two tries only others bring any. */
+function mayOthersBring(joint: Pick<Joint, 'stuck'>, { began, before, after }: { began: number; before: number; after: number }): boolean {
+  const now = performance.now()
+  const known = joint.stuck
+  const isAnother = !known || began - known.at > LONGEST_PAUSE_MS || before < known.events
+  const since = isAnother ? began : known.since
+  // What is missing may be brought behind much else.
+  const quietSince = isAnother || before > known.events ? began : known.quietSince
+  joint.stuck = { at: now, events: after, since, quietSince }
+  return now - quietSince < OTHERS_FIRST_MS && now - since < OTHERS_AT_MOST_MS
 }
+
+const eventsIn = (positions: Record<string, number>): number => Object.values(positions).reduce((sum, seq) => sum + seq, 0)
 
 /** Brings Redis, in order, what the journal holds and its positions lack. */
 class Push {
