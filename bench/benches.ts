@@ -251,8 +251,7 @@ async function stores(): Promise<Figure[]> {
         const write = { send: 'record', connections: 64, rate: null, users: 2_000 } as const
         const read = { ...write, send: 'context' } as const
         const rate = async (job: typeof write | typeof read) => {
-          await bench.clients({ ...job, seconds: 2 })
-          const { requests, seconds } = await bench.clients({ ...job, seconds: 6 })
+          const { requests, seconds } = await bench.clients({ ...job, warmUpSeconds: 3, seconds: 6 })
           return { perSecond: (requests.length - failures(requests)) / seconds, p50: percentiles(durations(requests)).p50 }
         }
         return { writes: await rate(write), reads: await rate(read) }

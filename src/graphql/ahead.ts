@@ -1,4 +1,14 @@
-import { type GraphQLResolveInfo, getArgumentValues, getNamedType, isObjectType, Kind } from 'graphql'
+import {
+  type FieldNode,
+  GraphQLIncludeDirective,
+  type GraphQLResolveInfo,
+  GraphQLSkipDirective,
+  getArgumentValues,
+  getDirectiveValues,
+  getNamedType,
+  isObjectType,
+  Kind,
+} from 'graphql'
 
 /**
  * The arguments of each selection of a field of what is being resolved, as far as it stands right there, and not in a fragment: for a resolver
@@ -8,8 +18,11 @@ export function argumentsOf({ fieldNodes, returnType, variableValues }: GraphQLR
   const type = getNamedType(returnType)
   const field = isObjectType(type) ? type.getFields()[name] : undefined
   if (!field) return []
+  const isAsked = (node: FieldNode): boolean =>
+    getDirectiveValues(GraphQLSkipDirective, node, variableValues)?.if !== true &&
+    getDirectiveValues(GraphQLIncludeDirective, node, variableValues)?.if !== false
   const selections = fieldNodes.flatMap(({ selectionSet }) => selectionSet?.selections ?? [])
   return selections.flatMap((node) =>
-    node.kind === Kind.FIELD && node.name.value === name ? [getArgumentValues(field, node, variableValues)] : [],
+    node.kind === Kind.FIELD && node.name.value === name && isAsked(node) ? [getArgumentValues(field, node, variableValues)] : [],
   )
 }

@@ -49,6 +49,18 @@ describe.each(stores)('reads of $name', (kind) => {
     expect(reads[0]).toHaveLength(4)
   })
 
+  test('what of a prompt is left out by a directive is not read', async () => {
+    const { run, services, reads } = await serve(kind)
+    await seed(services.store, { count: 1 })
+    const document = `query ($yes: Boolean!) { user(userId: "${userName(0)}") { userId summary @skip(if: $yes) context @include(if: $yes) { text } } }`
+    await run(document, { yes: true })
+    await run(document, { yes: false })
+    expect(kinds(reads)).toEqual([
+      ['conversations', 'user'],
+      ['user', 'userTopics'],
+    ])
+  })
+
   test('too many turns are refused as ever, and whoever is not known has no prompt', async () => {
     const { run, services } = await serve(kind)
     await seed(services.store, { count: 1 })

@@ -36,7 +36,7 @@ const Given = z.object({
     .default(1),
   writers: count(16).default(2),
   clients: count(500).default(16),
-  // So that those of one batch, and some more, are within what a context may hold.
+  // So that those of one batch, and some more, are within what a context may hold. It is spread over a client's users: each has far fewer than are kept.
   batch: count(MAX_PAGE - MARGIN, 2).default(20),
   subscribers: count(1_000, 0).default(8),
   faults: z

@@ -1,5 +1,4 @@
 import type { GraphQLResolveInfo } from 'graphql'
-import * as z from 'zod'
 import { DEFAULT_TURNS, type PromptContext as Prompt, promptContext } from '../../services/prompt.ts'
 import { emotionTrend, type EmotionTrend as Trend } from '../../services/trend.ts'
 import type { ReadRequest } from '../../store/store.ts'
@@ -58,15 +57,15 @@ const EmotionTrend = builder.objectRef<Trend>('EmotionTrend').implement({
 const ALL = 1_000_000
 const MAX_WINDOW = 1_000
 const MAX_TOKENS = 1_000_000
+const MAX_TURNS = MAX_PAGE
 
 const latest = (userId: string, limit: number) => ({ kind: 'conversations', userId, page: { take: 'first', limit } }) as const
-const Limit = z.int().min(0).max(MAX_PAGE)
 
 /** What `context` will ask of a person, where that is selected. */
 export const readsOfContext = (userId: string, info: GraphQLResolveInfo): ReadRequest[] =>
   argumentsOf(info, 'context').flatMap(({ maxTurns }) => {
-    const { success, data } = Limit.safeParse(maxTurns ?? DEFAULT_TURNS)
-    return success ? [latest(userId, data)] : []
+    const limit = maxTurns ?? DEFAULT_TURNS
+    return typeof limit === 'number' && limit >= 0 && limit <= MAX_TURNS ? [latest(userId, limit)] : []
   })
 
 builder.objectFields(User, (t) => ({
@@ -93,7 +92,7 @@ builder.objectFields(User, (t) => ({
       }),
     },
     resolve: async ({ userId }, { maxTurns, maxTokens }, { load, services }) => {
-      const limit = checkRange('maxTurns', maxTurns ?? DEFAULT_TURNS, 0, MAX_PAGE)
+      const limit = checkRange('maxTurns', maxTurns ?? DEFAULT_TURNS, 0, MAX_TURNS)
       const tokens = maxTokens == null ? {} : { maxTokens: checkRange('maxTokens', maxTokens, 0, MAX_TOKENS) }
       const { items } = await load(latest(userId, limit))
       const newestFirst = items.map(({ value }) => value)

@@ -142,7 +142,7 @@ builder.queryField('user', (t) =>
     args: { userId: t.arg.string({ required: true, description: "The caller's own id of the person, 1 to 512 code points." }) },
     resolve: (_, args, { load }, info) => {
       const userId = checkUserId(args.userId)
-      // What a prompt needs of them travels along, instead of after them. Whatever fails of it fails again where it is resolved.
+      // What a prompt needs of them travels along, instead of after them, and fails with them: the store answers all of it, or nothing.
       const summary = argumentsOf(info, 'summary').length > 0 ? [topicsOf(userId)] : []
       for (const read of [...summary, ...readsOfContext(userId, info)]) load(read).catch(() => {})
       return load({ kind: 'user', userId })
