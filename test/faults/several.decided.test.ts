@@ -1,7 +1,9 @@
-import { expect, test } from 'vitest'
+import { setImmediate } from 'node:timers/promises'
+import type { Redis } from 'ioredis'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { NOW } from '../helpers/events.ts'
 import { inCharge, until } from '../helpers/joined.ts'
-import { behindTheirBacks, chatsOf, expectAllEqual, healed, heldReplica, ownRedis, type Site, site } from './several.ts'
+import { behindTheirBacks, chatsOf, expectAllEqual, healed, heldReplica, ownRedis, type Site, site, totalOf } from './several.ts'
 
 /**
  * Cut off from each other, two instances have taken the same key, at two times. Redis has had it from A; B, which has brought its own in
@@ -85,3 +87,57 @@ test('whose keys Redis has lost is not put back by an instance that Redis can no
   for (const { store } of [a, b]) expect(await chatsOf(store, 'zoe')).toEqual(['z1', 'z2', 'z3', 'z4'])
   await expectAllEqual(server, [a, b])
 })
+
+test('whom nobody has whole when Redis loses their keys is put back by one, and the others record again what they hold besides', async () => {
+  const server = await ownRedis()
+  const held = heldReplica()
+  const a = await site({ url: server.url })
+  const b = await site({ url: server.url, path: held.path, seams: { replica: held.replica } })
+  await a.record('zoe', ['z1'])
+  await healed(server, [a, b])
+  for (const { store } of [a, b]) await store.pin('sqlite')
+  await a.record('zoe', ['z2', 'z3'])
+  await b.record('zoe', ['z4'])
+  const inTurn = async ({ store }: Site) => {
+    await store.pin('auto')
+    await until(store, inCharge)
+  }
+  await inTurn(a)
+  await a.store.pin('sqlite')
+  await behindTheirBacks(server, (redis) => redis.xtrim('xinyi:log', 'MAXLEN', 0))
+  // It has brought its own, and not yet taken over what the other had.
+  const takingOver = held.before('dirtyUsers')
+  await inTurn(b)
+  await takingOver
+  const old = ['profile', 'conversations', 'emotions', 'topics'].map((name) => `user:zoe:${name}`)
+  await behindTheirBacks(server, (redis) =>
+    redis
+      .multi()
+      .xtrim('xinyi:log', 'MAXLEN', 0)
+      .del(...old)
+      .exec(),
+  )
+  const later = aheadOfTime()
+  held.goOn()
+  await inTurn(a)
+  const isWanted = (redis: Redis) => redis.sismember('xinyi:wanted', 'zoe')
+  while (!(await behindTheirBacks(server, isWanted))) await setImmediate()
+  later(16_000)
+  await healed(server, [a, b])
+  for (const { store } of [a, b]) {
+    expect(await chatsOf(store, 'zoe')).toEqual(['z1', 'z2', 'z3', 'z4'])
+    expect(await totalOf(store, 'zoe')).toBe(4)
+  }
+  await expectAllEqual(server, [a, b])
+})
+
+/** From now on the clock that patience goes by is ahead by what is given. */
+function aheadOfTime(): (ms: number) => void {
+  const now = performance.now.bind(performance)
+  let aheadMs = 0
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => now() + aheadMs)
+  onTestFinished(() => clock.mockRestore())
+  return (ms) => {
+    aheadMs = ms
+  }
+}

@@ -89,6 +89,7 @@ class FailoverStore implements Store {
       isInterrupted: false,
       isCompared: false,
       stuck: null,
+      recordedAgain: new Set(),
       incompleteSince: new Map(),
       local,
       exclusively: (work) => this.#writes.exclusively(work),

@@ -1,9 +1,10 @@
+import { randomUUID } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import { isErased, type UserCopy } from '../copy.ts'
 import type { RedisStore } from '../redis/store.ts'
 import { compareBytes } from '../rules.ts'
 import { againErased } from '../sqlite/erasures.ts'
-import type { Reconciliation } from '../store.ts'
+import type { Event, Reconciliation } from '../store.ts'
 import { judge } from './compare.ts'
 import { wordOf } from './faults.ts'
 import type { Joint } from './joint.ts'
@@ -16,6 +17,7 @@ const REVS_PER_STEP = 500
 /** Each of them is held in memory twice. */
 const COMPARED_PER_STEP = 50
 const PATIENCE_MS = 2_000
+const AGAIN_PER_STEP = 100
 const COMPARE_MS = 2_000
 const PULL_RETRY_MS = 250
 
@@ -115,11 +117,30 @@ export class Tidy {
 
   /** Puts users into the replica, and into Redis those whom it turns out to have lost. Answers whether that could be done. */
   async #take(page: Omit<Parameters<RemoteReplica['replaceUsers']>[0], 'epoch'>): Promise<boolean> {
+    if (await this.#recordAgain(page)) return false
     const lost = await this.#joint.local.replica.replaceUsers({ ...page, epoch: this.#primary.epoch })
     if (!lost) return false
     this.#report.pulled += page.copies.length - lost.length
     for (const user of await this.mend(lost)) this.#unmendable.add(user)
     await this.#eraseAgain(page.copies.map(({ user }) => user))
+    return true
+  }
+
+  /**
+   * What is held here of users whom another server has put back without it: that one had not taken them over, and Redis had lost their keys.
+   * Answers whether there was anything; who was pulled then is not as they are now.
+   */
+  async #recordAgain(page: Parameters<RemoteReplica['forgottenBy']>[0]): Promise<boolean> {
+    const { local, logger, append, recordedAgain, clock } = this.#joint
+    const nameOf = ({ origin, seq }: Event): string => `${seq} ${origin}`
+    const forgotten = (await local.replica.forgottenBy(page, clock())).filter((event) => !recordedAgain.has(nameOf(event)))
+    if (forgotten.length === 0) return false
+    logger.warn({ events: forgotten.length }, 'Redis has lost conversations that are held here: they are recorded again')
+    this.#report.repaired += forgotten.length
+    const origin = randomUUID()
+    const again = forgotten.map((event, i): Event => ({ ...event, origin, seq: i + 1 }))
+    for (let i = 0; i < again.length; i += AGAIN_PER_STEP) await append(again.slice(i, i + AGAIN_PER_STEP))
+    for (const event of forgotten) recordedAgain.add(nameOf(event))
     return true
   }
 
@@ -150,10 +171,16 @@ export class Tidy {
     // Redis takes back only what is as new as its index of users says.
     if (!(await this.#tail.reached((await this.#primary.status()).n, PATIENCE_MS))) return users
     const refused: string[] = []
-    for (const copy of await local.replica.wholeCopies(users)) if (!(await this.#primary.restore(copy))) refused.push(copy.user)
-    // They are not here as they were there.
-    await local.replica.markDirty(refused)
-    const restored = users.length - refused.length
+    const unlike: string[] = []
+    for (const copy of await local.replica.wholeCopies(users)) {
+      if (await this.#primary.restore(copy)) continue
+      // They are not here as they were there. Nobody who has them so has come for as long as may be: others record again what they hold besides.
+      unlike.push(copy.user)
+      if (!incomplete.includes(copy.user)) this.#left.add(copy.user)
+      else if (!(await this.#primary.restore(copy, { force: true }))) refused.push(copy.user)
+    }
+    await local.replica.markDirty(unlike)
+    const restored = users.filter((user) => !refused.includes(user) && !this.#left.has(user)).length
     this.#report.repaired += restored
     logger.warn({ users: users.length, restored }, 'keys of users were missing in Redis; they are put back from SQLite')
     return refused

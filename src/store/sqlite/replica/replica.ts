@@ -20,6 +20,7 @@ import { loadMeta, loadPolicies, loadStaff, type Meta, marksOf } from '../state.
 import { expiredUsers, sweepLog, sweepUsers } from '../sweep.ts'
 import { type Answered, applyAhead, renumber } from './ahead.ts'
 import { countsOf, factsOf, type ReplicaFacts } from './facts.ts'
+import { forgottenBy } from './forgotten.ts'
 import { addToJournal, countPending, type Journaled, journalAfter, rescue } from './journal.ts'
 import { JournaledEvents } from './journaled.ts'
 import { completeFromKept, letGo, recall, settleKept, sweepKept } from './kept.ts'
@@ -233,21 +234,20 @@ export class Replica {
     return this.#write((sql) => raiseMarks(sql, marks))
   }
 
-  readonly policies = (): Policy[] => loadPolicies(this.#sql)
+  readonly forgottenBy = (page: Pick<Pulled, 'copies' | 'positions'>, now: number): Event[] => forgottenBy(this.#sql, page, now)
 
+  readonly policies = (): Policy[] => loadPolicies(this.#sql)
   readonly staff = (): Joined[] => loadStaff(this.#sql)
 
   readonly log = (after: number, limit: number): LogEntry[] => this.#use((sql) => readLog(sql, after, limit))
 
   readonly told = (after: number, limit: number): ToldEntry[] => this.#use((sql) => readTold(sql, after, limit))
 
-  sweepUsers(after: string, limit: number, now: number): { users: number; removedItems: number; last: string | null } {
-    return this.#write((sql) => sweepUsers(sql, after, limit, now))
-  }
+  readonly sweepUsers = (after: string, limit: number, now: number): ReturnType<typeof sweepUsers> =>
+    this.#write((sql) => sweepUsers(sql, after, limit, now))
 
-  sweepLog(limit: number, now: number): number {
-    return this.#write((sql) => Math.max(sweepLog(sql, limit, now), sweepKept(sql, now - LOG_RETENTION_MS, limit)))
-  }
+  readonly sweepLog = (limit: number, now: number): number =>
+    this.#write((sql) => Math.max(sweepLog(sql, limit, now), sweepKept(sql, now - LOG_RETENTION_MS, limit)))
 
   readonly expiredUsers = (now: number): SweepReport['expiredUsers'] => this.#use((sql) => expiredUsers(sql, now))
 
