@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Random } from '../../src/demo/random.ts'
 import { verifyAudit } from '../../src/store/audit/verify.ts'
-import { startProxy } from '../helpers/proxy.ts'
 import { AlertWatch } from './alerts.ts'
 import { rage } from './chaos.ts'
 import { checkAgainst, checkNotes, compareDumps, dumpOfRedis, dumpOfSqlite } from './check.ts'
@@ -16,6 +15,7 @@ import { LoadClient } from './load.ts'
 import { RECORD } from './operations.ts'
 import type { Options } from './options.ts'
 import { MARK } from './payload.ts'
+import { startLink } from './proxy.ts'
 import { TorturedRedis } from './redis.ts'
 import type { Result } from './report.ts'
 import { Subscribers } from './subscribers.ts'
@@ -38,7 +38,7 @@ export async function torture(options: Options, dir: string): Promise<Result> {
   const ledger = new Ledger(join(dir, 'trace.log'))
   const latencies = new Latencies()
   const redis = await TorturedRedis.start()
-  const proxies = await Promise.all(Array.from({ length: writers }, () => startProxy({ path: redis.server.socket })))
+  const proxies = await Promise.all(Array.from({ length: writers }, () => startLink({ path: redis.server.socket })))
   const instances = proxies.map((proxy, i) => new Instance({ name: `w${i}`, redisUrl: proxy.url, dir, env: QUIET }))
   const world: World = { redis, instances, proxies, ledger, latencies, batch }
   await Promise.all(instances.map((instance) => instance.start()))

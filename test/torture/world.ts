@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import type { Random } from '../../src/demo/random.ts'
-import type { FaultProxy } from '../helpers/proxy.ts'
 import { GraphQLClient } from './graphql.ts'
 import type { Instance } from './instance.ts'
 import type { Latencies } from './latency.ts'
 import type { Ledger } from './ledger.ts'
 import { STORAGE, type Storage, StorageData } from './operations.ts'
+import type { FaultyLink } from './proxy.ts'
 import type { TorturedRedis } from './redis.ts'
 
 /** Everything that a run consists of. */
@@ -14,7 +14,7 @@ export interface World {
   redis: TorturedRedis
   instances: readonly Instance[]
   /** The way of each instance to Redis. */
-  proxies: readonly FaultProxy[]
+  proxies: readonly FaultyLink[]
   ledger: Ledger
   latencies: Latencies
   /** Most conversations that are recorded by one request. */

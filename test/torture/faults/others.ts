@@ -1,13 +1,13 @@
 import type { Random } from '../../../src/demo/random.ts'
-import type { FaultProxy } from '../../helpers/proxy.ts'
 import type { Instance } from '../instance.ts'
+import type { FaultyLink } from '../proxy.ts'
 import { hold, type World } from '../world.ts'
 
 type Fault = (world: World, random: Random) => Promise<void>
 
 /** Faults of the way to Redis, of one instance or of all. */
 const link =
-  (most: number, spoil: (proxy: FaultProxy, random: Random) => void): Fault =>
+  (most: number, spoil: (proxy: FaultyLink, random: Random) => void): Fault =>
   async ({ proxies }, random) => {
     const chosen = random.chance(0.4) ? proxies : [anyOf(proxies, random)]
     for (const proxy of chosen) spoil(proxy, random)
