@@ -130,10 +130,15 @@ export class Tidy {
    * What is held here of users whom another server has put back without it: that one had not taken them over, and Redis had lost their keys.
    * Answers whether there was anything; who was pulled then is not as they are now.
    */
-  async #recordAgain(page: Parameters<RemoteReplica['forgottenBy']>[0]): Promise<boolean> {
+  async #recordAgain(page: Parameters<RemoteReplica['forgottenBy']>[0] & { n: number }): Promise<boolean> {
     const { local, logger, append, recordedAgain, clock } = this.#joint
     const nameOf = ({ origin, seq }: Event): string => `${seq} ${origin}`
-    const forgotten = (await local.replica.forgottenBy(page, clock())).filter((event) => !recordedAgain.has(nameOf(event)))
+    const find = async (): Promise<Event[]> =>
+      (await local.replica.forgottenBy(page, clock())).filter((event) => !recordedAgain.has(nameOf(event)))
+    if ((await find()).length === 0) return false
+    // A clearing that came since has to be known first.
+    if (!(await this.#tail.reached(page.n, PATIENCE_MS))) return true
+    const forgotten = await find()
     if (forgotten.length === 0) return false
     logger.warn({ events: forgotten.length }, 'Redis has lost conversations that are held here: they are recorded again')
     this.#report.repaired += forgotten.length
