@@ -1,0 +1,63 @@
+import { expect, test } from 'vitest'
+import { DAY_MS } from '../../src/model.ts'
+import type { Event } from '../../src/store/store.ts'
+import { NOW } from '../helpers/events.ts'
+import { ALL, type Pair, pair } from './pair.ts'
+
+/** Everything of `a` is here, and Redis has taken it; the copy there knows the first conversation only. */
+async function forgetting(rest: (p: Pair) => Event[]) {
+  const p = await pair()
+  await p.there.append([p.theirs.recorded({ user: 'a', id: 'known' }), ...rest(p)])
+  await p.follow()
+  const elsewhere = p.open('elsewhere')
+  const { epoch, entries } = await p.there.log({ epoch: (await p.there.status()).epoch, n: 0 }, ALL)
+  elsewhere.applyEntries(entries.slice(0, 1))
+  const [copy] = elsewhere.copies(['a'])
+  if (!copy) throw new Error('a is there')
+  const positions = p.here.positions()
+  return { p, epoch, page: { copies: [copy], positions }, copy, positions }
+}
+
+const two = ({ theirs }: Pair) => [theirs.recorded({ user: 'a', id: 'x' }), theirs.recorded({ user: 'a', id: 'y' })]
+const ids = (events: readonly Event[]) => events.map(({ id }) => id)
+
+test('what is held of somebody, and Redis knows no more although it had taken it, is found', async () => {
+  const { p, page } = await forgetting(two)
+  expect(ids(p.here.forgottenBy(page, NOW))).toEqual(['x', 'y'])
+})
+
+test('so it is while everybody is taken over anew', async () => {
+  const { p, page, epoch } = await forgetting(two)
+  p.here.beginRebuild({ ...p.open('another').seedHead('', 0), epoch, positions: page.positions })
+  expect(ids(p.here.forgottenBy(page, NOW))).toEqual(['x', 'y'])
+})
+
+test('what Redis has yet to get is not', async () => {
+  const { p, page } = await forgetting(two)
+  expect(ids(p.here.forgottenBy({ ...page, positions: { theirs: 2 } }, NOW))).toEqual(['x'])
+})
+
+test('what was erased or has expired since is not, nor what need not be remembered', async () => {
+  const { p, page, copy } = await forgetting(two)
+  expect(p.here.forgottenBy({ ...page, copies: [{ ...copy, erasedAt: NOW }] }, NOW)).toEqual([])
+  expect(p.here.forgottenBy({ ...page, copies: [{ ...copy, expiredAt: NOW }] }, NOW)).toEqual([])
+  expect(p.here.forgottenBy({ ...page, copies: [{ ...copy, state: null }] }, NOW)).toEqual([])
+  expect(p.here.forgottenBy(page, NOW + 6 * DAY_MS)).toEqual([])
+})
+
+test('what was cleared since is not, but what came after that', async () => {
+  const { p, page } = await forgetting(({ theirs }) => [
+    theirs.recorded({ user: 'a', id: 'x' }),
+    theirs.cleared('a', NOW + 1),
+    theirs.recorded({ user: 'a', id: 'y', acceptedAt: NOW + 2, occurredAt: NOW + 2 }),
+  ])
+  expect(ids(p.here.forgottenBy(page, NOW + 2))).toEqual(['y'])
+})
+
+test('what came twice is found once', async () => {
+  const { p, page } = await forgetting(({ theirs, ours }) => [
+    theirs.recorded({ user: 'a', id: 'x' }),
+    ours.recorded({ user: 'a', id: 'x' }),
+  ])
+  expect(ids(p.here.forgottenBy(page, NOW))).toEqual(['x'])
+})
