@@ -1,19 +1,25 @@
 import { once } from 'node:events'
-import { Worker } from 'node:worker_threads'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 import * as z from 'zod'
-import type { FaultProxy, ProxyTarget } from '../helpers/proxy.ts'
+import { spawnTied } from '../helpers/children.ts'
+import type { FaultProxy } from '../helpers/proxy.ts'
 
-export const Order = z.object({ act: z.enum(['hang', 'cut', 'slow', 'dropReplies', 'heal', 'close']), ms: z.number().default(0) })
+const CHILD = fileURLToPath(new URL('proxy.child.ts', import.meta.url))
+
+export const Order = z.object({ act: z.enum(['hang', 'cut', 'slow', 'dropReplies', 'heal']), ms: z.number() })
 type Order = z.infer<typeof Order>
 
 /** The way of one instance to Redis. */
 export type FaultyLink = Pick<FaultProxy, 'url' | 'hang' | 'cut' | 'slow' | 'heal' | 'close'> & { dropReplies(resetAfterMs: number): void }
 
-/** A proxy in a thread of its own: however much the clients and subscribers here have to do, the network is only as slow as a fault makes it. */
-export async function startLink(target: ProxyTarget): Promise<FaultyLink> {
-  const worker = new Worker(new URL('./proxy.worker.ts', import.meta.url), { workerData: target })
-  const [url] = await once(worker, 'message')
-  const tell = (act: Order['act'], ms = 0) => worker.postMessage({ act, ms } satisfies Order)
+/** A proxy in a process of its own: however much the clients and subscribers here have to do, the network is only as slow as a fault makes it. */
+export async function startLink(socket: string): Promise<FaultyLink> {
+  const child = spawnTied(process.execPath, [CHILD, socket], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const { stdin, stdout } = child
+  if (!stdin || !stdout) throw new Error('no pipes')
+  const [url] = await once(createInterface({ input: stdout }), 'line')
+  const tell = (act: Order['act'], ms = 0) => stdin.write(`${JSON.stringify({ act, ms } satisfies Order)}\n`)
   return {
     url: z.string().parse(url),
     hang: () => tell('hang'),
@@ -22,8 +28,8 @@ export async function startLink(target: ProxyTarget): Promise<FaultyLink> {
     dropReplies: (resetAfterMs) => tell('dropReplies', resetAfterMs),
     heal: () => tell('heal'),
     async close() {
-      tell('close')
-      await once(worker, 'exit')
+      child.kill('SIGKILL')
+      await once(child, 'exit')
     },
   }
 }

@@ -38,7 +38,7 @@ export async function torture(options: Options, dir: string): Promise<Result> {
   const ledger = new Ledger(join(dir, 'trace.log'))
   const latencies = new Latencies()
   const redis = await TorturedRedis.start()
-  const proxies = await Promise.all(Array.from({ length: writers }, () => startLink({ path: redis.server.socket })))
+  const proxies = await Promise.all(Array.from({ length: writers }, () => startLink(redis.server.socket)))
   const instances = proxies.map((proxy, i) => new Instance({ name: `w${i}`, redisUrl: proxy.url, dir, env: QUIET }))
   const world: World = { redis, instances, proxies, ledger, latencies, batch }
   await Promise.all(instances.map((instance) => instance.start()))
