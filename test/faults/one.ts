@@ -18,6 +18,8 @@ import { snapshot } from '../store/contract/harness.ts'
 
 /** What a write may take when Redis does not answer: the time-out of a command (500 ms), and what a busy machine takes besides. */
 export const LATEST_MS = 1_000
+/** Whatever takes less did not wait for the time-out of a command, nor for most of it. */
+export const AT_ONCE_MS = 400
 
 /** One instance, a Redis of its own, and what the one was told and has acknowledged. */
 export class World {
