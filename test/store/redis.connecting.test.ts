@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { connectRedis } from '../../src/store/redis/connect.ts'
 import { createDataSet, inspect, warningsOf } from '../../src/store/redis/inspect.ts'
@@ -176,6 +177,19 @@ describe('how long an answer may take', () => {
       expect(await answer).toBe('PONG')
     }
     expect(redis.status).toBe('ready')
+  })
+
+  test('so is a long one, of which not all fits into the socket', async () => {
+    const { redis } = await own()
+    const long = 'x'.repeat(2_000_000)
+    await redis.set('long', long)
+    for (let i = 0; i < 3; i += 1) {
+      const answer = redis.get('long')
+      await setImmediate()
+      const end = performance.now() + 3 * PATIENCE_MS
+      while (performance.now() < end);
+      expect((await answer)?.length).toBe(long.length)
+    }
   })
 
   test('one that does not come is given up, and a connection on which nothing comes is cut', async () => {

@@ -1,5 +1,8 @@
 import { type Command, Redis, type RedisOptions } from 'ioredis'
 
+/** Where something came in when a command was to be given up, it is looked again, so often at most: a long answer comes in parts. */
+const LOOK_AGAIN_MS = 2
+const MOST_LOOKS = 50
 /** After a command was given up; a connection on which nothing has come since it was sent is then cut. */
 const HANG_UP_MS = 75
 
@@ -26,9 +29,26 @@ export class PatientRedis extends Redis {
       }
       setTimeout(() => setImmediate(hangUp), HANG_UP_MS).unref()
     }
-    // What is there to be read is, between timers and immediates.
-    const late = setTimeout(() => setImmediate(giveUp), this.#patienceMs)
-    const settled = () => clearTimeout(late)
+    let isSettled = false
+    let late: NodeJS.Timeout
+    let looks = 0
+    const lookAfter = (ms: number, seen?: number): void => {
+      late = setTimeout(() => {
+        const before = seen ?? socket?.bytesRead
+        // What is there to be read is, between timers and immediates.
+        setImmediate(() => {
+          looks += 1
+          if (isSettled) return
+          if (socket?.bytesRead === before || looks > MOST_LOOKS) giveUp()
+          else lookAfter(LOOK_AGAIN_MS, socket?.bytesRead)
+        })
+      }, ms)
+    }
+    lookAfter(this.#patienceMs)
+    const settled = () => {
+      isSettled = true
+      clearTimeout(late)
+    }
     command.promise.then(settled, settled)
     return answered
   }

@@ -1,4 +1,4 @@
-import { Redis, type RedisOptions } from 'ioredis'
+import type { Redis, RedisOptions } from 'ioredis'
 import { StartError } from '../../errors.ts'
 import { PatientRedis } from './client.ts'
 import { Fault, wordOf } from './faults.ts'
@@ -96,9 +96,8 @@ export const connectToCopy = (target: RedisTarget): Promise<Redis> => connect(ta
 /** How long a wait for news blocks at most; its connection gives up a little later. */
 export const BLOCK_MS = 5_000
 
-/** A connection that waits for news: no command time-out, and a socket time-out longer than the wait. */
-export const connectWaiting = (target: RedisTarget, signal?: AbortSignal): Promise<Redis> =>
-  begin(new Redis(target.url, { ...optionsFor(target), socketTimeout: BLOCK_MS + 1_000 }), signal)
+/** A connection that waits for news, and is patient for longer than that. */
+export const connectWaiting = (target: RedisTarget, signal?: AbortSignal): Promise<Redis> => connect(target, BLOCK_MS + 1_000, signal)
 
 /** Connects for someone who starts: what fails is a StartError that says where, and what to do. */
 export async function connectToStart(target: RedisTarget): Promise<Redis> {
