@@ -35,8 +35,8 @@ export interface Joint {
   isInterrupted: boolean
   /** Everybody was found the same in both stores since the log of Redis last went another way. */
   isCompared: boolean
-  /** That Redis lacks events that come before what is here: at the last try (`at`), since when, how many it had then, and since when others have brought no more. */
-  stuck: { at: number; events: number; since: number; quietSince: number } | null
+  /** That Redis lacks events that come before what is here: at the last try (`at`), how many it had then, how long was waited in all, and since others brought any. */
+  stuck: { at: number; events: number; inAllMs: number; quietMs: number } | null
   /** Events that were recorded again as Redis knew nothing of them any more, as "seq origin": it need not want them. */
   readonly recordedAgain: Set<string>
   /** Since when Redis lacks users of whom not everything may be here, by performance.now(). */

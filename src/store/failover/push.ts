@@ -12,8 +12,8 @@ const MAX_CHARACTERS = 500_000
 /** How long it is left to others to bring what Redis lacks before what is here, once nobody else brings anything; and how long in all. */
 const OTHERS_FIRST_MS = 2_000
 const OTHERS_AT_MOST_MS = 10_000
-/** Between two tries: of a longer one Redis was away, and nobody could bring anything. */
-const LONGEST_PAUSE_MS = 5_000
+/** Between two tries no more counts: of a longer pause Redis was away, and nobody could bring anything. */
+const LONGEST_PAUSE_MS = 500
 
 interface Pushing {
   mend: (users: readonly string[]) => Promise<void>
@@ -54,12 +54,14 @@ export async function pushAll(primary: RedisStore, joint: PushJoint, { mend, pus
 function mayOthersBring(joint: Pick<Joint, 'stuck'>, { began, before, after }: { began: number; before: number; after: number }): boolean {
   const now = performance.now()
   const known = joint.stuck
-  const isAnother = !known || began - known.at > LONGEST_PAUSE_MS || before < known.events
-  const since = isAnother ? began : known.since
+  // Where Redis has gone back, others begin anew.
+  const isAnother = !known || before < known.events
+  const waitedMs = now - began + (known ? Math.min(began - known.at, LONGEST_PAUSE_MS) : 0)
   // What is missing may be brought behind much else.
-  const quietSince = isAnother || before > known.events ? began : known.quietSince
-  joint.stuck = { at: now, events: after, since, quietSince }
-  return now - quietSince < OTHERS_FIRST_MS && now - since < OTHERS_AT_MOST_MS
+  const quietMs = isAnother || before > known.events ? now - began : known.quietMs + waitedMs
+  const inAllMs = isAnother ? now - began : known.inAllMs + waitedMs
+  joint.stuck = { at: now, events: after, inAllMs, quietMs }
+  return quietMs < OTHERS_FIRST_MS && inAllMs < OTHERS_AT_MOST_MS
 }
 
 const eventsIn = (positions: Record<string, number>): number => Object.values(positions).reduce((sum, seq) => sum + seq, 0)
