@@ -27,6 +27,8 @@ export interface UserState {
   /** The newest UTC day, counted from 1970, on which the trend alone raised an alert. */
   trendDay: number | null
   counselor: string | null
+  /** Whether Redis has them, or had, from somebody who need not have had all of them: whoever has them whole puts them back once more. */
+  patched: boolean
   /** What other systems had counted. */
   sources: Sources
   /** Newest first, as physically kept. */

@@ -44,7 +44,7 @@ describe('what is missing of a user is noticed, and put back', () => {
         expect(outcomes).toMatchObject([{ type: 'damaged' }, { type: 'applied' }, { type: 'gap' }])
         expect((await store.status()).n).toBe(n + 1)
 
-        expect(await store.restore(copy)).toBe(true)
+        expect(await store.restore(copy)).toBe('ok')
         expect(await store.read(ALL_OF_U, NOW)).toEqual(before)
         expect(await copyOf(store, 'u')).toEqual(copy)
         expect((await store.append([next])).outcomes).toMatchObject([{ type: 'applied', kept: true, alertId }])
@@ -88,7 +88,7 @@ describe('what is missing of a user is noticed, and put back', () => {
       expect(outcomes.map(({ type }) => type)).toEqual(['damaged', 'applied'])
       const everyone = { kind: 'users', order: 'USER_ID_ASC', filter: {}, page } as const
       await expect(store.read([everyone], NOW)).rejects.toMatchObject(DAMAGED)
-      expect(await store.restore(copy)).toBe(true)
+      expect(await store.restore(copy)).toBe('ok')
       const { answers } = await store.read([everyone], NOW)
       expect(answers[0].items.map(({ value }) => value)).toMatchObject([
         { userId: 'u', totalChats: 2, totalRiskAlerts: 1, currentRisk: 'HIGH' },
@@ -178,15 +178,51 @@ describe('what is missing of a user is noticed, and put back', () => {
     await store.append([origin.erased('a'), origin.expired('b'), origin.recorded({ user: 'c' })])
     const restore = (user: string, options = {}) =>
       store.restore(copies[user] ?? { user, state: null, erasedAt: null, expiredAt: null }, options)
-    expect(await Promise.all(['a', 'b', 'c', 'd', 'nobody'].map((user) => restore(user)))).toEqual([false, false, false, true, false])
-    expect(await restore('a', { force: true })).toBe(false)
-    expect(await restore('b', { force: true })).toBe(false)
-    expect(await restore('c', { force: true })).toBe(true)
+    expect(await Promise.all(['a', 'b', 'c', 'd', 'nobody'].map((user) => restore(user)))).toEqual([
+      'refused',
+      'refused',
+      'refused',
+      'ok',
+      'refused',
+    ])
+    expect(await restore('a', { force: true })).toBe('refused')
+    expect(await restore('b', { force: true })).toBe('refused')
+    expect(await restore('c', { force: true })).toBe('ok')
     expect(await copyOf(store, 'c'), 'nothing is missing of them').toMatchObject({ state: { totalChats: 2 } })
     await damaged.redis.del('user:c:conversations')
-    expect(await restore('c', { force: true })).toBe(true)
+    expect(await restore('c', { force: true })).toBe('ok')
     const { n } = await store.status()
     expect(await copyOf(store, 'c'), 'as of now').toEqual({ ...copies.c, state: { ...copies.c?.state, rev: n } })
+  })
+
+  test('who was put back without all of them is put back once more by whoever had them whole, but not as of before what came since', async () => {
+    const store = await damaged.open()
+    const origin = new Origin()
+    await store.append([origin.recorded({ id: 'a' })])
+    const early = await copyOf(store, 'u')
+    await store.append([origin.recorded({ id: 'b' })])
+    const whole = await copyOf(store, 'u')
+    expect(await store.restore(early, { wholeAsOf: 2 }), 'nothing is missing of them').toBe('ok')
+    expect(await copyOf(store, 'u')).toEqual(whole)
+    await damaged.redis.del('user:u:conversations')
+    expect(await store.restore({ ...early, state: early.state && { ...early.state, patched: true } }, { force: true })).toBe('ok')
+    expect(await store.patched('0')).toEqual({ users: ['u'], next: '0' })
+    await store.append([origin.recorded({ id: 'c' })])
+    expect(await store.restore(whole, { wholeAsOf: 2 })).toBe('behind')
+    expect(await store.restore(whole, { wholeAsOf: 3 })).toBe('ok')
+    expect(await store.patched('0')).toEqual({ users: [], next: '0' })
+    expect(await copyOf(store, 'u')).toEqual({ ...whole, state: { ...whole.state, rev: 3 } })
+  })
+
+  test('an erasure leaves no trace of who was put back', async () => {
+    const store = await damaged.open()
+    const origin = new Origin()
+    await store.append([origin.recorded({ id: 'a' })])
+    const copy = await copyOf(store, 'u')
+    await damaged.redis.del('user:u:conversations')
+    await store.restore({ ...copy, state: copy.state && { ...copy.state, patched: true } }, { force: true })
+    await store.append([origin.erased('u')])
+    expect(await damaged.redis.exists('xinyi:patched')).toBe(0)
   })
 
   test('a forced copy has met the limits in force', async () => {
@@ -196,7 +232,7 @@ describe('what is missing of a user is noticed, and put back', () => {
     const copy = await copyOf(store, 'u')
     await store.append([origin.policy({ conversations: 1 }), origin.policy({ conversations: 5 })])
     await damaged.redis.del('user:u:emotions')
-    expect(await store.restore(copy, { force: true })).toBe(true)
+    expect(await store.restore(copy, { force: true })).toBe('ok')
     const { answers } = await store.read(
       [
         { kind: 'conversations', userId: 'u', page },

@@ -42,7 +42,7 @@ test('what was erased or has expired since is not, nor what need not be remember
   expect(p.here.forgottenBy({ ...page, copies: [{ ...copy, erasedAt: NOW }] }, NOW)).toEqual([])
   expect(p.here.forgottenBy({ ...page, copies: [{ ...copy, expiredAt: NOW }] }, NOW)).toEqual([])
   expect(p.here.forgottenBy({ ...page, copies: [{ ...copy, state: null }] }, NOW)).toEqual([])
-  expect(p.here.forgottenBy(page, NOW + 6 * DAY_MS)).toEqual([])
+  expect(p.here.forgottenBy(page, NOW + 29 * DAY_MS)).toEqual([])
 })
 
 test('what was cleared since is not, but what came after that', async () => {
@@ -52,6 +52,33 @@ test('what was cleared since is not, but what came after that', async () => {
     theirs.recorded({ user: 'a', id: 'y', acceptedAt: NOW + 2, occurredAt: NOW + 2 }),
   ])
   expect(ids(p.here.forgottenBy(page, NOW + 2))).toEqual(['y'])
+})
+
+test('what was cleared is told by the order of the log, not by the clocks of those who wrote it', async () => {
+  const { p, page } = await forgetting(({ theirs }) => [
+    theirs.recorded({ user: 'a', id: 'x', acceptedAt: NOW + 2_000 }),
+    theirs.cleared('a', NOW + 1_000),
+    theirs.recorded({ user: 'a', id: 'y', acceptedAt: NOW + 900, occurredAt: NOW + 900 }),
+  ])
+  expect(ids(p.here.forgottenBy(page, NOW + 2_000))).toEqual(['y'])
+})
+
+test('what occurred before somebody expired is not, though it was accepted later', async () => {
+  const { p, page, copy } = await forgetting(({ theirs }) => [
+    theirs.recorded({ user: 'a', id: 'x', acceptedAt: NOW, occurredAt: NOW - 40 * DAY_MS }),
+  ])
+  expect(p.here.forgottenBy({ ...page, copies: [{ ...copy, expiredAt: NOW - 10 * DAY_MS }] }, NOW)).toEqual([])
+})
+
+test('nor what a sweep may have taken, be it by a clock that was wrong', async () => {
+  const p = await pair()
+  await p.there.append(Array.from({ length: 1_200 }, (_, i) => p.theirs.recorded({ user: 'a', id: `i${i}`, acceptedAt: NOW + i })))
+  await p.follow()
+  const [before] = p.here.copies(['a'])
+  p.here.sweepUsers('', 100, NOW + 31 * DAY_MS)
+  const copies = p.here.copies(['a'])
+  expect([before?.state?.seen.length, copies[0]?.state?.seen.length]).toEqual([1_200, 1_000])
+  expect(p.here.forgottenBy({ copies, positions: p.here.positions() }, NOW)).toEqual([])
 })
 
 test('what came twice is found once', async () => {

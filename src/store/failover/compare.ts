@@ -4,11 +4,11 @@ import { isErased, type UserCopy, type UserState } from '../copy.ts'
 import { type Keep, keepOf, type Policy } from '../rules.ts'
 
 /** What has to be done about a user whom the two stores were asked for. */
-export type Verdict = 'equal' | 'pull' | 'restore'
+export type Verdict = 'equal' | 'pull' | 'restore' | 'complete'
 
 /**
  * Compares a user in Redis, as of index n of the log, with the user here, as of that index or a later one. At equal revision
- * Redis is right, unless it knows less; otherwise the higher one is.
+ * Redis is right, unless it knows less; otherwise the higher one is. Whoever is patched in one of them only, gives way to the other.
  */
 export function judge(there: UserCopy | null, here: UserCopy, of: { n: number; policies: readonly Policy[]; now: number }): Verdict {
   // Redis has an entry of this user whose keys do not fit together.
@@ -19,6 +19,7 @@ export function judge(there: UserCopy | null, here: UserCopy, of: { n: number; p
   // Where both hold what should have gone, the erasure itself has yet to come.
   if (here.state && isErased(here.state, there.erasedAt) && !(there.state && isErased(there.state, there.erasedAt))) return 'pull'
   if (isLater(there.erasedAt, here.erasedAt) || isLater(there.expiredAt, here.expiredAt)) return 'pull'
+  if (there.state && here.state && there.state.patched !== here.state.patched) return here.state.patched ? 'pull' : 'complete'
   if (ours > theirs) return 'restore'
   if (ours < theirs) return 'pull'
   const [seenThere, seenHere] = [there, here].map(({ state }) => state && visibleOf(state, of.policies, of.now))

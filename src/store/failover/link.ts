@@ -5,12 +5,12 @@ import type { StorageMode } from '../../model.ts'
 import { connectRedis } from '../redis/connect.ts'
 import { warningsOf } from '../redis/inspect.ts'
 import type { RedisStore } from '../redis/store.ts'
-import type { ReplicaFacts } from '../sqlite/replica/facts.ts'
 import type { Pin, Reconciliation } from '../store.ts'
 import { Changes } from './changes.ts'
+import { type DataSet, dataSetOf } from './data-set.ts'
 import { Interrupted, Refused, wordOf } from './faults.ts'
 import type { Joint } from './joint.ts'
-import { putBack } from './mendable.ts'
+import { completeAtFirst, putBack } from './mendable.ts'
 import type { Places } from './places.ts'
 import { pushAll } from './push.ts'
 import { Tail } from './tail.ts'
@@ -31,17 +31,6 @@ export type State =
   /** Redis gets what it lacks; reads stay here. */
   | { mode: 'REPLAYING'; since: number; primary: RedisStore }
   | Primary
-
-/** Which data set the replica is of, and what all of its instances know. */
-export interface DataSet {
-  id: string
-  secret: Buffer
-}
-
-export const dataSetOf = ({ dataSetId, tombstoneKey }: Pick<ReplicaFacts, 'dataSetId' | 'tombstoneKey'>): DataSet => ({
-  id: dataSetId,
-  secret: Buffer.from(tombstoneKey, 'hex'),
-})
 
 export type Primary = { mode: 'PRIMARY'; since: number; primary: RedisStore; tail: Tail; tidy: Tidy }
 
@@ -248,12 +237,13 @@ export class Link {
     const { primary, lineage, rebuild, isRolledBack = false } = verified
     const { local, logger, clock } = this.#joint
     const { replica } = local
+    // What is applied ahead has other indexes then.
+    const caughtUp = (n: number) => this.places.leave(n)
     const report: Reconciliation = { startedAt: clock(), finishedAt: null, pushed: 0, pulled: 0, repaired: 0, inAgreement: null }
     this.pending = await replica.countPending(await primary.positions())
     this.reconciliation = report
     const mend = async (users: readonly string[]) => {
-      // What is applied ahead has other indexes then.
-      await putBack(verified, this.#joint, { users, caughtUp: (n) => this.places.leave(n) })
+      await putBack(verified, this.#joint, { users, caughtUp })
       report.repaired += users.length
     }
     const pushed = (count: number): void => {
@@ -262,6 +252,7 @@ export class Link {
     }
     const pushEverything = () => pushAll(primary, this.#joint, { mend, pushed })
     await local.whole()
+    report.repaired += await completeAtFirst(verified, this.#joint, caughtUp)
     await pushEverything()
     await Promise.race([this.#joint.seams?.holdReplay, primary.lost])
     await this.#joint.exclusively(async () => {
@@ -294,7 +285,10 @@ export class Link {
     })
     const { state } = this
     if (state.mode !== 'PRIMARY') return
-    const inCharge = () => this.#state === state
-    this.#tidying = state.tidy.keep({ inCharge, announce: () => this.#announce(), signal: this.#closing.signal })
+    this.#tidying = state.tidy.keep({
+      inCharge: () => this.#state === state,
+      announce: () => this.#announce(),
+      signal: this.#closing.signal,
+    })
   }
 }

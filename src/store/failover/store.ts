@@ -21,10 +21,11 @@ import type {
   ToldEntry,
   View,
 } from '../store.ts'
+import { dataSetOf } from './data-set.ts'
 import { compactBoth, policyOf, snapshotOf, staffOf } from './facts.ts'
 import { isTimeout, Refused, wordOf } from './faults.ts'
 import type { Joint } from './joint.ts'
-import { dataSetOf, Link, type Primary, type State } from './link.ts'
+import { Link, type Primary, type State } from './link.ts'
 import { Local } from './local.ts'
 import { Places } from './places.ts'
 import { openReplica, type RemoteReplica } from './replica.ts'

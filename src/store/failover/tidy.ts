@@ -6,9 +6,10 @@ import { compareBytes } from '../rules.ts'
 import { againErased } from '../sqlite/erasures.ts'
 import type { Event, Reconciliation } from '../store.ts'
 import { judge } from './compare.ts'
-import { wordOf } from './faults.ts'
+import { Outdated, wordOf } from './faults.ts'
 import type { Joint } from './joint.ts'
 import { mendable } from './mendable.ts'
+import { type Completing, completeAll, completeUsers, patched, pullCompleted } from './patched.ts'
 import type { RemoteReplica } from './replica.ts'
 import type { Tail } from './tail.ts'
 
@@ -34,6 +35,8 @@ export class Tidy {
   /** Where the comparison has come to, by user ids. */
   #compared = ''
   #isRoundClean = true
+  /** The same, of those who are patched here. */
+  #patchedUpTo = ''
   /** The same, of the marks of the erased and expired, which have no order. */
   #scanned = ['0', '0']
 
@@ -64,7 +67,7 @@ export class Tidy {
         if (inCharge()) logger.debug({ because: wordOf(error) }, 'users could not be taken over; it is tried again')
       }
       // While everybody is compared in a row, Redis serves others for as long as each step took.
-      const wait = !isWhole ? PULL_RETRY_MS : report.inAgreement ? COMPARE_MS : performance.now() - began
+      const wait = !isWhole ? PULL_RETRY_MS : report.inAgreement ? COMPARE_MS : Math.min(performance.now() - began, COMPARE_MS)
       if (inCharge()) await setTimeout(wait, undefined, { signal, ref: false }).catch(() => {})
     }
   }
@@ -73,6 +76,8 @@ export class Tidy {
   async pull(): Promise<boolean> {
     const { replica } = this.#joint.local
     await this.#putBackWanted()
+    this.#report.repaired += await completeAll(this.#completing)
+    this.#patchedUpTo = await pullCompleted(this.#completing, this.#patchedUpTo)
     await this.#primary.forget()
     const { epoch } = this.#primary
     const { partial, ...facts } = await replica.facts()
@@ -94,6 +99,10 @@ export class Tidy {
     this.#joint.incompleteSince.clear()
     if (partial) await replica.letGo()
     return this.#tail.reached((await this.#primary.status()).n, PATIENCE_MS)
+  }
+
+  get #completing(): Completing {
+    return { primary: this.#primary, replica: this.#joint.local.replica, follow: (n) => this.#tail.reached(n, PATIENCE_MS) }
   }
 
   async #dirtyUsers(): Promise<string[]> {
@@ -131,7 +140,7 @@ export class Tidy {
    * Answers whether there was anything; who was pulled then is not as they are now.
    */
   async #recordAgain(page: Parameters<RemoteReplica['forgottenBy']>[0] & { n: number }): Promise<boolean> {
-    const { local, logger, append, recordedAgain, clock } = this.#joint
+    const { local, logger, recordedAgain, clock } = this.#joint
     const nameOf = ({ origin, seq }: Event): string => `${seq} ${origin}`
     const find = async (): Promise<Event[]> =>
       (await local.replica.forgottenBy(page, clock())).filter((event) => !recordedAgain.has(nameOf(event)))
@@ -143,8 +152,13 @@ export class Tidy {
     logger.warn({ events: forgotten.length }, 'Redis has lost conversations that are held here: they are recorded again')
     this.#report.repaired += forgotten.length
     const origin = randomUUID()
+    await local.replica.beginOrigin(origin)
     const again = forgotten.map((event, i): Event => ({ ...event, origin, seq: i + 1 }))
-    for (let i = 0; i < again.length; i += AGAIN_PER_STEP) await append(again.slice(i, i + AGAIN_PER_STEP))
+    // Not by way of the journal, which might bring it to Redis much later: after a clearing that nobody knows of yet.
+    for (let i = 0; i < again.length; i += AGAIN_PER_STEP) {
+      const { outcomes } = await this.#primary.append(again.slice(i, i + AGAIN_PER_STEP))
+      if (outcomes.some((outcome) => !('n' in outcome))) throw new Outdated('Redis does not take what is recorded again')
+    }
     for (const event of forgotten) recordedAgain.add(nameOf(event))
     return true
   }
@@ -174,15 +188,16 @@ export class Tidy {
     if (users.length === 0) return []
     const { local, logger } = this.#joint
     // Redis takes back only what is as new as its index of users says.
-    if (!(await this.#tail.reached((await this.#primary.status()).n, PATIENCE_MS))) return users
+    if (!(await this.#tail.reached((await this.#primary.status()).n, PATIENCE_MS))) throw new Outdated('SQLite is behind Redis')
     const refused: string[] = []
     const unlike: string[] = []
-    for (const copy of await local.replica.wholeCopies(users)) {
-      if (await this.#primary.restore(copy)) continue
+    for (const found of await local.replica.wholeCopies(users)) {
+      const copy = incomplete.includes(found.user) ? patched(found) : found
+      if ((await this.#primary.restore(copy)) === 'ok') continue
       // They are not here as they were there. Nobody who has them so has come for as long as may be: others record again what they hold besides.
       unlike.push(copy.user)
       if (!incomplete.includes(copy.user)) this.#left.add(copy.user)
-      else if (!(await this.#primary.restore(copy, { force: true }))) refused.push(copy.user)
+      else if ((await this.#primary.restore(copy, { force: true })) !== 'ok') refused.push(copy.user)
     }
     await local.replica.markDirty(unlike)
     const restored = users.filter((user) => !refused.includes(user) && !this.#left.has(user)).length
@@ -247,9 +262,9 @@ export class Tidy {
     const copies = await replica.copies(users.filter((user) => !dirty.has(user)))
     const verdicts = copies.map((here) => ({ user: here.user, verdict: judge(found.get(here.user) ?? null, here, at) }))
     const of = (verdict: string) => verdicts.filter((each) => each.verdict === verdict).map(({ user }) => user)
-    const [pull, restore] = [of('pull'), of('restore')]
+    const [pull, restore, complete] = [of('pull'), of('restore'), of('complete')]
     this.#compared = end ?? ''
-    if (pull.length + restore.length === 0) {
+    if (pull.length + restore.length + complete.length === 0) {
       await replica.settleKept(there.n, there.positions)
       const isOverdue = await this.#eraseAgain(
         copies.flatMap(({ user, state, erasedAt }) => (state && isErased(state, erasedAt) ? [user] : [])),
@@ -261,10 +276,14 @@ export class Tidy {
       }
       return this.#joint.isCompared || null
     }
-    logger.warn({ inSqlite: pull.length, inRedis: restore.length }, 'users differed between Redis and SQLite; they are put right')
+    logger.warn(
+      { inSqlite: pull.length, inRedis: restore.length + complete.length },
+      'users differed between Redis and SQLite; they are put right',
+    )
     this.#report.repaired += pull.length
     await replica.markDirty(pull)
     await this.mend(restore)
+    this.#report.repaired += await completeUsers(this.#completing, complete)
     return this.#differed()
   }
 

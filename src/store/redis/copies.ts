@@ -1,3 +1,4 @@
+import type { Redis } from 'ioredis'
 import { z } from 'zod'
 import { riskRank } from '../../model.ts'
 import type { UserCopy, UserState } from '../copy.ts'
@@ -35,6 +36,7 @@ const Record = recordSchema.extend({
   last: z.array(z.tuple([time, z.string(), rank.transform(riskRank)])).optional(),
   since: time.optional(),
   trend: z.number().int().optional(),
+  patched: z.literal(true).optional(),
   sources: z.record(z.string(), z.tuple([count, count, count, count])).optional(),
 })
 
@@ -78,6 +80,7 @@ function decodeState(user: string, [text, conversations, emotions, tally, seen, 
     strippedAt: record.stripped ?? null,
     trendDay: record.trend ?? null,
     counselor: record.counselor ?? null,
+    patched: record.patched ?? false,
     sources: record.sources ?? {},
     conversations: all(conversations, (element) => decodeConversation(user, element)).map(without),
     emotions: all(emotions, (element) => decodePoint(user, element)).map(without),
@@ -169,4 +172,18 @@ export function decodeWanted(reply: unknown): string[] {
   const [state, users] = replies.parse(reply)
   fenced(state)
   return texts.parse(users)
+}
+
+const PATCHED_PER_SCAN = 200
+
+/** Some of those who were put back by somebody who need not have had all of them; and where to go on, '0' after the last. */
+export async function scanPatched(redis: Redis, after: string): Promise<{ users: string[]; next: string }> {
+  const [next, users] = await redis.sscan('xinyi:patched', after, 'COUNT', PATCHED_PER_SCAN)
+  return { users, next }
+}
+
+/** Those of these users whom nobody has so put back, or somebody who had all of them since. */
+export async function notPatched(redis: Redis, users: readonly string[]): Promise<string[]> {
+  const found = await redis.smismember('xinyi:patched', [...users])
+  return users.filter((_, i) => found[i] === 0)
 }

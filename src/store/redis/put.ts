@@ -23,6 +23,7 @@ export function putTexts(user: string, state: UserState, timeZone: string): stri
   texts.push(
     attentionOf(levels),
     state.openAlertId === null ? '0' : '1',
+    state.patched ? '1' : '0',
     state.counselor ?? '',
     unresolvedOf(state)?.assignee ?? '',
     JSON.stringify(calledOf(state)),
@@ -71,6 +72,7 @@ function recordText(state: UserState): string {
     stripped: state.strippedAt ?? undefined,
     trend: state.trendDay ?? undefined,
     counselor: state.counselor ?? undefined,
+    patched: state.patched || undefined,
     sources: Object.keys(state.sources).length > 0 ? state.sources : undefined,
     kept: [conversations.length, emotions.length, topics.length, seen.length, alerts.length],
     deadlines: [0, 0],

@@ -24,7 +24,7 @@ import type {
 } from '../store.ts'
 import { MAX_CANDIDATES, MAX_IN_VIEW } from '../store.ts'
 import { answersWithin, type RedisTarget } from './connect.ts'
-import { type Asked, type Copied, decodeWanted, type Revs, readCopies, readRevs } from './copies.ts'
+import { type Asked, type Copied, decodeWanted, notPatched, type Revs, readCopies, readRevs, scanPatched } from './copies.ts'
 import { decodeStaff, replies, texts } from './decode.ts'
 import { encodeEvent, encodeRequest, Marks } from './encode.ts'
 import { DamagedUsers, Fault, fenced, noFile, unavailable, withoutText, wordOf } from './faults.ts'
@@ -32,8 +32,8 @@ import { Growth } from './growth.ts'
 import { decodeCounts, decodeHead, decodePolicy, decodePositions, decodeRaised, type Lost, raising, scanMarks } from './head.ts'
 import { decodeTaken, readEntries, readTold } from './log.ts'
 import { packTexts } from './pack.ts'
-import { putTexts } from './put.ts'
 import { DECODERS } from './reads.ts'
+import { type Manner, type Restored, restoreUser } from './restore.ts'
 import { runScript, type ScriptName } from './script.ts'
 import { statusOf } from './status.ts'
 import { forget, giveBack, sweep } from './sweep.ts'
@@ -252,19 +252,17 @@ export class RedisStore implements Store {
   readonly revs = (of: { after: string; limit: number }): Promise<Revs> =>
     this.#indexed((mended) => readRevs((argument) => this.#run('revs', { ...argument, mended }), of))
 
-  /**
-   * Puts a user back whose keys are missing or damaged. False where it was left as it is: the user was erased or expired after this copy,
-   * or (unless forced) what Redis knows of them is of another event. A forced one changes nothing for a user of whom nothing is missing.
-   */
-  async restore({ user, state, erasedAt, expiredAt }: UserCopy, { force = false } = {}): Promise<boolean> {
-    if (!state) return false
-    const marks = { erasedAt: erasedAt ?? -1, expiredAt: expiredAt ?? -1 }
-    const request = { user, mark: this.#marks.of(user), ...marks, rev: state.rev, since: state.oldestAt, force }
-    const answer = await this.#run('restore', request, putTexts(user, state, this.#timeZone))
-    if (answer === 'refused') return false
-    fenced(answer)
-    return true
+  /** Puts a user back whose keys are missing or damaged, or (`wholeAsOf`) of whom not everything was there. */
+  restore(copy: UserCopy, manner: Manner = {}): Promise<Restored> {
+    const options = { ...manner, marks: this.#marks, timeZone: this.#timeZone }
+    return restoreUser((argument, texts) => this.#run('restore', argument, texts), copy, options)
   }
+
+  /** Some of those who were put back by somebody who need not have had all of them, in no order: those after a cursor, '0' at first. */
+  readonly patched = (after: string): ReturnType<typeof scanPatched> => this.#try(() => scanPatched(this.#redis, after))
+
+  /** Those of these users who are not among them (`patched`). */
+  readonly completed = (users: readonly string[]): Promise<string[]> => this.#try(() => notPatched(this.#redis, users))
 
   async close(): Promise<void> {
     this.#closed = true

@@ -64,7 +64,7 @@ CREATE TABLE users (
   attention TEXT NOT NULL,
   active_order INTEGER AS (ifnull(last_active_at, 0)) VIRTUAL,
   risk_order INTEGER AS (current_risk * 10000000000000 + ifnull(last_active_at, 0)) VIRTUAL
-, oldest_at INTEGER NOT NULL DEFAULT 0, counselor TEXT, trend_day INTEGER, sources TEXT) STRICT, WITHOUT ROWID;
+, oldest_at INTEGER NOT NULL DEFAULT 0, counselor TEXT, trend_day INTEGER, sources TEXT, patched INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
 
 CREATE INDEX users_by_activity ON users (active_order, user_id);
 
@@ -270,3 +270,5 @@ CREATE TABLE rescued (
   last INTEGER NOT NULL,
   PRIMARY KEY (origin, first)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX users_patched ON users (user_id) WHERE patched = 1;

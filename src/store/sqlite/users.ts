@@ -32,6 +32,10 @@ const UserRecordRow = z
     /** The newest UTC day on which the trend alone raised an alert. */
     trendDay: z.int().nullable().catch(null),
     counselor: z.string().nullable().catch(null),
+    patched: z
+      .int()
+      .catch(1)
+      .transform((flag) => flag !== 0),
     sources: json(SourcesJson)
       .nullable()
       .transform((sources): Sources => sources ?? {})
@@ -43,17 +47,17 @@ export type UserRecord = z.infer<typeof UserRecordRow> & { alertsRaised: number 
 
 const LOAD = `SELECT user_id AS userId, rev, created_at AS createdAt, last_active_at AS lastActiveAt, total_chats AS totalChats,
   total_risk_alerts AS totalRiskAlerts, accepted_at AS acceptedAt, oldest_at AS oldestAt, last_points AS lastPoints, alerts_raised AS alertsRaised,
-  open_alert_id AS openAlertId, open_alert_level AS openAlertLevel, stripped_at AS strippedAt, trend_day AS trendDay, counselor, sources
+  open_alert_id AS openAlertId, open_alert_level AS openAlertLevel, stripped_at AS strippedAt, trend_day AS trendDay, counselor, patched, sources
   FROM users WHERE user_id`
 
 const SAVE = `INSERT INTO users (user_id, rev, created_at, last_active_at, total_chats, total_risk_alerts, accepted_at, oldest_at, last_points,
-  alerts_raised, open_alert_id, open_alert_level, stripped_at, trend_day, counselor, sources, current_risk, attention)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  alerts_raised, open_alert_id, open_alert_level, stripped_at, trend_day, counselor, patched, sources, current_risk, attention)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
   ON CONFLICT DO UPDATE SET rev = excluded.rev, created_at = excluded.created_at, last_active_at = excluded.last_active_at,
   total_chats = excluded.total_chats, total_risk_alerts = excluded.total_risk_alerts, accepted_at = excluded.accepted_at,
   oldest_at = excluded.oldest_at, last_points = excluded.last_points, alerts_raised = excluded.alerts_raised, open_alert_id = excluded.open_alert_id,
   open_alert_level = excluded.open_alert_level, stripped_at = excluded.stripped_at, trend_day = excluded.trend_day, counselor = excluded.counselor,
-  sources = excluded.sources,   current_risk = excluded.current_risk, attention = excluded.attention`
+  patched = excluded.patched, sources = excluded.sources, current_risk = excluded.current_risk, attention = excluded.attention`
 
 /** Null only for one who is not there. */
 export function loadUser(sql: Sql, userId: string): UserRecord | null {
@@ -88,6 +92,7 @@ export const newUser = (userId: string, rev: number, occurredAt: number, accepte
   strippedAt: null,
   trendDay: null,
   counselor: null,
+  patched: false,
   sources: {},
 })
 
@@ -110,6 +115,7 @@ export function saveUser(sql: Sql, user: UserRecord): void {
     user.strippedAt,
     user.trendDay,
     user.counselor,
+    user.patched ? 1 : 0,
     Object.keys(user.sources).length > 0 ? JSON.stringify(user.sources) : null,
     Math.max(ranks[0] ?? 0, user.openAlertLevel ?? 0),
     attentionOf(ranks.map(levelOf)),

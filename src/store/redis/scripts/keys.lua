@@ -12,6 +12,7 @@ local TOMBSTONES = 'xinyi:tombstones' -- hash: mark of an erased user -> ms
 local EXPIRIES = 'xinyi:expiries' -- hash: mark of an expired user -> ms
 local FORGETTING = 'xinyi:forgetting' -- hash: user who is gone, and of whom the log may still have entries -> "next last [upTo]": the indexes to be searched, and the time up to which (forget.lua)
 local WANTED = 'xinyi:wanted' -- set: users whose keys are lost, and of whom not everything was known where that was met
+local PATCHED = 'xinyi:patched' -- set: users who were put back by somebody who need not have had all of them
 local LOG = 'xinyi:log' -- stream, entry n-0: origin seq chain id user kind at occurred fingerprint body outcome alerts
 local USERS = 'xinyi:users' -- hash: user id -> JSON record (users.lua)
 local BY_ACTIVE = 'xinyi:order:active' -- zset: user id, lastActiveAt

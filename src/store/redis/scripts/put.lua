@@ -49,7 +49,7 @@ end
 
 -- Puts one user, who is not there.
 local function put_user(user, keys)
-  local text, created, active, risk, attention_level, alerted, counselor = take(), take(), take(), take(), take(), take(), take()
+  local text, created, active, risk, attention_level, alerted, patched, counselor = take(), take(), take(), take(), take(), take(), take(), take()
   local assignee, to = take(), names_in(take())
   redis.call('HSET', keys.profile, 'user_id', user, 'created_at', take(), 'last_active', take(), 'total_chats', take(), 'total_risk_alerts', take())
   local deadlines = { put_list(keys.conversations, 'conversations'), put_list(keys.emotions, 'emotions') }
@@ -78,5 +78,6 @@ local function put_user(user, keys)
     later('SADD', ALERTED, user)
     add_claims(user, { alert = true, counselor = counselor ~= '' and counselor or nil, assignee = assignee ~= '' and assignee or nil, to = to })
   end
+  if patched == '1' then later('SADD', PATCHED, user) end
   if counselor ~= '' then add_to_counselor(user, counselor) end
 end

@@ -49,6 +49,7 @@ local function drop_user(user, keys)
   end
   unindex(user)
   call('SREM', WANTED, user)
+  call('SREM', PATCHED, user)
   return #alerts, removed
 end
 

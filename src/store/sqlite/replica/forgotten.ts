@@ -1,15 +1,31 @@
+import { z } from 'zod'
 import { DAY_MS } from '../../../model.ts'
+import { compareKeys } from '../../rules.ts'
 import type { Event } from '../../store.ts'
 import { EVENT, EventRow } from '../log.ts'
 import type { Sql } from '../sql.ts'
 import type { Pulled } from './pull.ts'
 
-/** Ids are remembered for a day longer, at the least. */
-const REMEMBERED_MS = 6 * DAY_MS
+/** Ids are remembered for a day longer. */
+const REMEMBERED_MS = 29 * DAY_MS
+/** Whoever has so many ids, may have lost older ones to a sweep: by a clock that may have been wrong. */
+const SWEPT_IDS = 1_000
 
-const OF_USER = ['log', 'kept'].map(
-  (table) => `SELECT ${EVENT} FROM ${table} WHERE user_id = ? AND kind IN ('recorded', 'cleared') AND accepted_at > ?`,
+/** What was kept came before what the log tells. */
+const HELD = [
+  { table: 'kept', place: 'place', part: 0 },
+  { table: 'log', place: 'n', part: 1 },
+].map(
+  ({
+    table,
+    place,
+    part,
+  }) => `SELECT ${EVENT}, ${part} AS part, ${place} AS place FROM ${table} WHERE user_id = ? AND ifnull(outcome, 'applied') = 'applied'
+   AND (kind IN ('cleared', 'erased', 'expired') OR kind = 'recorded' AND accepted_at > ? AND id NOT IN (SELECT value FROM json_each(?)))`,
 )
+const IN_ORDER = `${HELD.join(' UNION ALL ')} ORDER BY part, place`
+
+const Kind = z.object({ kind: z.string() })
 
 /**
  * What is held here that was recorded of these users, and that Redis, which had taken it, knows nothing of any more: it lost their keys, and
@@ -18,21 +34,18 @@ const OF_USER = ['log', 'kept'].map(
 export function forgottenBy(sql: Sql, { copies, positions }: Pick<Pulled, 'copies' | 'positions'>, now: number): Event[] {
   return copies.flatMap(({ user, state, erasedAt, expiredAt }): Event[] => {
     if (!state) return []
-    const since = Math.max(erasedAt ?? -1, expiredAt ?? -1, now - REMEMBERED_MS)
-    const held = sql.rows(OF_USER.join(' UNION ALL '), user, since, user, since).flatMap((row) => EventRow.safeParse(row).data ?? [])
-    const clearedAt = Math.max(-1, ...held.filter(({ kind }) => kind === 'cleared').map(({ acceptedAt }) => acceptedAt))
+    const goneAt = Math.max(erasedAt ?? -1, expiredAt ?? -1)
     const known = new Set(state.seen.map(({ id }) => id))
-    return held.filter(({ kind, id, origin, seq, acceptedAt, occurredAt }) => {
-      if (
-        kind !== 'recorded' ||
-        known.has(id) ||
-        seq > (positions[origin] ?? 0) ||
-        acceptedAt <= clearedAt ||
-        occurredAt <= (erasedAt ?? -1)
-      )
-        return false
-      known.add(id)
-      return true
+    const of = [user, Math.max(goneAt, now - REMEMBERED_MS), JSON.stringify([...known])]
+    const rows = sql.rows(IN_ORDER, ...of, ...of)
+    const since = rows.findLastIndex((row) => Kind.safeParse(row).data?.kind !== 'recorded') + 1
+    const oldest = known.size < SWEPT_IDS ? undefined : state.seen[0]
+    return rows.slice(since).flatMap((row) => {
+      const event = EventRow.safeParse(row).data
+      if (!event || known.has(event.id) || event.seq > (positions[event.origin] ?? 0) || event.occurredAt <= goneAt) return []
+      if (oldest && compareKeys([event.acceptedAt, event.id], [oldest.acceptedAt, oldest.id]) < 0) return []
+      known.add(event.id)
+      return [event]
     })
   })
 }

@@ -46,6 +46,20 @@ export const sweepKept = (sql: Sql, before: number, limit: number): number =>
 /** Whether users are being taken over of whom the log here does not tell. */
 export const isPartial = (sql: Sql): boolean => sql.exists("SELECT 1 FROM complete WHERE origin = ''")
 
+/** Those of these users of whom everything is here. */
+export function wholeAmong(sql: Sql, users: readonly string[]): string[] {
+  if (isPartial(sql)) return []
+  const of =
+    'user_id IN (SELECT value FROM json_each(?)) AND patched = 0 AND NOT EXISTS (SELECT 1 FROM dirty WHERE dirty.user_id = users.user_id)'
+  return sql.all(UserRow, `SELECT user_id AS userId FROM users WHERE ${of}`, JSON.stringify(users)).map(({ userId }) => userId)
+}
+
+/** The next users, after an id, who were taken over from Redis as somebody had put them back there without having all of them. */
+export const patchedUsers = (sql: Sql, after: string, limit: number): string[] =>
+  sql
+    .all(UserRow, 'SELECT user_id AS userId FROM users WHERE patched = 1 AND user_id > ? ORDER BY user_id LIMIT ?', after, limit)
+    .map(({ userId }) => userId)
+
 /** Whether that is so for the first time: nobody is here who was not taken over, or written here, since. */
 export const isFirstCopy = (sql: Sql): boolean => isPartial(sql) && !sql.exists("SELECT 1 FROM complete WHERE origin <> ''")
 
@@ -63,6 +77,7 @@ export function completeFromKept(sql: Sql, { tombstoneKey }: Meta, users: readon
   }
 }
 
+const UserRow = z.object({ userId: z.string() })
 const PositionRow = z.object({ origin: z.string(), seq: z.int() })
 
 const BEYOND = `LEFT JOIN ${POSITIONS} AS position ON position.origin = held.origin WHERE held.seq > ifnull(position.seq, 0)`

@@ -23,7 +23,7 @@ import { countsOf, factsOf, type ReplicaFacts } from './facts.ts'
 import { forgottenBy } from './forgotten.ts'
 import { addToJournal, countPending, type Journaled, journalAfter, rescue } from './journal.ts'
 import { JournaledEvents } from './journaled.ts'
-import { completeFromKept, letGo, recall, settleKept, sweepKept } from './kept.ts'
+import { completeFromKept, letGo, patchedUsers, recall, settleKept, sweepKept, wholeAmong } from './kept.ts'
 import { raiseMarks } from './marks.ts'
 import { outcomeOf } from './outcome.ts'
 import { beginOrigin, isSoleWriter, own } from './own.ts'
@@ -191,6 +191,8 @@ export class Replica {
   }
 
   readonly dirtyAmong = (users: readonly string[]): string[] => this.#among('dirty', users)
+  readonly wholeAmong = (users: readonly string[]): string[] => wholeAmong(this.#sql, users)
+  readonly patchedUsers = (after: string, limit: number): string[] => patchedUsers(this.#sql, after, limit)
 
   markDirty(users: readonly string[]): void {
     this.#write((sql) => {
@@ -202,9 +204,7 @@ export class Replica {
   readonly replaceUsers = (from: Pulled): string[] | null => this.#write((sql) => replaceUsers(sql, this.#meta(), from))
 
   readonly noteRevs = (page: RevPage): boolean => this.#write((sql) => noteRevs(sql, this.#meta(), page))
-
   readonly letGo = (): void => this.#write(letGo)
-
   readonly copies = (users: readonly string[]): UserCopy[] => this.#sql.snapshot(() => readCopies(this.#sql, this.#meta(), users))
 
   /** The same, to be put back in Redis: with everything that is known of them here. */
