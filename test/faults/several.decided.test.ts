@@ -1,7 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { NOW } from '../helpers/events.ts'
+import { openRedisStore } from '../../src/store/redis/open.ts'
+import { NOW, Origin } from '../helpers/events.ts'
 import { inCharge, until } from '../helpers/joined.ts'
 import { behindTheirBacks, chatsOf, expectAllEqual, healed, heldReplica, ownRedis, type Site, site, totalOf } from './several.ts'
 
@@ -215,6 +216,55 @@ test('so they are when more was recorded of them meanwhile, and at once: before 
     expect(await totalOf(store, 'zoe')).toBe(4)
   }
   await expectAllEqual(server, [a, b])
+})
+
+/** A, which has zoe whole, with her alert assigned, is away; another has put her back as she was before that. */
+async function patchedWhileAway() {
+  const server = await ownRedis()
+  const a = await site({ url: server.url })
+  const other = await openRedisStore({ url: server.url })
+  onTestFinished(() => other.close())
+  await a.record('zoe', ['z1'])
+  await healed(server, [a])
+  const early = (await other.copies({ users: ['zoe'] })).copies[0]
+  if (!early?.state) throw new Error('zoe is there')
+  await a.tell(a.origin.recorded({ user: 'zoe', id: 'z2', riskLevel: 'HIGH' }), a.origin.assigned('zoe', 'li', NOW + 11))
+  await healed(server, [a])
+  await a.store.pin('sqlite')
+  await behindTheirBacks(server, (redis) => redis.del('user:zoe:conversations'))
+  await other.restore({ ...early, state: { ...early.state, patched: true } }, { force: true })
+  return { server, a, other, others: new Origin('others') }
+}
+
+const counselorAt = async ({ store }: Site) => (await store.read([{ kind: 'user', userId: 'zoe' }], NOW)).answers[0]?.counselor
+
+test('whoever recorded of them while away still has them whole', async () => {
+  const { server, a } = await patchedWhileAway()
+  await a.record('zoe', ['z5'], { acceptedAt: NOW + 15, riskLevel: 'HIGH' })
+  await a.store.pin('auto')
+  await healed(server, [a])
+  expect(await chatsOf(a.store, 'zoe')).toEqual(['z1', 'z2', 'z5'])
+  expect(await counselorAt(a)).toBe('li')
+  expect(await totalOf(a.store, 'zoe')).toBe(3)
+  await expectAllEqual(server, [a])
+})
+
+test('so does whom others told of alerts that are other ones here', async () => {
+  const { server, a, other, others } = await patchedWhileAway()
+  await other.append([others.recorded({ user: 'zoe', id: 'z6', acceptedAt: NOW + 15, riskLevel: 'HIGH' })])
+  await a.store.pin('auto')
+  await healed(server, [a])
+  expect(await chatsOf(a.store, 'zoe')).toEqual(['z1', 'z2', 'z6'])
+  expect(await counselorAt(a)).toBe('li')
+  await expectAllEqual(server, [a])
+})
+
+test('a key of another type where it is noted who is to be put back keeps nobody from Redis', async () => {
+  const { server, a } = await patchedWhileAway()
+  await behindTheirBacks(server, (redis) => redis.set('xinyi:patched', 'another'))
+  await a.store.pin('auto')
+  await healed(server, [a])
+  expect(await chatsOf(a.store, 'zoe')).toEqual(['z1', 'z2'])
 })
 
 /** From now on the clock that patience goes by is ahead by what is given. */

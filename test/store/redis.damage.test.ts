@@ -206,11 +206,11 @@ describe('what is missing of a user is noticed, and put back', () => {
     expect(await copyOf(store, 'u')).toEqual(whole)
     await damaged.redis.del('user:u:conversations')
     expect(await store.restore({ ...early, state: early.state && { ...early.state, patched: true } }, { force: true })).toBe('ok')
-    expect(await store.patched('0')).toEqual({ users: ['u'], next: '0' })
+    expect(await store.patched()).toEqual(['u'])
     await store.append([origin.recorded({ id: 'c' })])
     expect(await store.restore(whole, { wholeAsOf: 2 })).toBe('behind')
     expect(await store.restore(whole, { wholeAsOf: 3 })).toBe('ok')
-    expect(await store.patched('0')).toEqual({ users: [], next: '0' })
+    expect(await store.patched()).toEqual([])
     expect(await copyOf(store, 'u')).toEqual({ ...whole, state: { ...whole.state, rev: 3 } })
   })
 

@@ -37,8 +37,6 @@ export interface Joint {
   isCompared: boolean
   /** That Redis lacks events that come before what is here: at the last try (`at`), how many it had then, how long was waited in all, and since others brought any. */
   stuck: { at: number; events: number; inAllMs: number; quietMs: number } | null
-  /** Events that were recorded again as Redis knew nothing of them any more, as "seq origin": it need not want them. */
-  readonly recordedAgain: Set<string>
   /** Since when Redis lacks users of whom not everything may be here, by performance.now(). */
   readonly incompleteSince: Map<string, number>
   /** No more events of these origins are taken: whoever writes under one begins another. */

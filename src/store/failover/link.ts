@@ -252,11 +252,13 @@ export class Link {
     }
     const pushEverything = () => pushAll(primary, this.#joint, { mend, pushed })
     await local.whole()
-    report.repaired += await completeAtFirst(verified, this.#joint, caughtUp)
     await pushEverything()
+    report.repaired += await completeAtFirst(verified, this.#joint, caughtUp)
     await Promise.race([this.#joint.seams?.holdReplay, primary.lost])
     await this.#joint.exclusively(async () => {
       await pushEverything()
+      // Of those who were written about meanwhile.
+      report.repaired += await completeAtFirst(verified, this.#joint, caughtUp)
       if (this.#state !== replaying) return
       if (rebuild) await replica.beginRebuild(await primary.head())
       Object.assign(this.#joint, { isInterrupted: false, forked: null })

@@ -1,8 +1,8 @@
 import type { RedisStore } from '../redis/store.ts'
 import { catchUp } from './catch-up.ts'
-import { Outdated } from './faults.ts'
+import { isTimeout, Outdated } from './faults.ts'
 import type { Joint } from './joint.ts'
-import { completeAll, patched } from './patched.ts'
+import { completeAll } from './patched.ts'
 import type { Verified } from './verify.ts'
 
 /** How long it is left to others to put users back of whom not everything may be here, or otherwise than Redis had it. */
@@ -50,11 +50,10 @@ export async function putBack(
     await primary.want(users, [])
     throw new Outdated('users are lost that others may put back')
   }
-  for (const copy of await replica.wholeCopies(users))
-    await primary.restore(incomplete.includes(copy.user) ? patched(copy) : copy, { force: true })
+  for (const copy of await replica.wholeCopies(users, incomplete)) await primary.restore(copy, { force: true })
 }
 
-/** Before anything is pushed: whoever was put back by another without all of them, and is whole here, is put back so (patched.ts). Answers how many. */
+/** Before Redis is in charge: whoever was put back by another without all of them, and is whole here, is put back so (patched.ts). Answers how many. */
 export async function completeAtFirst(
   { primary, rebuild }: Pick<Verified, 'primary' | 'rebuild'>,
   { local: { replica } }: Joint,
@@ -66,5 +65,11 @@ export async function completeAtFirst(
     caughtUp((await replica.facts()).n)
     return isWhole
   }
-  return completeAll({ primary, replica, follow })
+  try {
+    return await completeAll({ primary, replica, follow })
+  } catch (error) {
+    // Who is too large to be put back in time must not keep everybody else from Redis.
+    if (!isTimeout(error)) throw error
+    return 0
+  }
 }

@@ -1,10 +1,11 @@
-import type { UserCopy } from '../copy.ts'
 import type { RedisStore } from '../redis/store.ts'
 import type { RemoteReplica } from './replica.ts'
 
-/** How many are looked at together. Each of them is held in memory twice. */
+/** How many are looked at together: each of them is held in memory. */
 const USERS_PER_STEP = 50
 const NAMES_PER_STEP = 500
+/** What comes of a user meanwhile has to be known first. */
+const MOST_TRIES = 5
 
 export interface Completing {
   primary: RedisStore
@@ -13,43 +14,35 @@ export interface Completing {
   follow: (n: number) => Promise<boolean>
 }
 
-/** A user as they are put back by somebody who need not have all of them. */
-export const patched = (copy: UserCopy): UserCopy => ({ ...copy, state: copy.state && { ...copy.state, patched: true } })
-
 /**
  * Who is `patched` in Redis, and whole here, is put back as they are here: somebody else had to put them back, and need not have had what
  * was recorded, cleared, or done about alerts meanwhile. Whoever is taken over from Redis instead loses that. Answers how many.
  */
 export async function completeUsers({ primary, replica, follow }: Completing, users: readonly string[]): Promise<number> {
   let completed = 0
-  for (let i = 0; i < users.length; i += USERS_PER_STEP) {
-    const whole = await replica.wholeAmong(users.slice(i, i + USERS_PER_STEP))
-    if (whole.length === 0) continue
-    // What came since comes to what is here, and may be taken for a difference there: it makes nobody less whole.
-    if (!(await follow((await primary.status()).n))) return completed
-    const { n } = await replica.facts()
-    const refused: string[] = []
-    for (const copy of await replica.copies(whole)) {
-      const came = await primary.restore(copy, { wholeAsOf: n })
-      if (came === 'ok') completed += 1
-      if (came === 'refused') refused.push(copy.user)
+  let left = await replica.wholeAmong(users)
+  for (let tries = 0; left.length > 0 && tries < MOST_TRIES; tries += 1) {
+    if (!(await follow((await primary.status()).n))) break
+    const behind: string[] = []
+    for (let i = 0; i < left.length; i += USERS_PER_STEP) {
+      const { n } = await replica.facts()
+      const done: string[] = []
+      for (const copy of await replica.copies(await replica.wholeAmong(left.slice(i, i + USERS_PER_STEP), { settled: true }))) {
+        const came = await primary.restore(copy, { wholeAsOf: n })
+        if (came === 'ok') completed += 1
+        const those = came === 'behind' ? behind : done
+        those.push(copy.user)
+      }
+      // There they are as of now, or were erased.
+      await replica.markDirty(done)
     }
-    await replica.markDirty(refused)
+    left = behind
   }
   return completed
 }
 
 /** The same, of everybody who is patched. */
-export async function completeAll(completing: Completing): Promise<number> {
-  let completed = 0
-  let cursor = '0'
-  do {
-    const { users, next } = await completing.primary.patched(cursor)
-    completed += await completeUsers(completing, users)
-    cursor = next
-  } while (cursor !== '0')
-  return completed
-}
+export const completeAll = async (completing: Completing): Promise<number> => completeUsers(completing, await completing.primary.patched())
 
 /**
  * Who is patched here, and has been put back by somebody who had all of them, is to be taken over. Looks at the next of them, after a user

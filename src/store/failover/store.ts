@@ -23,7 +23,7 @@ import type {
 } from '../store.ts'
 import { dataSetOf } from './data-set.ts'
 import { compactBoth, policyOf, snapshotOf, staffOf } from './facts.ts'
-import { isTimeout, Refused, wordOf } from './faults.ts'
+import { isTimeout, Outdated, Refused, wordOf } from './faults.ts'
 import type { Joint } from './joint.ts'
 import { Link, type Primary, type State } from './link.ts'
 import { Local } from './local.ts'
@@ -90,7 +90,6 @@ class FailoverStore implements Store {
       isInterrupted: false,
       isCompared: false,
       stuck: null,
-      recordedAgain: new Set(),
       incompleteSince: new Map(),
       local,
       exclusively: (work) => this.#writes.exclusively(work),
@@ -148,7 +147,8 @@ class FailoverStore implements Store {
         await state.tidy.mend(cause.users).catch(() => {})
         return this.#readThere(state, requests, of, true)
       }
-      const isWell = cause instanceof DamagedUsers || (isTimeout(error) && (await state.primary.ping(PING_PATIENCE_MS)))
+      const isWell =
+        cause instanceof DamagedUsers || error instanceof Outdated || (isTimeout(error) && (await state.primary.ping(PING_PATIENCE_MS)))
       // A question that was too long for Redis is no reason to leave it, if it can be answered here as well.
       if (!isWell || !(await state.tail.reached(this.#link.answeredIn(state), PING_PATIENCE_MS))) this.#link.leave(state, wordOf(error))
       return null

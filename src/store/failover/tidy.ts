@@ -9,7 +9,7 @@ import { judge } from './compare.ts'
 import { Outdated, wordOf } from './faults.ts'
 import type { Joint } from './joint.ts'
 import { mendable } from './mendable.ts'
-import { type Completing, completeAll, completeUsers, patched, pullCompleted } from './patched.ts'
+import { type Completing, completeAll, completeUsers, pullCompleted } from './patched.ts'
 import type { RemoteReplica } from './replica.ts'
 import type { Tail } from './tail.ts'
 
@@ -21,6 +21,8 @@ const PATIENCE_MS = 2_000
 const AGAIN_PER_STEP = 100
 const COMPARE_MS = 2_000
 const PULL_RETRY_MS = 250
+
+const patchedIn = (copies: readonly UserCopy[]): string[] => copies.flatMap(({ user, state }) => (state?.patched ? [user] : []))
 
 /** While Redis orders the log: takes over from it whoever is not known to be the same here, and compares the others by and by. */
 export class Tidy {
@@ -90,10 +92,14 @@ export class Tidy {
     for (let users = await this.#dirtyUsers(); users.length > 0; users = await this.#dirtyUsers()) {
       const page = await this.#primary.copies({ users })
       await this.mend(page.damaged)
-      const { copies, damaged, ...from } = page.damaged.length > 0 ? await this.#primary.copies({ users }) : page
+      const completed = await completeUsers(this.#completing, patchedIn(page.copies))
+      const { copies, damaged, ...from } = page.damaged.length + completed > 0 ? await this.#primary.copies({ users }) : page
+      // Nobody of whom everything is here is taken over as somebody else had to put them back.
+      const whole = await replica.wholeAmong(patchedIn(copies))
+      for (const user of whole) this.#left.add(user)
       // Keys that nobody can put back stay as they are, until Redis hears of the user again.
       for (const user of damaged) if (!this.#left.has(user)) this.#unmendable.add(user)
-      if (!(await this.#take({ copies, ...from }))) return false
+      if (!(await this.#take({ copies: copies.filter(({ user }) => !whole.includes(user)), ...from }))) return false
     }
     if (this.#left.size > 0) return false
     this.#joint.incompleteSince.clear()
@@ -140,10 +146,8 @@ export class Tidy {
    * Answers whether there was anything; who was pulled then is not as they are now.
    */
   async #recordAgain(page: Parameters<RemoteReplica['forgottenBy']>[0] & { n: number }): Promise<boolean> {
-    const { local, logger, recordedAgain, clock } = this.#joint
-    const nameOf = ({ origin, seq }: Event): string => `${seq} ${origin}`
-    const find = async (): Promise<Event[]> =>
-      (await local.replica.forgottenBy(page, clock())).filter((event) => !recordedAgain.has(nameOf(event)))
+    const { local, logger, clock } = this.#joint
+    const find = (): Promise<Event[]> => local.replica.forgottenBy(page, clock())
     if ((await find()).length === 0) return false
     // A clearing that came since has to be known first.
     if (!(await this.#tail.reached(page.n, PATIENCE_MS))) return true
@@ -159,7 +163,6 @@ export class Tidy {
       const { outcomes } = await this.#primary.append(again.slice(i, i + AGAIN_PER_STEP))
       if (outcomes.some((outcome) => !('n' in outcome))) throw new Outdated('Redis does not take what is recorded again')
     }
-    for (const event of forgotten) recordedAgain.add(nameOf(event))
     return true
   }
 
@@ -191,8 +194,7 @@ export class Tidy {
     if (!(await this.#tail.reached((await this.#primary.status()).n, PATIENCE_MS))) throw new Outdated('SQLite is behind Redis')
     const refused: string[] = []
     const unlike: string[] = []
-    for (const found of await local.replica.wholeCopies(users)) {
-      const copy = incomplete.includes(found.user) ? patched(found) : found
+    for (const copy of await local.replica.wholeCopies(users, incomplete)) {
       if ((await this.#primary.restore(copy)) === 'ok') continue
       // They are not here as they were there. Nobody who has them so has come for as long as may be: others record again what they hold besides.
       unlike.push(copy.user)

@@ -1,4 +1,3 @@
-import type { Redis } from 'ioredis'
 import { z } from 'zod'
 import { riskRank } from '../../model.ts'
 import type { UserCopy, UserState } from '../copy.ts'
@@ -22,7 +21,7 @@ import { fenced } from './faults.ts'
 import { decodePositions } from './head.ts'
 
 const StateReply = z.tuple([z.string(), texts, texts, texts, texts, z.array(z.union([z.string(), texts]))])
-const UserReply = z.tuple([z.string(), z.string(), z.string(), z.union([z.enum(['none', 'damaged']), StateReply])])
+const UserReply = z.tuple([z.string(), z.string(), z.string(), z.number(), z.union([z.enum(['none', 'damaged']), StateReply])])
 const userReplies = z.array(UserReply)
 
 const count = z.number().int()
@@ -36,7 +35,6 @@ const Record = recordSchema.extend({
   last: z.array(z.tuple([time, z.string(), rank.transform(riskRank)])).optional(),
   since: time.optional(),
   trend: z.number().int().optional(),
-  patched: z.literal(true).optional(),
   sources: z.record(z.string(), z.tuple([count, count, count, count])).optional(),
 })
 
@@ -61,7 +59,11 @@ function decodeAlerts(reply: readonly (string | string[])[]): UserState['alerts'
 }
 
 /** Null where the state does not hold all that the record says it does. */
-function decodeState(user: string, [text, conversations, emotions, tally, seen, alertRows]: z.infer<typeof StateReply>): UserState | null {
+function decodeState(
+  user: string,
+  [text, conversations, emotions, tally, seen, alertRows]: z.infer<typeof StateReply>,
+  isPatched: boolean,
+): UserState | null {
   const record = parse(Record, text)
   const alerts = decodeAlerts(alertRows)
   if (!record || !alerts) return null
@@ -80,7 +82,7 @@ function decodeState(user: string, [text, conversations, emotions, tally, seen, 
     strippedAt: record.stripped ?? null,
     trendDay: record.trend ?? null,
     counselor: record.counselor ?? null,
-    patched: record.patched ?? false,
+    patched: isPatched,
     sources: record.sources ?? {},
     conversations: all(conversations, (element) => decodeConversation(user, element)).map(without),
     emotions: all(emotions, (element) => decodePoint(user, element)).map(without),
@@ -106,8 +108,8 @@ const timeOf = (reply: string): number | null => (reply === '' ? null : Number(r
 function decodeCopies(reply: unknown): { copies: UserCopy[]; damaged: string[] } {
   const copies: UserCopy[] = []
   const damaged: string[] = []
-  for (const [user, erasedAt, expiredAt, state] of userReplies.parse(reply)) {
-    const found = typeof state === 'string' ? null : decodeState(user, state)
+  for (const [user, erasedAt, expiredAt, patched, state] of userReplies.parse(reply)) {
+    const found = typeof state === 'string' ? null : decodeState(user, state, patched === 1)
     if (!found && state !== 'none') damaged.push(user)
     else copies.push({ user, state: found, erasedAt: timeOf(erasedAt), expiredAt: timeOf(expiredAt) })
   }
@@ -174,16 +176,21 @@ export function decodeWanted(reply: unknown): string[] {
   return texts.parse(users)
 }
 
-const PATCHED_PER_SCAN = 200
+const PATCHED_PER_SCAN = 1_000
+const FoundPatched = z.tuple([z.string(), texts])
 
-/** Some of those who were put back by somebody who need not have had all of them; and where to go on, '0' after the last. */
-export async function scanPatched(redis: Redis, after: string): Promise<{ users: string[]; next: string }> {
-  const [next, users] = await redis.sscan('xinyi:patched', after, 'COUNT', PATCHED_PER_SCAN)
-  return { users, next }
+/** Everybody who was put back by somebody who need not have had all of them. */
+export async function readPatched(ask: (argument: object) => Promise<unknown[]>): Promise<string[]> {
+  const all = new Set<string>()
+  let cursor = '0'
+  do {
+    const [next, users] = FoundPatched.parse(await ask({ cursor, count: PATCHED_PER_SCAN }))
+    for (const user of users) all.add(user)
+    cursor = next
+  } while (cursor !== '0')
+  return [...all]
 }
 
-/** Those of these users whom nobody has so put back, or somebody who had all of them since. */
-export async function notPatched(redis: Redis, users: readonly string[]): Promise<string[]> {
-  const found = await redis.smismember('xinyi:patched', [...users])
-  return users.filter((_, i) => found[i] === 0)
-}
+/** Those of these users who are not among them (any more). */
+export const readCompleted = async (ask: (argument: object) => Promise<unknown[]>, users: readonly string[]): Promise<string[]> =>
+  texts.parse((await ask({ users }))[0])

@@ -72,7 +72,6 @@ function recordText(state: UserState): string {
     stripped: state.strippedAt ?? undefined,
     trend: state.trendDay ?? undefined,
     counselor: state.counselor ?? undefined,
-    patched: state.patched || undefined,
     sources: Object.keys(state.sources).length > 0 ? state.sources : undefined,
     kept: [conversations.length, emotions.length, topics.length, seen.length, alerts.length],
     deadlines: [0, 0],

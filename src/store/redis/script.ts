@@ -31,6 +31,7 @@ const PARTS = {
   finish: ['keys', 'lease', 'finish'],
   trim: ['keys', 'trim'],
   want: ['keys', 'heal', 'want'],
+  patched: ['keys', 'patched'],
   forget: ['keys', 'heal', 'lists', 'sound', 'users', 'removal', 'forget'],
   sweep: ['keys', 'heal', 'lists', 'sound', 'users', 'alerts', 'index', 'sweep'],
   reindex: ['keys', 'heal', 'lists', 'sound', 'users', 'alerts', 'index', 'reindex'],

@@ -24,7 +24,7 @@ import type {
 } from '../store.ts'
 import { MAX_CANDIDATES, MAX_IN_VIEW } from '../store.ts'
 import { answersWithin, type RedisTarget } from './connect.ts'
-import { type Asked, type Copied, decodeWanted, notPatched, type Revs, readCopies, readRevs, scanPatched } from './copies.ts'
+import { type Asked, type Copied, decodeWanted, type Revs, readCompleted, readCopies, readPatched, readRevs } from './copies.ts'
 import { decodeStaff, replies, texts } from './decode.ts'
 import { encodeEvent, encodeRequest, Marks } from './encode.ts'
 import { DamagedUsers, Fault, fenced, noFile, unavailable, withoutText, wordOf } from './faults.ts'
@@ -258,11 +258,11 @@ export class RedisStore implements Store {
     return restoreUser((argument, texts) => this.#run('restore', argument, texts), copy, options)
   }
 
-  /** Some of those who were put back by somebody who need not have had all of them, in no order: those after a cursor, '0' at first. */
-  readonly patched = (after: string): ReturnType<typeof scanPatched> => this.#try(() => scanPatched(this.#redis, after))
+  /** Everybody who was put back by somebody who need not have had all of them. */
+  readonly patched = (): Promise<string[]> => readPatched((argument) => this.#ask('patched', argument))
 
-  /** Those of these users who are not among them (`patched`). */
-  readonly completed = (users: readonly string[]): Promise<string[]> => this.#try(() => notPatched(this.#redis, users))
+  /** Those of these users who are not among them. */
+  readonly completed = (users: readonly string[]): Promise<string[]> => readCompleted((argument) => this.#ask('patched', argument), users)
 
   async close(): Promise<void> {
     this.#closed = true

@@ -1,6 +1,6 @@
 -- copies: everything that is kept of some users, at one moment. ARGV[1] JSON {epoch, users: {id, …} or after: id and limit, marks: [[id, mark]], mended}.
 -- Answers {'stale'}, {'unindexed'} when the users' order is lost, {'unnamed', {id, …}} when marks lacks some of these users, or {'ok', n, positions, last id or '', users}: the users one
--- after the other as {id, erasedAt or '', expiredAt or '', state}, where a state is 'none', 'damaged' or
+-- after the other as {id, erasedAt or '', expiredAt or '', whether they are patched (0 or 1), state}, where a state is 'none', 'damaged' or
 -- {record, conversations, emotions, tally, seen, {alert id, fields, history, …}}.
 local request = cjson.decode(ARGV[1])
 local meta = redis.call('HMGET', META, 'epoch', 'n')
@@ -50,7 +50,7 @@ for i, user in ipairs(users) do
     break
   end
   local mark = marks[user]
-  found[i] = { user, get(false, 'HGET', TOMBSTONES, mark) or '', get(false, 'HGET', EXPIRIES, mark) or '', state_of(user) }
-  size = size + size_of(found[i][4])
+  found[i] = { user, get(false, 'HGET', TOMBSTONES, mark) or '', get(false, 'HGET', EXPIRIES, mark) or '', get(0, 'SISMEMBER', PATCHED, user), state_of(user) }
+  size = size + size_of(found[i][5])
 end
 return { 'ok', tonumber(meta[2]), get({}, 'HGETALL', POSITIONS), last, found }

@@ -31,7 +31,6 @@ local function is_sound(record)
   if record.since ~= nil and type(record.since) ~= 'number' then return false end
   if record.trend ~= nil and type(record.trend) ~= 'number' then return false end
   if record.counselor ~= nil and type(record.counselor) ~= 'string' then return false end
-  if record.patched ~= nil and record.patched ~= true then return false end
   if record.sources ~= nil and not are_sources(record.sources) then return false end
   if record.assignee ~= nil and type(record.assignee) ~= 'string' then return false end
   if record.to ~= nil and not are_strings(record.to) then return false end

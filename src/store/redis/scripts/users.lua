@@ -1,9 +1,9 @@
--- A user's record: the JSON under USERS, {rev, created, active, chats, risks, accepted, raised, last, alert, level, assignee, to, stripped, patched, kept, deadlines}.
+-- A user's record: the JSON under USERS, {rev, created, active, chats, risks, accepted, raised, last, alert, level, assignee, to, stripped, kept, deadlines}.
 -- last: the newest three points ever, newest first, [at, id, risk rank] each; absent when there are none. alert, level (rank),
 -- assignee (sub) and to (whom it was escalated to: subs; absent when there are none): of the unresolved alert; raised: alerts raised so far. kept: how many conversations, emotions, topics, ids and alerts the user's keys
 -- hold, so that missing ones are noticed; deadlines: when conversations and emotions expire by themselves, 0 for never. since: the least
 -- time of what was recorded, of acceptance or occurrence. counselor: who looks after them (sub). trend: the newest UTC day on which the
--- trend alone raised an alert. patched (true): who put them back need not have had all of them. sources: what other systems had counted, {source: [chats, risk alerts, chats taken over one by one, risk alerts of these]}.
+-- trend alone raised an alert. sources: what other systems had counted, {source: [chats, risk alerts, chats taken over one by one, risk alerts of these]}.
 
 local WEEK = 7 * DAY
 
@@ -111,7 +111,6 @@ local function text_of(record)
   if record.assignee then text = text .. ',"assignee":' .. cjson.encode(record.assignee) end
   if record.to then text = text .. ',"to":' .. cjson.encode(record.to) end
   if record.counselor then text = text .. ',"counselor":' .. cjson.encode(record.counselor) end
-  if record.patched then text = text .. ',"patched":true' end
   if record.trend then text = text .. ',"trend":' .. int(record.trend) end
   if record.since then text = text .. ',"since":' .. int(record.since) end
   if record.sources then text = text .. ',"sources":' .. cjson.encode(record.sources) end

@@ -11,21 +11,16 @@ const REMEMBERED_MS = 29 * DAY_MS
 /** Whoever has so many ids, may have lost older ones to a sweep: by a clock that may have been wrong. */
 const SWEPT_IDS = 1_000
 
-/** What was kept came before what the log tells. */
-const HELD = [
-  { table: 'kept', place: 'place', part: 0 },
-  { table: 'log', place: 'n', part: 1 },
-].map(
-  ({
-    table,
-    place,
-    part,
-  }) => `SELECT ${EVENT}, ${part} AS part, ${place} AS place FROM ${table} WHERE user_id = ? AND ifnull(outcome, 'applied') = 'applied'
-   AND (kind IN ('cleared', 'erased', 'expired') OR kind = 'recorded' AND accepted_at > ? AND id NOT IN (SELECT value FROM json_each(?)))`,
-)
-const IN_ORDER = `${HELD.join(' UNION ALL ')} ORDER BY part, place`
+const heldIn = (table: string, place: string, part: number): string =>
+  `SELECT ${EVENT}, ${part} AS part, ${place} AS place FROM ${table} WHERE user_id = ? AND ifnull(outcome, 'applied') = 'applied'
+   AND (kind IN ('cleared', 'erased', 'expired') OR kind = 'recorded' AND accepted_at > ? AND id NOT IN (SELECT value FROM json_each(?)))`
+const HELD = `${heldIn('kept', 'place', 0)} UNION ALL ${heldIn('log', 'n', 1)} ORDER BY part, place`
 
-const Kind = z.object({ kind: z.string() })
+const Row = z.object({ kind: z.string(), acceptedAt: z.number(), part: z.number(), place: z.number() })
+
+/** Whether a removal came after that. What was kept and what the log tells may overlap in time: only clocks tell then. */
+const isLater = (removal: z.infer<typeof Row>, than: z.infer<typeof Row>): boolean =>
+  removal.part === than.part ? removal.place > than.place : removal.acceptedAt >= than.acceptedAt
 
 /**
  * What is held here that was recorded of these users, and that Redis, which had taken it, knows nothing of any more: it lost their keys, and
@@ -37,12 +32,15 @@ export function forgottenBy(sql: Sql, { copies, positions }: Pick<Pulled, 'copie
     const goneAt = Math.max(erasedAt ?? -1, expiredAt ?? -1)
     const known = new Set(state.seen.map(({ id }) => id))
     const of = [user, Math.max(goneAt, now - REMEMBERED_MS), JSON.stringify([...known])]
-    const rows = sql.rows(IN_ORDER, ...of, ...of)
-    const since = rows.findLastIndex((row) => Kind.safeParse(row).data?.kind !== 'recorded') + 1
+    const rows = sql.rows(HELD, ...of, ...of)
+    const removals = rows.flatMap((row) => Row.safeParse(row).data ?? []).filter(({ kind }) => kind !== 'recorded')
     const oldest = known.size < SWEPT_IDS ? undefined : state.seen[0]
-    return rows.slice(since).flatMap((row) => {
+    return rows.flatMap((row) => {
+      const at = Row.safeParse(row).data
+      if (!at || removals.some((removal) => isLater(removal, at))) return []
       const event = EventRow.safeParse(row).data
-      if (!event || known.has(event.id) || event.seq > (positions[event.origin] ?? 0) || event.occurredAt <= goneAt) return []
+      if (event?.kind !== 'recorded' || known.has(event.id) || event.seq > (positions[event.origin] ?? 0) || event.occurredAt <= goneAt)
+        return []
       if (oldest && compareKeys([event.acceptedAt, event.id], [oldest.acceptedAt, oldest.id]) < 0) return []
       known.add(event.id)
       return [event]

@@ -46,12 +46,15 @@ export const sweepKept = (sql: Sql, before: number, limit: number): number =>
 /** Whether users are being taken over of whom the log here does not tell. */
 export const isPartial = (sql: Sql): boolean => sql.exists("SELECT 1 FROM complete WHERE origin = ''")
 
-/** Those of these users of whom everything is here. */
-export function wholeAmong(sql: Sql, users: readonly string[]): string[] {
+/**
+ * Those of these users of whom everything is here, be it otherwise than Redis has it; with `settled` only those of whom nothing is ahead of its log,
+ * or on its way there.
+ */
+export function wholeAmong(sql: Sql, users: readonly string[], { settled = false } = {}): string[] {
   if (isPartial(sql)) return []
-  const of =
-    'user_id IN (SELECT value FROM json_each(?)) AND patched = 0 AND NOT EXISTS (SELECT 1 FROM dirty WHERE dirty.user_id = users.user_id)'
-  return sql.all(UserRow, `SELECT user_id AS userId FROM users WHERE ${of}`, JSON.stringify(users)).map(({ userId }) => userId)
+  const of = settled ? 'AND NOT EXISTS (SELECT 1 FROM journal WHERE journal.user_id = users.user_id)' : ''
+  const query = `SELECT user_id AS userId FROM users WHERE user_id IN (SELECT value FROM json_each(?)) AND patched = 0 ${of}`
+  return sql.all(UserRow, query, JSON.stringify(users)).map(({ userId }) => userId)
 }
 
 /** The next users, after an id, who were taken over from Redis as somebody had put them back there without having all of them. */
@@ -65,9 +68,10 @@ export const isFirstCopy = (sql: Sql): boolean => isPartial(sql) && !sql.exists(
 
 /**
  * Has users who were not taken over yet, and to whom the log here has led on from what they were before, know what is held of them
- * besides: what came between. An event whose effects are there changes nothing. To be called in a transaction.
+ * besides: what came between. An event whose effects are there changes nothing. `lacking`: of whom more may be elsewhere. To be called in a transaction.
  */
-export function completeFromKept(sql: Sql, { tombstoneKey }: Meta, users: readonly string[]): void {
+export function completeFromKept(sql: Sql, { tombstoneKey }: Meta, users: readonly string[], lacking: readonly string[]): void {
+  for (const user of lacking) sql.run('UPDATE users SET patched = 1 WHERE user_id = ?', user)
   if (!isPartial(sql)) return
   const policies = loadPolicies(sql)
   for (const user of users.filter((each) => isDirty(sql, each))) {

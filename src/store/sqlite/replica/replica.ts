@@ -191,7 +191,7 @@ export class Replica {
   }
 
   readonly dirtyAmong = (users: readonly string[]): string[] => this.#among('dirty', users)
-  readonly wholeAmong = (users: readonly string[]): string[] => wholeAmong(this.#sql, users)
+  readonly wholeAmong = (...of: [users: readonly string[], how?: { settled: boolean }]): string[] => wholeAmong(this.#sql, ...of)
   readonly patchedUsers = (after: string, limit: number): string[] => patchedUsers(this.#sql, after, limit)
 
   markDirty(users: readonly string[]): void {
@@ -207,9 +207,9 @@ export class Replica {
   readonly letGo = (): void => this.#write(letGo)
   readonly copies = (users: readonly string[]): UserCopy[] => this.#sql.snapshot(() => readCopies(this.#sql, this.#meta(), users))
 
-  /** The same, to be put back in Redis: with everything that is known of them here. */
-  wholeCopies(users: readonly string[]): UserCopy[] {
-    this.#write((sql) => completeFromKept(sql, this.#meta(), users))
+  /** The same, to be put back in Redis: with everything that is known of them here; `lacking`: of whom more may be elsewhere. */
+  wholeCopies(users: readonly string[], lacking: readonly string[]): UserCopy[] {
+    this.#write((sql) => completeFromKept(sql, this.#meta(), users, lacking))
     return this.copies(users)
   }
 
