@@ -270,3 +270,15 @@ test('whoever came back after an erasure that is only known now is kept when eve
   p.here.beginRebuild({ ...fresh.seedHead('another', 0), tombstones: both })
   expect(p.here.nextUsers('', ALL)).toEqual(['b'])
 })
+
+test('where everybody is as Redis has them, the positions are its, whatever became of what they were', async () => {
+  const p = await pair()
+  await p.there.append([p.theirs.recorded({ user: 'a' }), p.theirs.recorded({ user: 'b' })])
+  await p.follow()
+  const head = p.open('elsewhere').seedHead('', 0)
+  const { n, epoch, chain } = p.here.facts()
+  p.here.beginRebuild({ ...head, epoch, n, chain, trimmed: n, positions: { theirs: 1 } })
+  await p.pull(['a', 'b', 'c'])
+  p.here.settleKept(n, { theirs: 2 })
+  expect(p.here.positions()).toEqual({ theirs: 2 })
+})

@@ -6,6 +6,7 @@ import { connectRedis } from '../redis/connect.ts'
 import { warningsOf } from '../redis/inspect.ts'
 import type { RedisStore } from '../redis/store.ts'
 import type { Pin, Reconciliation } from '../store.ts'
+import { Backlog } from './backlog.ts'
 import { Changes } from './changes.ts'
 import { type DataSet, dataSetOf } from './data-set.ts'
 import { Interrupted, Refused, wordOf } from './faults.ts'
@@ -29,7 +30,7 @@ const UNPIN_PATIENCE_MS = 2_000
 export type State =
   | { mode: 'FALLBACK'; since: number }
   /** Redis gets what it lacks; reads stay here. */
-  | { mode: 'REPLAYING'; since: number; primary: RedisStore }
+  | { mode: 'REPLAYING'; since: number; primary: RedisStore; backlog: Backlog }
   | Primary
 
 export type Primary = { mode: 'PRIMARY'; since: number; primary: RedisStore; tail: Tail; tidy: Tidy }
@@ -208,7 +209,7 @@ export class Link {
       if (verified.primary.epoch !== epoch || verified.rebuild) this.#joint.isCompared = false
       for (const sentence of await warningsOf(redis, clock)) this.#warnOnce(sentence)
       const { primary } = verified
-      const replaying: State = { mode: 'REPLAYING', since: clock(), primary }
+      const replaying = { mode: 'REPLAYING', since: clock(), primary, backlog: new Backlog() } as const
       if (!this.#wanted()) return redis.disconnect()
       this.#enter(replaying)
       this.#firstTry.resolve()
@@ -233,7 +234,7 @@ export class Link {
   #ofPrimary = (primary: RedisStore): State =>
     this.#state.mode !== 'FALLBACK' && this.#state.primary === primary ? this.#state : { mode: 'FALLBACK', since: 0 }
 
-  async #replay(verified: Verified, replaying: State): Promise<void> {
+  async #replay(verified: Verified, replaying: Extract<State, { mode: 'REPLAYING' }>): Promise<void> {
     const { primary, lineage, rebuild, isRolledBack = false } = verified
     const { local, logger, clock } = this.#joint
     const { replica } = local
@@ -248,6 +249,7 @@ export class Link {
     }
     const pushed = (count: number): void => {
       this.pending = Math.max(0, this.pending - count)
+      replaying.backlog.note(this.pending)
       report.pushed += count
     }
     const pushEverything = () => pushAll(primary, this.#joint, { mend, pushed })

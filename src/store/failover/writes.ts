@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import type { Appended, Event, Outcome } from '../store.ts'
 import { wordOf } from './faults.ts'
 import type { Link, Primary, State } from './link.ts'
@@ -65,6 +66,7 @@ export class Writes {
       await this.#local.replica.journal(fresh).catch(failed)
       return { numbered, written: this.#ordering.run(() => this.#order(state, fresh, link)).catch(failed) }
     }
+    if (state.mode === 'REPLAYING' && state.backlog.delayMs > 0) await setTimeout(state.backlog.delayMs)
     // Kept and applied in one step: what comes next can't be numbered before it is known to have succeeded.
     const appended = await this.#ordering.run(() => this.#append(fresh, link)).catch(failed)
     return { numbered, written: Promise.resolve(appended) }

@@ -160,12 +160,10 @@ export function settleKept(sql: Sql, n: number, positions: Readonly<Record<strin
   if ((loadMeta(sql)?.n ?? 0) < n || sql.exists('SELECT 1 FROM dirty LIMIT 1')) return
   const json = JSON.stringify(positions)
   const covered = `FROM journal AS held JOIN ${POSITIONS} AS position ON position.origin = held.origin WHERE held.seq <= position.seq`
-  if (!sql.exists(`SELECT 1 ${covered} LIMIT 1`, json)) return
+  const further = Object.entries(positions).filter(([origin, seq]) => seq > positionOf(sql, origin))
+  if (further.length === 0 && !sql.exists(`SELECT 1 ${covered} LIMIT 1`, json)) return
   sql.run(`INSERT OR IGNORE INTO kept (${EVENT}) SELECT ${OF_HELD} ${covered} ORDER BY held.place`, json)
   sql.run(`DELETE FROM journal WHERE place IN (SELECT held.place ${covered})`, json)
-  savePositions(
-    sql,
-    Object.entries(positions).filter(([origin, seq]) => seq > positionOf(sql, origin)),
-  )
+  savePositions(sql, further)
   settleAhead(sql)
 }
