@@ -45,8 +45,8 @@ test('whoever was not taken over yet is put back in Redis with everything that t
   await p.there.append([p.ours.recorded({ user: 'a' })])
   p.here.applyEntries((await p.there.log({ epoch, n: 3 }, ALL)).entries)
   expect(p.here.copies(['a'])[0]?.state).toMatchObject({ rev: 4, totalChats: 2 })
-  expect(p.here.wholeCopies(['a'], [])[0]?.state).toMatchObject({ rev: 4, totalChats: 4 })
-  expect(p.here.wholeCopies(['a'], [])[0]?.state?.conversations).toHaveLength(4)
+  expect(p.here.wholeCopies(['a'])[0]?.state).toMatchObject({ rev: 4, totalChats: 4 })
+  expect(p.here.wholeCopies(['a'])[0]?.state?.conversations).toHaveLength(4)
 })
 
 test('what was held and has come by the log again since is pushed in the order in which it happened', async () => {
@@ -281,4 +281,27 @@ test('where everybody is as Redis has them, the positions are its, whatever beca
   await p.pull(['a', 'b', 'c'])
   p.here.settleKept(n, { theirs: 2 })
   expect(p.here.positions()).toEqual({ theirs: 2 })
+})
+
+test('nobody counts as whole here who was to be taken over and never was, whatever is recorded of them later', async () => {
+  const p = await pair()
+  await p.there.append([p.theirs.recorded({ user: 'a' })])
+  await p.follow()
+  p.here.markDirty(['b'])
+  await p.there.append([p.theirs.recorded({ user: 'a' }), p.theirs.recorded({ user: 'b' })])
+  await p.follow()
+  expect(p.here.wholeAmong(['a', 'b'])).toEqual(['a'])
+})
+
+test('nor who could not be taken over when all others were', async () => {
+  const p = await pair()
+  await p.there.append([p.theirs.recorded({ user: 'a' }), p.theirs.recorded({ user: 'b' })])
+  await p.follow()
+  const { n, epoch, chain } = p.here.facts()
+  p.here.beginRebuild({ ...p.open('elsewhere').seedHead('', 0), epoch, n, chain, trimmed: n, positions: { theirs: 2 } })
+  p.here.noteRevs({ epoch, after: '', last: null, revs: [] })
+  expect(p.here.wholeAmong(['a', 'b']), 'while everybody is taken over').toEqual([])
+  await p.pull(['b'])
+  p.here.letGo()
+  expect(p.here.wholeAmong(['a', 'b'])).toEqual(['b'])
 })

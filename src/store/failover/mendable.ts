@@ -50,7 +50,8 @@ export async function putBack(
     await primary.want(users, [])
     throw new Outdated('users are lost that others may put back')
   }
-  for (const copy of await replica.wholeCopies(users, incomplete)) await primary.restore(copy, { force: true })
+  await replica.lack(incomplete)
+  for (const copy of await replica.wholeCopies(users)) await primary.restore(copy, { force: true })
 }
 
 /** Before Redis is in charge: whoever was put back by another without all of them, and is whole here, is put back so (patched.ts). Answers how many. */

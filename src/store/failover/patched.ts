@@ -1,3 +1,4 @@
+import type { Restored } from '../redis/restore.ts'
 import type { RedisStore } from '../redis/store.ts'
 import type { RemoteReplica } from './replica.ts'
 
@@ -26,15 +27,16 @@ export async function completeUsers({ primary, replica, follow }: Completing, us
     const behind: string[] = []
     for (let i = 0; i < left.length; i += USERS_PER_STEP) {
       const { n } = await replica.facts()
-      const done: string[] = []
-      for (const copy of await replica.copies(await replica.wholeAmong(left.slice(i, i + USERS_PER_STEP), { settled: true }))) {
-        const came = await primary.restore(copy, { wholeAsOf: n })
-        if (came === 'ok') completed += 1
-        const those = came === 'behind' ? behind : done
-        those.push(copy.user)
-      }
-      // There they are as of now, or were erased.
-      await replica.markDirty(done)
+      const came: Record<Restored, string[]> = { ok: [], behind: [], refused: [] }
+      // What Redis has yet to get must not be there before it has its place in the log.
+      const settled = await replica.wholeAmong(left.slice(i, i + USERS_PER_STEP), await primary.positions())
+      for (const copy of await replica.copies(settled)) came[await primary.restore(copy, { wholeAsOf: n })].push(copy.user)
+      completed += came.ok.length
+      behind.push(...came.behind)
+      // They were erased, or have expired, and are not whole here without that.
+      await replica.lack(came.refused)
+      // There they are as of now.
+      await replica.markDirty([...came.ok, ...came.refused])
     }
     left = behind
   }

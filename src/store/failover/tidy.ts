@@ -194,7 +194,9 @@ export class Tidy {
     if (!(await this.#tail.reached((await this.#primary.status()).n, PATIENCE_MS))) throw new Outdated('SQLite is behind Redis')
     const refused: string[] = []
     const unlike: string[] = []
-    for (const copy of await local.replica.wholeCopies(users, incomplete)) {
+    // Of whoever is only otherwise here than Redis had them, everything is here.
+    if ((await local.replica.facts()).partial) await local.replica.lack(incomplete)
+    for (const copy of await local.replica.wholeCopies(users)) {
       if ((await this.#primary.restore(copy)) === 'ok') continue
       // They are not here as they were there. Nobody who has them so has come for as long as may be: others record again what they hold besides.
       unlike.push(copy.user)

@@ -1,13 +1,13 @@
 import type { KeyObject } from 'node:crypto'
 import { z } from 'zod'
 import { markOf } from '../../rules.ts'
-import type { Outcome } from '../../store.ts'
+import type { Event, Outcome } from '../../store.ts'
 import { judge } from '../apply.ts'
 import { aheadOfLog } from '../log.ts'
 import { relist, remembered, sourceOf } from '../recorded.ts'
 import { asApplied } from '../removal.ts'
 import type { Sql } from '../sql.ts'
-import { loadMeta, loadPolicies, type Step, tombstoneOf } from '../state.ts'
+import { type Judged, loadMeta, loadPolicies, type Step, tombstoneOf } from '../state.ts'
 import { appliedTo, hideInJournal, notApplied, voidInJournal } from './journal.ts'
 
 export interface Answered {
@@ -28,7 +28,7 @@ export function applyAhead(sql: Sql, tombstoneKey: KeyObject, limit: number): An
   return rows.map(({ place, event }) => {
     n += 1
     const step: Step = { sql, n, policies, mark: markOf(tombstoneKey, event.user), told: [] }
-    const outcome = judge(step, event)
+    const outcome = judgeNew(step, event)
     sql.run(
       'UPDATE journal SET n = ?, outcome = ?, alert_events = ? WHERE place = ?',
       ...[n, outcome.type, step.told.length > 0 ? JSON.stringify(step.told) : null, place],
@@ -86,6 +86,20 @@ export const settleAhead = (sql: Sql): void => {
 
 export const markDirty = (sql: Sql, user: string): void => {
   if (user !== '') sql.run('INSERT OR IGNORE INTO dirty (user_id) VALUES (?)', user)
+}
+
+/** Does something to a user: who is to be taken over, and was never here, begins here without what they were before. */
+export function judgeNew(step: Step, event: Event): Judged {
+  const { sql } = step
+  const isUnknown = isDirty(sql, event.user) && !sql.exists('SELECT 1 FROM users WHERE user_id = ?', event.user)
+  const outcome = judge(step, event)
+  if (isUnknown) lack(sql, [event.user])
+  return outcome
+}
+
+/** Of these users more may be elsewhere. To be called in a transaction. */
+export function lack(sql: Sql, users: readonly string[]): void {
+  for (const user of users) sql.run('UPDATE users SET patched = 1 WHERE user_id = ?', user)
 }
 
 export const isDirty = (sql: Sql, user: string): boolean => sql.exists('SELECT 1 FROM dirty WHERE user_id = ?', user)

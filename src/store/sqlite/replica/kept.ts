@@ -27,8 +27,9 @@ export function keep(sql: Sql, positions: Readonly<Record<string, number>>): voi
   )
 }
 
-/** Everybody who was due was taken over. */
+/** Everybody who was due was taken over; but for those whose keys Redis has lost, and of whom not everything need be here. */
 export function letGo(sql: Sql): void {
+  sql.run('UPDATE users SET patched = 1 WHERE user_id IN (SELECT user_id FROM dirty)')
   sql.run('DELETE FROM complete WHERE (SELECT rebuilt_to FROM meta) IS NULL')
 }
 
@@ -47,14 +48,18 @@ export const sweepKept = (sql: Sql, before: number, limit: number): number =>
 export const isPartial = (sql: Sql): boolean => sql.exists("SELECT 1 FROM complete WHERE origin = ''")
 
 /**
- * Those of these users of whom everything is here, be it otherwise than Redis has it; with `settled` only those of whom nothing is ahead of its log,
- * or on its way there.
+ * Those of these users of whom everything is here, be it otherwise than Redis has it; and of whom nothing is applied here that these positions of
+ * Redis do not cover.
  */
-export function wholeAmong(sql: Sql, users: readonly string[], { settled = false } = {}): string[] {
+export function wholeAmong(sql: Sql, users: readonly string[], positions?: Readonly<Record<string, number>>): string[] {
   if (isPartial(sql)) return []
-  const of = settled ? 'AND NOT EXISTS (SELECT 1 FROM journal WHERE journal.user_id = users.user_id)' : ''
-  const query = `SELECT user_id AS userId FROM users WHERE user_id IN (SELECT value FROM json_each(?)) AND patched = 0 ${of}`
-  return sql.all(UserRow, query, JSON.stringify(users)).map(({ userId }) => userId)
+  const ahead = `SELECT 1 FROM journal LEFT JOIN ${POSITIONS} AS position USING (origin)
+    WHERE journal.user_id = users.user_id AND journal.n IS NOT NULL AND journal.seq > ifnull(position.seq, 0)`
+  const query = 'SELECT user_id AS userId FROM users WHERE user_id IN (SELECT value FROM json_each(?)) AND patched = 0'
+  const found = positions
+    ? sql.all(UserRow, `${query} AND NOT EXISTS (${ahead})`, JSON.stringify(users), JSON.stringify(positions))
+    : sql.all(UserRow, query, JSON.stringify(users))
+  return found.map(({ userId }) => userId)
 }
 
 /** The next users, after an id, who were taken over from Redis as somebody had put them back there without having all of them. */
@@ -68,10 +73,9 @@ export const isFirstCopy = (sql: Sql): boolean => isPartial(sql) && !sql.exists(
 
 /**
  * Has users who were not taken over yet, and to whom the log here has led on from what they were before, know what is held of them
- * besides: what came between. An event whose effects are there changes nothing. `lacking`: of whom more may be elsewhere. To be called in a transaction.
+ * besides: what came between. An event whose effects are there changes nothing. To be called in a transaction.
  */
-export function completeFromKept(sql: Sql, { tombstoneKey }: Meta, users: readonly string[], lacking: readonly string[]): void {
-  for (const user of lacking) sql.run('UPDATE users SET patched = 1 WHERE user_id = ?', user)
+export function completeFromKept(sql: Sql, { tombstoneKey }: Meta, users: readonly string[]): void {
   if (!isPartial(sql)) return
   const policies = loadPolicies(sql)
   for (const user of users.filter((each) => isDirty(sql, each))) {

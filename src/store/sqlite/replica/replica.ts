@@ -18,7 +18,7 @@ import { snapshot } from '../snapshot.ts'
 import type { Sql } from '../sql.ts'
 import { loadMeta, loadPolicies, loadStaff, type Meta, marksOf } from '../state.ts'
 import { expiredUsers, sweepLog, sweepUsers } from '../sweep.ts'
-import { type Answered, applyAhead, renumber } from './ahead.ts'
+import { type Answered, applyAhead, lack, renumber } from './ahead.ts'
 import { countsOf, factsOf, type ReplicaFacts } from './facts.ts'
 import { forgottenBy } from './forgotten.ts'
 import { addToJournal, countPending, type Journaled, journalAfter, rescue } from './journal.ts'
@@ -191,7 +191,8 @@ export class Replica {
   }
 
   readonly dirtyAmong = (users: readonly string[]): string[] => this.#among('dirty', users)
-  readonly wholeAmong = (...of: [users: readonly string[], how?: { settled: boolean }]): string[] => wholeAmong(this.#sql, ...of)
+  readonly wholeAmong = (...of: [users: readonly string[], positions?: Record<string, number>]): string[] => wholeAmong(this.#sql, ...of)
+  readonly lack = (users: readonly string[]): void => this.#write((sql) => lack(sql, users))
   readonly patchedUsers = (after: string, limit: number): string[] => patchedUsers(this.#sql, after, limit)
 
   markDirty(users: readonly string[]): void {
@@ -207,9 +208,9 @@ export class Replica {
   readonly letGo = (): void => this.#write(letGo)
   readonly copies = (users: readonly string[]): UserCopy[] => this.#sql.snapshot(() => readCopies(this.#sql, this.#meta(), users))
 
-  /** The same, to be put back in Redis: with everything that is known of them here; `lacking`: of whom more may be elsewhere. */
-  wholeCopies(users: readonly string[], lacking: readonly string[]): UserCopy[] {
-    this.#write((sql) => completeFromKept(sql, this.#meta(), users, lacking))
+  /** The same, to be put back in Redis: with everything that is known of them here. */
+  wholeCopies(users: readonly string[]): UserCopy[] {
+    this.#write((sql) => completeFromKept(sql, this.#meta(), users))
     return this.copies(users)
   }
 
@@ -240,7 +241,6 @@ export class Replica {
   readonly staff = (): Joined[] => loadStaff(this.#sql)
 
   readonly log = (after: number, limit: number): LogEntry[] => this.#use((sql) => readLog(sql, after, limit))
-
   readonly told = (after: number, limit: number): ToldEntry[] => this.#use((sql) => readTold(sql, after, limit))
 
   readonly sweepUsers = (after: string, limit: number, now: number): ReturnType<typeof sweepUsers> =>

@@ -8,7 +8,7 @@ import { cleared, erased, expire, isErasedBefore, isRemovedBefore, removedBefore
 import type { Sql } from '../sql.ts'
 import { type EventOf, type Judged, loadMeta, loadPolicies, type Meta, type Step, tombstoneOf } from '../state.ts'
 import { loadUser } from '../users.ts'
-import { applyAgain, hasAhead, isAnyAhead, isDirty, markDirty, restoreAhead, settleAhead } from './ahead.ts'
+import { applyAgain, hasAhead, isAnyAhead, isDirty, judgeNew, markDirty, restoreAhead, settleAhead } from './ahead.ts'
 import { eventInJournal, voidInJournal } from './journal.ts'
 import { isPartial } from './kept.ts'
 import { isRemoval, type Removal } from './outcome.ts'
@@ -98,7 +98,7 @@ function takeOver(step: Step, event: Event, isAhead: boolean): Judged | null {
   if (event.kind === 'policy')
     sql.run('DELETE FROM policies WHERE at = ? AND limits = ?', event.acceptedAt, JSON.stringify(event.payload.limits))
   if (!isAhead && isRemoval(event) && isOnOther(step, event)) return removeUnder(step, event)
-  const outcome = event.kind === 'policy' || event.kind === 'joined' || !isAhead ? judge(step, event) : null
+  const outcome = event.kind === 'policy' || event.kind === 'joined' || !isAhead ? judgeNew(step, event) : null
   // What Redis applied applies here too, unless the two differ already.
   if (outcome && outcome.type !== 'applied') markDirty(sql, event.user)
   if (event.kind === 'erased') {
