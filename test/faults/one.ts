@@ -16,8 +16,11 @@ import { type FaultProxy, startProxy } from '../helpers/proxy.ts'
 import { type RedisOptions, type RedisServer, startRedis } from '../helpers/redis.ts'
 import { snapshot } from '../store/contract/harness.ts'
 
-/** What a write may take when Redis does not answer: the time-out of a command (500 ms), and what a busy machine takes besides. */
-export const LATEST_MS = 1_000
+/**
+ * What a write may take when Redis does not answer: the time-out of a command (500 ms), and what a busy machine takes besides. How long it takes
+ * indeed is measured by `npm run bench -- detection`; here it is told from waiting until Redis is back.
+ */
+export const LATEST_MS = 2_500
 /** Whatever takes less did not wait for the time-out of a command, nor for most of it. */
 export const AT_ONCE_MS = 400
 
