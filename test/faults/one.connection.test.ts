@@ -74,7 +74,7 @@ describe('the way to Redis breaks', () => {
     expect(first.value).toEqual({ total: 2, served: 'SQLITE' })
     expect(first.ms).toBeLessThan(LATEST_MS)
     const others = [await timed(() => w.total('warm')), await timed(() => w.total('warm')), await timed(() => w.total('warm'))]
-    expect(Math.min(...others.map(({ ms }) => ms))).toBeLessThan(AT_ONCE_MS)
+    expect(Math.min(...others.map(({ ms }) => ms))).toBeLessThan(250)
     await w.record('warm', 3)
     w.proxy.heal()
     await w.expectHealed()

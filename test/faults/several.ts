@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
-import { expect, onTestFinished } from 'vitest'
+import { expect, onTestFinished, vi } from 'vitest'
 import { XinyiError } from '../../src/errors.ts'
 import { openRedisStore } from '../../src/store/redis/open.ts'
 import type { Event, LogEntry, Outcome, Store } from '../../src/store/store.ts'
@@ -183,5 +183,16 @@ export function heldReplica(path = newDataFile()) {
       return reached.promise
     },
     goOn: () => goOn(),
+  }
+}
+
+/** From now on the clock that patience goes by is ahead by what is given. */
+export function aheadOfTime(): (ms: number) => void {
+  const now = performance.now.bind(performance)
+  let aheadMs = 0
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => now() + aheadMs)
+  onTestFinished(() => clock.mockRestore())
+  return (ms) => {
+    aheadMs = ms
   }
 }

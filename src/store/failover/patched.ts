@@ -1,3 +1,4 @@
+import type { UserCopy } from '../copy.ts'
 import type { Restored } from '../redis/restore.ts'
 import type { RedisStore } from '../redis/store.ts'
 import type { RemoteReplica } from './replica.ts'
@@ -15,21 +16,24 @@ export interface Completing {
   follow: (n: number) => Promise<boolean>
 }
 
+export const patchedIn = (copies: readonly UserCopy[]): string[] => copies.flatMap(({ user, state }) => (state?.patched ? [user] : []))
+
 /**
  * Who is `patched` in Redis, and whole here, is put back as they are here: somebody else had to put them back, and need not have had what
  * was recorded, cleared, or done about alerts meanwhile. Whoever is taken over from Redis instead loses that. Answers how many.
  */
 export async function completeUsers({ primary, replica, follow }: Completing, users: readonly string[]): Promise<number> {
+  if (users.length === 0) return 0
   let completed = 0
   let left = await replica.wholeAmong(users)
   for (let tries = 0; left.length > 0 && tries < MOST_TRIES; tries += 1) {
     if (!(await follow((await primary.status()).n))) break
+    // What Redis has yet to get must not be there before it has its place in the log.
+    const [{ n }, positions] = await Promise.all([replica.facts(), primary.positions()])
     const behind: string[] = []
     for (let i = 0; i < left.length; i += USERS_PER_STEP) {
-      const { n } = await replica.facts()
       const came: Record<Restored, string[]> = { ok: [], behind: [], refused: [] }
-      // What Redis has yet to get must not be there before it has its place in the log.
-      const settled = await replica.wholeAmong(left.slice(i, i + USERS_PER_STEP), await primary.positions())
+      const settled = await replica.wholeAmong(left.slice(i, i + USERS_PER_STEP), positions)
       for (const copy of await replica.copies(settled)) came[await primary.restore(copy, { wholeAsOf: n })].push(copy.user)
       completed += came.ok.length
       behind.push(...came.behind)

@@ -9,7 +9,7 @@ import { judge } from './compare.ts'
 import { Outdated, wordOf } from './faults.ts'
 import type { Joint } from './joint.ts'
 import { mendable } from './mendable.ts'
-import { type Completing, completeAll, completeUsers, pullCompleted } from './patched.ts'
+import { type Completing, completeAll, completeUsers, patchedIn, pullCompleted } from './patched.ts'
 import type { RemoteReplica } from './replica.ts'
 import type { Tail } from './tail.ts'
 
@@ -21,8 +21,6 @@ const PATIENCE_MS = 2_000
 const AGAIN_PER_STEP = 100
 const COMPARE_MS = 2_000
 const PULL_RETRY_MS = 250
-
-const patchedIn = (copies: readonly UserCopy[]): string[] => copies.flatMap(({ user, state }) => (state?.patched ? [user] : []))
 
 /** While Redis orders the log: takes over from it whoever is not known to be the same here, and compares the others by and by. */
 export class Tidy {
@@ -95,7 +93,8 @@ export class Tidy {
       const completed = await completeUsers(this.#completing, patchedIn(page.copies))
       const { copies, damaged, ...from } = page.damaged.length + completed > 0 ? await this.#primary.copies({ users }) : page
       // Nobody of whom everything is here is taken over as somebody else had to put them back.
-      const whole = await replica.wholeAmong(patchedIn(copies))
+      const patched = patchedIn(copies)
+      const whole = patched.length > 0 ? await replica.wholeAmong(patched) : []
       for (const user of whole) this.#left.add(user)
       // Keys that nobody can put back stay as they are, until Redis hears of the user again.
       for (const user of damaged) if (!this.#left.has(user)) this.#unmendable.add(user)

@@ -13,7 +13,7 @@ import { loadUser, newUser, saveUser, touched, type UserRecord, withPoint } from
 
 /** Ids are known for a week, and at least the newest thousand of each user. */
 const SEEN_MS = 7 * DAY_MS
-const SEEN_IDS = 1_000
+export const SEEN_IDS = 1_000
 /** What happened longer ago counts, but raises no alert. */
 const ALERT_MS = DAY_MS
 

@@ -11,7 +11,8 @@ import { loadPolicies, newestLimits } from './state.ts'
 
 /** What is past its deadline is removed a day later, so that no clock that is a little behind could still ask for it. */
 const GRACE_MS = DAY_MS
-const IDS_MS = 30 * DAY_MS
+/** Ids are kept for so long, and the newest thousand of each user (recorded.ts) for longer. */
+export const IDS_MS = 30 * DAY_MS
 
 const Sweepable = z.object({ userId: z.string(), rev: countFrom(0) })
 

@@ -13,10 +13,10 @@ local as_of_now = request.force or request.wholeAsOf
 if found and found.rev ~= request.rev and not as_of_now then return 'refused' end
 local keys = keys_of(request.user)
 if request.wholeAsOf then
-  if call('SISMEMBER', PATCHED, request.user) == 0 then return 'ok' end
-  if not found then
+  -- Somebody else was faster; or they are lost altogether, which is another matter.
+  if not found or call('SISMEMBER', PATCHED, request.user) == 0 then
     call('SREM', PATCHED, request.user)
-    return 'refused'
+    return 'ok'
   end
   if (tonumber(found.rev) or 0) > request.wholeAsOf then return 'behind' end
 elseif request.force then

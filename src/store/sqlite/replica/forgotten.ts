@@ -3,13 +3,13 @@ import { DAY_MS } from '../../../model.ts'
 import { compareKeys } from '../../rules.ts'
 import type { Event } from '../../store.ts'
 import { EVENT, EventRow } from '../log.ts'
+import { SEEN_IDS } from '../recorded.ts'
 import type { Sql } from '../sql.ts'
+import { IDS_MS } from '../sweep.ts'
 import type { Pulled } from './pull.ts'
 
-/** Ids are remembered for a day longer. */
-const REMEMBERED_MS = 29 * DAY_MS
-/** Whoever has so many ids, may have lost older ones to a sweep: by a clock that may have been wrong. */
-const SWEPT_IDS = 1_000
+/** A day less than ids are kept: clocks differ. */
+const REMEMBERED_MS = IDS_MS - DAY_MS
 
 const heldIn = (table: string, place: string, part: number): string =>
   `SELECT ${EVENT}, ${part} AS part, ${place} AS place FROM ${table} WHERE user_id = ? AND ifnull(outcome, 'applied') = 'applied'
@@ -32,12 +32,15 @@ export function forgottenBy(sql: Sql, { copies, positions }: Pick<Pulled, 'copie
     const goneAt = Math.max(erasedAt ?? -1, expiredAt ?? -1)
     const known = new Set(state.seen.map(({ id }) => id))
     const of = [user, Math.max(goneAt, now - REMEMBERED_MS), JSON.stringify([...known])]
-    const rows = sql.rows(HELD, ...of, ...of)
-    const removals = rows.flatMap((row) => Row.safeParse(row).data ?? []).filter(({ kind }) => kind !== 'recorded')
-    const oldest = known.size < SWEPT_IDS ? undefined : state.seen[0]
-    return rows.flatMap((row) => {
+    const held = sql.rows(HELD, ...of, ...of).flatMap((row) => {
       const at = Row.safeParse(row).data
-      if (!at || removals.some((removal) => isLater(removal, at))) return []
+      return at ? [{ row, at }] : []
+    })
+    const removals = held.map(({ at }) => at).filter(({ kind }) => kind !== 'recorded')
+    // Older ids may have gone with a sweep, by a clock that may have been wrong.
+    const oldest = known.size < SEEN_IDS ? undefined : state.seen[0]
+    return held.flatMap(({ row, at }) => {
+      if (removals.some((removal) => isLater(removal, at))) return []
       const event = EventRow.safeParse(row).data
       if (event?.kind !== 'recorded' || known.has(event.id) || event.seq > (positions[event.origin] ?? 0) || event.occurredAt <= goneAt)
         return []
