@@ -1,11 +1,12 @@
-import type { StorageFactsFragment } from '../gql/graphql.ts'
+import type { StorageFactsFragment, StorageMode } from '../gql/graphql.ts'
 
 export const counted = (count: number, one: string, many: string): string => `${count.toLocaleString('en')} ${count === 1 ? one : many}`
 
 const at = (time: string): string => `${time.slice(0, 19).replace('T', ' ')} UTC`
 
 /** How the stores are doing, a sentence or two for each thing there is to tell. */
-export function storageSentences({ mode, since, pinned, complete, pendingWrites, redis, reconciliation }: StorageFactsFragment): string[] {
+export function storageSentences(facts: StorageFactsFragment): string[] {
+  const { mode, since, pinned, complete, pendingWrites, writeError, redis, reconciliation } = facts
   const pending = pendingWrites === 0 ? 'Nothing waits for Redis.' : `${counted(pendingWrites, 'write waits', 'writes wait')} for Redis.`
   const sentences = {
     EMBEDDED: `SQLite is the only store (EMBEDDED), since ${at(since)}.`,
@@ -19,9 +20,10 @@ export function storageSentences({ mode, since, pinned, complete, pendingWrites,
   // Nobody asks Redis while it is pinned.
   return [
     sentences[mode],
+    writeError && `The disk does not take writes (${writeError}), so that recordings are refused: see to it, and try again.`,
     complete ? null : incomplete,
     pinned ? null : redis && redisSentence(redis),
-    reconciliation && reconciliationSentence(reconciliation),
+    reconciliation && reconciliationSentence(reconciliation, mode),
   ].filter((sentence) => sentence !== null)
 }
 
@@ -35,13 +37,15 @@ function redisSentence(redis: NonNullable<StorageFactsFragment['redis']>): strin
   return `${facts.filter(Boolean).join(' ')}.`
 }
 
-function reconciliationSentence(of: NonNullable<StorageFactsFragment['reconciliation']>): string {
+function reconciliationSentence(of: NonNullable<StorageFactsFragment['reconciliation']>, mode: StorageMode): string {
   const counts = [
     `${counted(of.pushed, 'write', 'writes')} brought to Redis`,
     `${counted(of.pulled, 'user', 'users')} taken over from it`,
     `${counted(of.repaired, 'difference', 'differences')} put right`,
   ].join(', ')
   if (of.finishedAt === null) return `The stores are being brought together since ${at(of.startedAt)}: ${counts} so far.`
-  const agreement = { true: ' They agree.', false: ' They still differ.', null: '' }[`${of.inAgreement}`]
+  const then = { true: ' They agreed then.', false: ' They differed then.', null: '' }
+  const now = { true: ' They agree.', false: ' They still differ.', null: '' }
+  const agreement = (mode === 'PRIMARY' ? now : then)[`${of.inAgreement}`]
   return `The stores were last brought together at ${at(of.finishedAt)}: ${counts}.${agreement}`
 }

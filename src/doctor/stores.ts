@@ -2,8 +2,9 @@ import type { StorageFactsFragment } from '../gql/graphql.ts'
 import { type Finding, ok, problem, warning } from './finding.ts'
 
 /** How the stores of a server work together, as it says itself. */
-export function checkStores({ mode, pinned, complete, pendingWrites, reconciliation, redis }: StorageFactsFragment): Finding[] {
-  const findings: Finding[] = []
+export function checkStores(facts: StorageFactsFragment): Finding[] {
+  const { mode, pinned, complete, pendingWrites, writeError, reconciliation, redis } = facts
+  const findings = [writesOf(writeError)]
   if (pinned) findings.push(warning('mode', 'SQLite serves because it was pinned. npx xinyi storage pin auto lets Redis serve again.'))
   else if (mode === 'FALLBACK')
     findings.push(
@@ -32,4 +33,13 @@ export function checkStores({ mode, pinned, complete, pendingWrites, reconciliat
   else if (mode === 'EMBEDDED') findings.push(ok('agreement', 'SQLite is the only store.'))
   else findings.push(ok('agreement', reconciliation?.inAgreement ? 'Redis and SQLite agree.' : 'Not everybody has been compared yet.'))
   return findings
+}
+
+function writesOf(writeError: string | null): Finding {
+  if (writeError === null) return ok('writes', 'The disk took the last one.')
+  const what =
+    writeError === 'FILE_GONE'
+      ? 'The data file was moved or removed under the server. Stop the server, put the file back beside its -wal, and start it'
+      : 'See to the disk of DATA_DIR, its space and its permissions'
+  return problem('writes', `The disk does not take writes (${writeError}), so that recordings are refused. ${what}.`)
 }

@@ -452,14 +452,14 @@ export type EraseUserMutation = { eraseUser: { userId: string, removed: { conver
 export type StorageQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type StorageQuery = { storage: { backend: StorageBackend, mode: StorageMode, since: string, pinned: boolean, complete: boolean, pendingWrites: number, redis: { reachable: boolean, version: string | null, latencyMs: number | null, usedMemoryBytes: number | null, connections: number, lastError: string | null } | null, reconciliation: { startedAt: string, finishedAt: string | null, pushed: number, pulled: number, repaired: number, inAgreement: boolean | null } | null }, overview: { users: number, activeUsers: number, openAlerts: number, unassignedHigh: number, oldestOpenAgeSeconds: number | null } };
+export type StorageQuery = { storage: { backend: StorageBackend, mode: StorageMode, since: string, pinned: boolean, complete: boolean, pendingWrites: number, writeError: string | null, redis: { reachable: boolean, version: string | null, latencyMs: number | null, usedMemoryBytes: number | null, connections: number, lastError: string | null } | null, reconciliation: { startedAt: string, finishedAt: string | null, pushed: number, pulled: number, repaired: number, inAgreement: boolean | null } | null }, overview: { users: number, activeUsers: number, openAlerts: number, unassignedHigh: number, oldestOpenAgeSeconds: number | null } };
 
 export type PinStorageMutationVariables = Exact<{
   to: StoragePin;
 }>;
 
 
-export type PinStorageMutation = { pinStorage: { backend: StorageBackend, mode: StorageMode, since: string, pinned: boolean, complete: boolean, pendingWrites: number, redis: { reachable: boolean, version: string | null, latencyMs: number | null, usedMemoryBytes: number | null, connections: number, lastError: string | null } | null, reconciliation: { startedAt: string, finishedAt: string | null, pushed: number, pulled: number, repaired: number, inAgreement: boolean | null } | null } };
+export type PinStorageMutation = { pinStorage: { backend: StorageBackend, mode: StorageMode, since: string, pinned: boolean, complete: boolean, pendingWrites: number, writeError: string | null, redis: { reachable: boolean, version: string | null, latencyMs: number | null, usedMemoryBytes: number | null, connections: number, lastError: string | null } | null, reconciliation: { startedAt: string, finishedAt: string | null, pushed: number, pulled: number, repaired: number, inAgreement: boolean | null } | null } };
 
 export type SnapshotStorageMutationVariables = Exact<{ [key: string]: never; }>;
 
@@ -476,9 +476,9 @@ export type CompactStorageMutation = { compactStorage: { removedItems: number, r
 export type StorageNewsSubscriptionVariables = Exact<{ [key: string]: never; }>;
 
 
-export type StorageNewsSubscription = { storageStatus: { backend: StorageBackend, mode: StorageMode, since: string, pinned: boolean, complete: boolean, pendingWrites: number, redis: { reachable: boolean, version: string | null, latencyMs: number | null, usedMemoryBytes: number | null, connections: number, lastError: string | null } | null, reconciliation: { startedAt: string, finishedAt: string | null, pushed: number, pulled: number, repaired: number, inAgreement: boolean | null } | null } };
+export type StorageNewsSubscription = { storageStatus: { backend: StorageBackend, mode: StorageMode, since: string, pinned: boolean, complete: boolean, pendingWrites: number, writeError: string | null, redis: { reachable: boolean, version: string | null, latencyMs: number | null, usedMemoryBytes: number | null, connections: number, lastError: string | null } | null, reconciliation: { startedAt: string, finishedAt: string | null, pushed: number, pulled: number, repaired: number, inAgreement: boolean | null } | null } };
 
-export type StorageFactsFragment = { backend: StorageBackend, mode: StorageMode, since: string, pinned: boolean, complete: boolean, pendingWrites: number, redis: { reachable: boolean, version: string | null, latencyMs: number | null, usedMemoryBytes: number | null, connections: number, lastError: string | null } | null, reconciliation: { startedAt: string, finishedAt: string | null, pushed: number, pulled: number, repaired: number, inAgreement: boolean | null } | null };
+export type StorageFactsFragment = { backend: StorageBackend, mode: StorageMode, since: string, pinned: boolean, complete: boolean, pendingWrites: number, writeError: string | null, redis: { reachable: boolean, version: string | null, latencyMs: number | null, usedMemoryBytes: number | null, connections: number, lastError: string | null } | null, reconciliation: { startedAt: string, finishedAt: string | null, pushed: number, pulled: number, repaired: number, inAgreement: boolean | null } | null };
 
 export type TopicsQueryVariables = Exact<{
   first?: number | null | undefined;
@@ -583,6 +583,7 @@ export const StorageFactsFragmentDoc = new TypedDocumentString(`
   pinned
   complete
   pendingWrites
+  writeError
   redis {
     reachable
     version
@@ -1421,6 +1422,7 @@ export const StorageDocument = new TypedDocumentString(`
   pinned
   complete
   pendingWrites
+  writeError
   redis {
     reachable
     version
@@ -1437,7 +1439,7 @@ export const StorageDocument = new TypedDocumentString(`
     repaired
     inAgreement
   }
-}`, {"hash":"sha256:3a1c37ca9b6ac464556f73912ddb4b7f7881fc7af8293fd2daf9486a674168b0"}) as unknown as TypedDocumentString<StorageQuery, StorageQueryVariables>;
+}`, {"hash":"sha256:ddb1d2ae9c1ade1800d9b42254c9e555b9813b3667744794319458c2b61695c6"}) as unknown as TypedDocumentString<StorageQuery, StorageQueryVariables>;
 export const PinStorageDocument = new TypedDocumentString(`
     mutation PinStorage($to: StoragePin!) {
   pinStorage(to: $to) {
@@ -1451,6 +1453,7 @@ export const PinStorageDocument = new TypedDocumentString(`
   pinned
   complete
   pendingWrites
+  writeError
   redis {
     reachable
     version
@@ -1467,7 +1470,7 @@ export const PinStorageDocument = new TypedDocumentString(`
     repaired
     inAgreement
   }
-}`, {"hash":"sha256:9a482159fb93b4c1919dcc5e7a3e6cf5c3f5eda0d6f0393b9aa002e8ea66e5b6"}) as unknown as TypedDocumentString<PinStorageMutation, PinStorageMutationVariables>;
+}`, {"hash":"sha256:9f0aa22bfefe6395131b0b99355dfe0052d2825c6639fc4950d9ac40c624cbd8"}) as unknown as TypedDocumentString<PinStorageMutation, PinStorageMutationVariables>;
 export const SnapshotStorageDocument = new TypedDocumentString(`
     mutation SnapshotStorage {
   snapshotStorage
@@ -1494,6 +1497,7 @@ export const StorageNewsDocument = new TypedDocumentString(`
   pinned
   complete
   pendingWrites
+  writeError
   redis {
     reachable
     version
@@ -1510,7 +1514,7 @@ export const StorageNewsDocument = new TypedDocumentString(`
     repaired
     inAgreement
   }
-}`, {"hash":"sha256:1f6d3202d2472734a8405fa8dbe29e9920073cb8aea2da7351d0afb12f015fb0"}) as unknown as TypedDocumentString<StorageNewsSubscription, StorageNewsSubscriptionVariables>;
+}`, {"hash":"sha256:37be784da3e58c2d63108748a2323454c0af75ba7d0efe68e577a77098f2a758"}) as unknown as TypedDocumentString<StorageNewsSubscription, StorageNewsSubscriptionVariables>;
 export const TopicsDocument = new TypedDocumentString(`
     query Topics($first: Int = 20, $after: String, $users: Int = 5) {
   topics(first: $first, after: $after) {

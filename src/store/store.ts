@@ -268,6 +268,8 @@ export interface StoreStatus {
   settled: Place
   /** Acknowledged, not yet in Redis. */
   pendingWrites: number
+  /** Why SQLite takes no writes, in a word such as SQLITE_FULL or FILE_GONE: then recordings are refused. Null where it took the last one. */
+  writeError: string | null
   /** null: configured without Redis. */
   redis: {
     reachable: boolean

@@ -123,6 +123,13 @@ test('doctor finds a server that is away from Redis, pinned, or hangs', TIMEOUT,
   expect(await ills(settings)).toEqual(
     found(1, off, /^problem redis/, /^problem mode: SQLite serves because Redis does not/, /^warning pending/),
   )
+  const data = join(settings.DATA_DIR, 'xinyi.db')
+  renameSync(data, `${data}.moved`)
+  expect((await xinyi(['status'], settings)).stdout).toContain('The disk does not take writes (FILE_GONE), so that recordings are refused')
+  expect((await ills(settings)).found).toContainEqual(
+    expect.stringMatching(/^problem writes: .+FILE_GONE.+ was moved or removed under the server/),
+  )
+  renameSync(`${data}.moved`, data)
   server.signal('SIGSTOP')
   const hung = await ills(settings)
   server.signal('SIGCONT')

@@ -112,9 +112,11 @@ test('the data file is removed under a running service: no write is acknowledged
   renameSync(w.path, join(`${w.path}.aside`, 'xinyi.db'))
   await expect(w.record('warm')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
   expect(await w.total('warm')).toEqual({ total: 2, served: 'REDIS' })
+  expect(await w.store.status()).toMatchObject({ mode: 'PRIMARY', writeError: 'FILE_GONE' })
   w.origin.seq -= 1
   renameSync(join(`${w.path}.aside`, 'xinyi.db'), w.path)
   await w.record('warm')
+  expect(await w.store.status()).toMatchObject({ writeError: null })
   await w.expectHealed()
 })
 

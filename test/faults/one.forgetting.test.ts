@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { DAY_MS } from '../../src/model.ts'
 import { seededEpoch } from '../../src/store/copy.ts'
 import { MINUTE, NOW, Origin } from '../helpers/events.ts'
 import { inCharge, inFallback, newDataFile } from '../helpers/joined.ts'
@@ -128,7 +129,7 @@ describe('Redis forgets', () => {
     expect(await w.record('warm')).toMatchObject({ durability: 'BOTH' })
   })
 
-  test('who was erased, how long things are kept, and who has signed in: it is put back, and the erased stay erased', async () => {
+  test('who was erased or has expired, how long things are kept, and who has signed in: it is put back, and the erased stay erased', async () => {
     const w = await world()
     const late = new Origin()
     const before = late.recorded({ user: 'gone', acceptedAt: NOW - 2 * MINUTE })
@@ -136,12 +137,15 @@ describe('Redis forgets', () => {
     await w.store.append([
       w.said('gone'),
       w.origin.erased('gone', NOW - MINUTE / 2),
-      w.origin.policy({ conversations: 3 }, NOW),
+      w.origin.policy({ conversations: 3, profileDays: 30 }, NOW),
+      new Origin().recorded({ user: 'lapsed', acceptedAt: NOW - 31 * DAY_MS, occurredAt: NOW - 31 * DAY_MS }),
+      w.origin.expired('lapsed', NOW),
       w.origin.joined(li),
     ])
     await w.settled()
-    await w.admin((redis) => redis.del('xinyi:tombstones', 'xinyi:policies', 'xinyi:staff'))
-    await eventually(() => w.admin(async (redis) => (await redis.exists('xinyi:tombstones', 'xinyi:policies', 'xinyi:staff')) === 3))
+    const keys = ['xinyi:tombstones', 'xinyi:expiries', 'xinyi:policies', 'xinyi:staff']
+    await w.admin((redis) => redis.del(...keys))
+    await eventually(() => w.admin(async (redis) => (await redis.exists(...keys)) === keys.length))
     expect((await w.store.append([before])).outcomes).toMatchObject([{ type: 'dead' }])
     expect(await w.store.staff()).toEqual([{ at: NOW, ...li }])
     await w.expectHealed()

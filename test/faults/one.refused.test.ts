@@ -89,7 +89,10 @@ describe('a data directory that can not be used is refused with a sentence', () 
     const path = await dataFile()
     execFileSync('chattr', ['+i', path])
     onTestFinished(() => void execFileSync('chattr', ['-i', path]))
-    await expectRefused(openInstance({ url: NOWHERE, path, threaded: true }), /can't be opened.*Check DATA_DIR, its permissions/)
+    await expectRefused(
+      openInstance({ url: NOWHERE, path, threaded: true }),
+      /can't be read and written by this account.*Give it to the account/,
+    )
   })
 
   test('one that belongs to another program', async () => {

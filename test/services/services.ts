@@ -23,7 +23,7 @@ export class WatchedStore {
   /** The batches that were appended. */
   readonly batches: (readonly Event[])[] = []
   /** Each append runs through this. */
-  around: (append: () => Promise<Appended>) => Promise<Appended> = (append) => append()
+  around: (append: () => Promise<Appended>, events: readonly Event[]) => Promise<Appended> = (append) => append()
 
   constructor(store: Store) {
     this.store = new Proxy(store, {
@@ -31,7 +31,7 @@ export class WatchedStore {
         if (key === 'append') {
           return (events: readonly Event[]) => {
             this.batches.push(events)
-            return this.around(() => target.append(events))
+            return this.around(() => target.append(events), events)
           }
         }
         const value: unknown = Reflect.get(target, key)

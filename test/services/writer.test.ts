@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest'
+import { setImmediate } from 'node:timers/promises'
+import { expect, test, vi } from 'vitest'
 import { type EventDraft, LogWriter } from '../../src/services/writer.ts'
 import { NOW } from '../helpers/events.ts'
 import { stores } from '../helpers/stores.ts'
@@ -38,6 +39,67 @@ test('while a batch is under way the rest queue up, in batches of at most 100', 
   await Promise.all([first, ...rest])
   expect(watched.batches.map((batch) => batch.length)).toEqual([1, 100, 50])
   expect(watched.batches.flat().map(({ seq }) => seq)).toEqual(Array.from({ length: 151 }, (_, i) => i + 1))
+})
+
+/** Holds every batch until it is let go; answers how, in the order in which they began. */
+function holding(watched: Awaited<ReturnType<typeof startServices>>['watched']): PromiseWithResolvers<void>['resolve'][] {
+  const held: PromiseWithResolvers<void>['resolve'][] = []
+  watched.around = async (append) => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    held.push(resolve)
+    await promise
+    return append()
+  }
+  return held
+}
+
+test('three batches are under way at once, and the next begins when one of them has ended', async () => {
+  const { watched, writer } = await startServices(kind)
+  const held = holding(watched)
+  const written = []
+  for (const user of ['a', 'b', 'c']) {
+    written.push(writer.submit(cleared(user)))
+    await vi.waitUntil(() => held.length === written.length)
+  }
+  written.push(writer.submit(cleared('d')))
+  // Whatever begins does so within a turn of the event loop.
+  await setImmediate()
+  await setImmediate()
+  expect(held).toHaveLength(3)
+  held[0]?.()
+  await written[0]
+  await vi.waitUntil(() => held.length === 4)
+  for (const letGo of held) letGo()
+  expect((await Promise.all(written)).map(({ event }) => event.seq)).toEqual([1, 2, 3, 4])
+})
+
+test('where the first of three fails, those beyond the gap are logged once each, in order, and no number is used again', async () => {
+  const { watched, writer, store } = await startServices(kind)
+  const { origin } = (await writer.submit(cleared('before'))).event
+  const failed = Promise.withResolvers<void>()
+  watched.around = async (append, events) => {
+    if (events[0]?.origin !== origin) return append()
+    if (events[0].user === 'a') {
+      await failed.promise
+      throw new Error('the disk is full')
+    }
+    await failed.promise
+    return { outcomes: events.map(() => ({ type: 'gap', position: 1 })), durability: 'JOURNAL' }
+  }
+  const submitted = []
+  for (const user of ['a', 'b', 'c']) {
+    submitted.push(writer.submit(cleared(user)))
+    await vi.waitUntil(() => watched.batches.length === submitted.length + 1)
+  }
+  failed.resolve()
+  expect(await Promise.allSettled(submitted)).toMatchObject([
+    { reason: { code: 'STORE_UNAVAILABLE' } },
+    { value: { event: { user: 'b' }, outcome: { n: 2 } } },
+    { value: { event: { user: 'c' }, outcome: { n: 3 } } },
+  ])
+  const sent = watched.batches.flat()
+  expect(new Set(sent.map(({ origin, seq }) => `${origin} ${seq}`)).size).toBe(sent.length)
+  expect((await store.status()).n).toBe(3)
 })
 
 test('long texts travel in smaller batches, but each of them does', async () => {

@@ -173,8 +173,12 @@ test('a file that was moved away takes no more writes, which would be lost', asy
   const store = await open(path)
   renameSync(path, `${path}.moved`)
   await expect(store.append([new Origin().recorded()])).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+  expect(await store.status()).toMatchObject({ writeError: 'FILE_GONE' })
   writeFileSync(path, 'another file')
   await expect(store.append([new Origin().recorded()])).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+  renameSync(`${path}.moved`, path)
+  await store.append([new Origin().recorded()])
+  expect(await store.status()).toMatchObject({ writeError: null })
 })
 
 test('a closed store takes nothing, answers nothing, and lets go of those who wait', async () => {

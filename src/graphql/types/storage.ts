@@ -58,6 +58,11 @@ const StorageStatus = builder.objectRef<StoreStatus>('StorageStatus').implement(
     pendingWrites: t.exposeInt('pendingWrites', {
       description: 'Writes that were acknowledged and are not in Redis yet; 0 when EMBEDDED.',
     }),
+    writeError: t.exposeString('writeError', {
+      nullable: true,
+      description:
+        'Why the disk takes no writes, in a word such as SQLITE_FULL or FILE_GONE: recordings are refused until it does. Null where it took the last one.',
+    }),
     reconciliation: t.expose('reconciliation', {
       type: Reconciliation,
       nullable: true,

@@ -245,7 +245,9 @@ class FailoverStore implements Store {
   async status(): Promise<StoreStatus> {
     const { state, places, pending, pinned, lastError, reconciliation } = this.#link
     const { epoch } = places
-    const facts = await this.#local.replica.facts().catch(() => null)
+    const { replica } = this.#local
+    const facts = await replica.facts().catch(() => null)
+    const writeError = await replica.writeError().catch(wordOf)
     const there = state.mode === 'FALLBACK' ? null : await state.primary.status()
     const unreachable = { reachable: false, version: null, latencyMs: null, usedMemoryBytes: null, connections: 0, lastError: null }
     if (state.mode === 'PRIMARY' && !there?.redis?.reachable) this.#link.leave(state, there?.redis?.lastError ?? 'no answer')
@@ -264,6 +266,7 @@ class FailoverStore implements Store {
       n,
       settled: places.settled(n),
       pendingWrites: pending,
+      writeError,
       redis: { ...redis, lastError: redis.lastError ?? lastError },
       reconciliation: reconciliation && { ...reconciliation },
     }

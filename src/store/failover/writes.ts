@@ -12,7 +12,7 @@ const ROWS_PATIENCE_MS = 300
 
 /**
  * What is written here, one batch after the other: into the journal first, then, while it is in charge, to Redis. While Redis takes
- * one batch, the journal takes the next.
+ * one batch, the journal takes the next ones.
  */
 export class Writes {
   readonly #local: Local
@@ -113,7 +113,7 @@ export class Writes {
         await state.tidy.mend([rest[0].user])
         return [...done, ...(await this.#send(state, rest, link, at === 0))]
       }
-      link.leave(state, `Redis answers ${refused.type} to a write`)
+      link.leave(state, refused.type.toUpperCase())
       return done
     } catch (error) {
       link.leave(state, wordOf(error))

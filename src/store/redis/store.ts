@@ -180,7 +180,7 @@ export class RedisStore implements Store {
   async status(): Promise<StoreStatus> {
     const { dataSetId, epoch } = this.#identity
     const found = await statusOf(this.#redis, epoch, 1 + this.#growth.connections, this.#lastError)
-    const alone = { pinned: false, complete: true, pendingWrites: 0, reconciliation: null }
+    const alone = { pinned: false, complete: true, pendingWrites: 0, writeError: null, reconciliation: null }
     const settled = { epoch, n: found.n }
     return { backend: 'REDIS', mode: 'PRIMARY', since: this.#since, dataSetId, epoch, settled, ...alone, ...found }
   }

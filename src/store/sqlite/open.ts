@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import {
+  accessSync,
   chmodSync,
   closeSync,
+  constants,
   existsSync,
   fsyncSync,
   linkSync,
@@ -42,6 +44,8 @@ export function openDatabase(file: string): Opened {
   try {
     const isNew = makeFile(path)
     if (statSync(path).size === 0) throw new StartError(`The data file ${path} is empty, so what it held is lost. ${WHAT_TO_DO}`)
+    // SQLite would call it an I/O error.
+    accessSync(path, constants.R_OK | constants.W_OK)
     db = new Database(path, { timeout: BUSY_MS, fileMustExist: true })
     // Before anything else: then the lock is held until the end, and WAL needs no shared memory file.
     db.pragma('locking_mode = EXCLUSIVE')
@@ -161,7 +165,9 @@ const versionOf = (db: Database.Database): number => Number(db.pragma('user_vers
 const numberOf = (file: string): number => Number.parseInt(file, 10)
 
 function reasonOf(error: unknown, path: string): string {
-  const code = error instanceof Database.SqliteError ? error.code : ''
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  if (['EACCES', 'EPERM', 'EROFS'].includes(code))
+    return `The data file ${path} can't be read and written by this account (${code}). Give it to the account that the server runs as (chmod 600), on a disk that takes writes.`
   if (code.startsWith('SQLITE_BUSY'))
     return `The data file ${path} is in use by another process. Stop that one, or choose another DATA_DIR.`
   if (code === 'SQLITE_NOTADB') return `The data file ${path} is not a database. ${WHAT_TO_DO}`

@@ -1,5 +1,4 @@
 import { once } from 'node:events'
-import { statSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import { badInput, StartError, storeUnavailable } from '../../errors.ts'
@@ -23,6 +22,7 @@ import type {
 } from '../store.ts'
 import { applyAll } from './apply.ts'
 import { compact } from './compact.ts'
+import { DataFile } from './data-file.ts'
 import { ErasureNotes, tellingOf } from './erasures.ts'
 import { Growth } from './growth.ts'
 import { indexOf, loadLineage, readLog, readTold } from './log.ts'
@@ -59,19 +59,17 @@ interface Warned {
 class SqliteStore implements Store {
   readonly backend = 'SQLITE'
   readonly pendingWrites = 0
-  readonly #path: string
   readonly #db: Database.Database
   readonly #sql: Sql
   readonly #meta: Meta
   readonly #erasures: ErasureNotes
   readonly #growth: Growth
-  readonly #inode: number
+  readonly #file: DataFile
   readonly #since = Date.now()
   readonly #closed = Promise.withResolvers<void>()
   #scrubbing: NodeJS.Timeout | undefined
 
   constructor({ path, db, sql, meta }: Opened, logger?: Warned) {
-    this.#path = path
     this.#db = db
     this.#sql = sql
     this.#erasures = new ErasureNotes(path, sql)
@@ -79,20 +77,21 @@ class SqliteStore implements Store {
     if (logger) for (const [fields, sentence] of tellingOf(recalled)) logger.warn(fields, sentence)
     this.#meta = loadMeta(sql) ?? meta
     this.#growth = new Growth(this.#meta.n)
-    this.#inode = statSync(path).ino
+    this.#file = new DataFile(path)
     // The process may have ended between an erasure and the scrub.
     this.#scrubSoon()
   }
 
   async append(events: readonly Event[]): Promise<Appended> {
     return this.#use((sql) => {
-      this.#checkFile()
       const isErasing = events.some(({ kind }) => kind === 'erased')
-      const outcomes = sql.transaction(() => {
-        const applied = applyAll(sql, this.#meta.tombstoneKey, events)
-        if (isErasing) this.#noteErasures()
-        return applied
-      })
+      const outcomes = this.#file.write(() =>
+        sql.transaction(() => {
+          const applied = applyAll(sql, this.#meta.tombstoneKey, events)
+          if (isErasing) this.#noteErasures()
+          return applied
+        }),
+      )
       this.#growth.grewTo(currentN(sql))
       if (isErasing) this.#scrubSoon()
       return { outcomes, durability: 'JOURNAL' }
@@ -161,6 +160,7 @@ class SqliteStore implements Store {
       n: currentN(sql),
       settled: { epoch, n: currentN(sql) },
       pendingWrites: 0,
+      writeError: this.#file.writeError,
       redis: null,
       reconciliation: null,
     }))
@@ -210,12 +210,6 @@ class SqliteStore implements Store {
     } catch (error) {
       throw storeUnavailable(error)
     }
-  }
-
-  /** SQLite would go on writing to a file that was removed or replaced, and all of it would be lost. */
-  #checkFile(): void {
-    if (statSync(this.#path, { throwIfNoEntry: false })?.ino !== this.#inode)
-      throw storeUnavailable(new Error('The data file was moved or removed.'))
   }
 
   /** Writing the file anew holds everybody up, so it is done once for erasures that follow each other. */

@@ -1,4 +1,3 @@
-import { statSync } from 'node:fs'
 import type Database from 'better-sqlite3'
 import { z } from 'zod'
 import { storeUnavailable } from '../../../errors.ts'
@@ -8,6 +7,7 @@ import type { Event, LogEntry, Outcome, ReadRequest, Reads, Removed, SweepReport
 import { loadPositions } from '../apply.ts'
 import { compact } from '../compact.ts'
 import { nextUsers, readCopies } from '../copies.ts'
+import { DataFile } from '../data-file.ts'
 import { ErasureNotes, marksBy, noteAsked, type RecalledErasures, raiseAndErase } from '../erasures.ts'
 import { addFork, readLog, readTold } from '../log.ts'
 import { openDatabase } from '../open.ts'
@@ -39,10 +39,9 @@ const UserRow = z.object({ userId: z.string() })
  * synchronous; it lives in a thread of its own (worker.ts). Methods throw what SQLite throws as STORE_UNAVAILABLE.
  */
 export class Replica {
-  readonly #path: string
   readonly #db: Database.Database
   readonly #sql: Sql
-  readonly #inode: number
+  readonly #file: DataFile
   readonly #erasures: ErasureNotes
   readonly #recalled: RecalledErasures
   readonly #journaled = new JournaledEvents()
@@ -51,10 +50,9 @@ export class Replica {
 
   constructor(path: string) {
     const opened = openDatabase(path)
-    this.#path = opened.path
     this.#db = opened.db
     this.#sql = opened.sql
-    this.#inode = statSync(opened.path).ino
+    this.#file = new DataFile(opened.path)
     this.#erasures = new ErasureNotes(opened.path, opened.sql)
     this.#recalled = this.#erasures.recall((events) => addToJournal(opened.sql, events))
   }
@@ -63,6 +61,9 @@ export class Replica {
   readonly recalledErasures = (): RecalledErasures => this.#recalled
 
   readonly facts = (): ReplicaFacts => factsOf(this.#sql, this.#meta())
+
+  /** DataFile.writeError */
+  readonly writeError = (): string | null => this.#file.writeError
 
   /** Keeps events durably. Where an erasure among them can't be noted none is kept: whoever is refused may send theirs again. */
   journal(events: readonly Event[]): void {
@@ -283,14 +284,13 @@ export class Replica {
   }
 
   #write<T>(work: (sql: Sql) => T): T {
-    return this.#use((sql) => {
-      // SQLite would go on writing to a file that was removed or replaced, and all of it would be lost.
-      if (statSync(this.#path, { throwIfNoEntry: false })?.ino !== this.#inode)
-        throw storeUnavailable(Object.assign(new Error('The data file was moved or removed.'), { code: 'FILE_GONE' }))
-      const answer = sql.transaction(() => work(sql))
-      this.#erasures.noteOrOwe()
-      return answer
-    })
+    return this.#use((sql) =>
+      this.#file.write(() => {
+        const answer = sql.transaction(() => work(sql))
+        this.#erasures.noteOrOwe()
+        return answer
+      }),
+    )
   }
 
   #use<T>(work: (sql: Sql) => T): T {
