@@ -1,7 +1,8 @@
+import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { freshSettings, serving, xinyi, xinyiProcess } from './xinyi.ts'
+import { freshSettings, serving, XINYI, xinyi, xinyiProcess } from './xinyi.ts'
 
 test('--help names every command and every exit code', async () => {
   const { code, stdout } = await xinyi(['--help'], {})
@@ -13,6 +14,11 @@ test('--help names every command and every exit code', async () => {
 test('--version is that of the package', async () => {
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
   expect(await xinyiProcess(['--version'], {})).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' })
+})
+
+test('whoever reads what a command prints may stop before its end', () => {
+  const { stderr } = spawnSync('sh', ['-c', '"$0" "$1" --help | true', process.execPath, XINYI], { encoding: 'utf8' })
+  expect(stderr).toBe('')
 })
 
 test.each([

@@ -14,7 +14,7 @@ import { run } from '../../src/main.ts'
 import { tempDir } from '../helpers/temp.ts'
 import { ledgerHere } from '../helpers/this-thread.ts'
 
-const XINYI = fileURLToPath(new URL('../../src/xinyi.js', import.meta.url))
+export const XINYI = fileURLToPath(new URL('../../src/xinyi.js', import.meta.url))
 
 export interface Ended {
   code: number | null
