@@ -12,8 +12,8 @@ const MAX_CHARACTERS = 500_000
 /** How long it is left to others to bring what Redis lacks before what is here, once nobody else brings anything; and how long in all. */
 const OTHERS_FIRST_MS = 2_000
 const OTHERS_AT_MOST_MS = 10_000
-/** Between two tries no more counts: of a longer pause Redis was away, and nobody could bring anything. */
-const LONGEST_PAUSE_MS = 500
+/** No more counts of one try, nor of the pause between two: in a longer try much was pushed from here, and others may be as long about theirs; in a longer pause Redis was away. */
+const MOMENT_MS = 500
 
 interface Pushing {
   mend: (users: readonly string[]) => Promise<void>
@@ -29,9 +29,11 @@ export async function pushAll(primary: RedisStore, joint: PushJoint, { mend, pus
   let positions = await primary.positions()
   const before = eventsIn(positions)
   let push: Push
+  let taken = 0
   do {
     push = new Push({ primary, replica, positions, mend, pushed })
     while (await push.step());
+    taken += push.taken
     if (push.stuck.size > 0) positions = await primary.positions()
     // What comes later in its origin may stand before it here, where it was held apart.
   } while (push.wasAdvanced)
@@ -39,7 +41,8 @@ export async function pushAll(primary: RedisStore, joint: PushJoint, { mend, pus
     joint.stuck = null
     return
   }
-  if (mayOthersBring(joint, { began, before, after: eventsIn(positions) }))
+  const after = eventsIn(positions)
+  if (mayOthersBring(joint, { began, before, after, byOthers: after - before - taken }))
     throw new Outdated('Redis lacks events that another instance may bring')
   joint.logger.warn(
     { origins: push.stuck.size },
@@ -50,16 +53,24 @@ export async function pushAll(primary: RedisStore, joint: PushJoint, { mend, pus
   await pushAll(primary, joint, { mend, pushed })
 }
 
-/** `before` and `after`: how many events Redis had when this try began, and has now. Between two tries only others bring any. */
-function mayOthersBring(joint: Pick<Joint, 'stuck'>, { began, before, after }: { began: number; before: number; after: number }): boolean {
+/** How many events Redis had when a try began, and has now; and how many of these others have brought meanwhile. */
+interface Tried {
+  began: number
+  before: number
+  after: number
+  byOthers: number
+}
+
+function mayOthersBring(joint: Pick<Joint, 'stuck'>, { began, before, after, byOthers }: Tried): boolean {
   const now = performance.now()
-  const known = joint.stuck
   // Where Redis has gone back, others begin anew.
-  const isAnother = !known || before < known.events
-  const waitedMs = now - began + (known ? Math.min(began - known.at, LONGEST_PAUSE_MS) : 0)
-  // What is missing may be brought behind much else.
-  const quietMs = isAnother || before > known.events ? now - began : known.quietMs + waitedMs
-  const inAllMs = isAnother ? now - began : known.inAllMs + waitedMs
+  const known = joint.stuck && before >= joint.stuck.events ? joint.stuck : null
+  const triedMs = Math.min(now - began, MOMENT_MS)
+  const pausedMs = known ? Math.min(began - known.at, MOMENT_MS) : 0
+  // What is missing may be brought behind much else. Between two tries only others bring any.
+  const quietBeforeMs = known?.events === before ? known.quietMs + pausedMs : 0
+  const quietMs = byOthers > 0 ? 0 : quietBeforeMs + triedMs
+  const inAllMs = (known?.inAllMs ?? 0) + pausedMs + triedMs
   joint.stuck = { at: now, events: after, inAllMs, quietMs }
   return quietMs < OTHERS_FIRST_MS && inAllMs < OTHERS_AT_MOST_MS
 }
@@ -73,6 +84,8 @@ class Push {
   readonly #mend: Pushing['mend']
   readonly #pushed: Pushing['pushed']
   readonly #positions: Record<string, number>
+  /** How many events Redis took from here. */
+  taken = 0
   /** Origins of which Redis lacked earlier events than one that was met. */
   readonly stuck = new Set<string>()
   readonly #advanced = new Set<string>()
@@ -145,6 +158,7 @@ class Push {
     answer.catch(() => {})
     await before
     const { outcomes } = await answer
+    this.taken += outcomes.filter((outcome) => 'n' in outcome).length
     if (outcomes.some(({ type }) => type === 'known')) await this.#noteOthers()
     const done = outcomes.findIndex((outcome) => !('n' in outcome) && outcome.type !== 'known')
     const failed = outcomes[done]
