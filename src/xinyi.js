@@ -12,13 +12,16 @@ if (major < 22 || (major === 22 && minor < 18)) {
   const inTemp = () => process.getBuiltinModule('node:path').join(process.getBuiltinModule('node:os').tmpdir(), 'node-compile-cache')
   process.env.NODE_COMPILE_CACHE = process.env.NODE_COMPILE_CACHE || inTemp()
   process.getBuiltinModule('node:module').enableCompileCache?.()
-  // Whoever reads it, such as head, may have seen enough.
   process.stdout.on('error', (error) => {
-    if (error.code !== 'EPIPE') throw error
+    // Whoever reads it, such as head, may have seen enough.
+    if (error.code === 'EPIPE') return
+    console.error(`Not everything could be printed (${error.code}).`)
+    process.exitCode = 1
   })
   const run = async () => {
     const main = await import('./main.ts')
-    process.exitCode = await main.run(process.argv.slice(2), process.env)
+    const code = await main.run(process.argv.slice(2), process.env)
+    process.exitCode ||= code
   }
   run()
 }

@@ -179,14 +179,20 @@ export function gaveAhead(heard: Heard, id: string, { origin, isWhole, ...step }
 /** The same, with this one given; `isWhole`: and all of its event. `since`: what came before it does not count as given. */
 function stepTo(steps: Steps, origin: string, step: Step, { isWhole, since }: { isWhole: boolean; since: number }): Steps {
   const last = steps.get(origin)
-  // A part of an event before the last can't be named: it would be given again, but not missed.
-  if (covers(steps, origin, step) || (last && step.seq < last.seq && !isWhole)) return steps
+  // A part of an event before the last can't be named, nor can what comes before all that is taken for granted: it would be given again, but not missed.
+  if (covers(steps, origin, step) || (last && step.seq < last.seq && (!isWhole || isBeforeGranted(last, step)))) return steps
   const after = new Map(steps)
   after.delete(origin)
   after.set(origin, last ? { ...progressTo(last, step), since: Math.min(since, last.since) } : { ...step, recent: '', since })
   const [oldest] = after.keys()
   if (after.size > MAX_STEPS && oldest !== undefined) after.delete(oldest)
   return after
+}
+
+/** Whether it comes before events that count as given though they are not named: they would not any more, if it were. */
+function isBeforeGranted(last: Progress, { seq }: Step): boolean {
+  const oldest = seqsBefore(last).at(-1) ?? last.seq
+  return seq < last.since && last.since < oldest
 }
 
 /** The same, with these events of an origin, which come before its last, given as well. */

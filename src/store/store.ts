@@ -268,7 +268,7 @@ export interface StoreStatus {
   settled: Place
   /** Acknowledged, not yet in Redis. */
   pendingWrites: number
-  /** Why SQLite takes no writes, in a word such as SQLITE_FULL or FILE_GONE: then recordings are refused. Null where it took the last one. */
+  /** Why the disk did not take what was last to be recorded, in a word such as SQLITE_FULL or FILE_GONE: recordings are refused until it does. Null where it took it. */
   writeError: string | null
   /** null: configured without Redis. */
   redis: {

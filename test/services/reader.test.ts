@@ -270,6 +270,15 @@ test('what was given of an origin is known of the newest events, in whatever ord
   )
 })
 
+test('what comes before all that is taken for granted is told, and nothing of that is told again', () => {
+  const ahead = new Map([['o', { seq: 500, ordinal: 0, recent: '', since: 100 }]])
+  const it = reader({ ...BEGINNING, ahead })
+  expect(idsOf(it.take(told(11, null, 90, 'a')))).toEqual(['a'])
+  expect(idsOf(it.take(told(12, null, 95, 'b')))).toEqual(['b'])
+  for (const seq of [90, 95, 100, 300, 499])
+    expect(idsOf(it.take(told(seq, null, seq, seq === 90 ? 'a' : seq === 95 ? 'b' : `${seq}`)))).toEqual([])
+})
+
 test('a cursor names the origins that went on last, and not more than so many', () => {
   let heard = NOTHING
   for (let i = 0; i <= MAX_STEPS; i += 1)

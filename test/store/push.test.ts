@@ -92,18 +92,19 @@ test('what others bring while this one pushes is not quiet, but does not go on f
   expect(await tryAfter(0, 500, meanwhile)).toBe(true)
 })
 
-test('of the time in which Redis was away no more than a moment counts', async () => {
+test('after Redis was away others are waited for anew: they could bring nothing', async () => {
   const { tryAfter } = await gap()
   expect(await tryAfter(0)).toBe(false)
-  for (let tries = 0; tries < 2; tries += 1) expect(await tryAfter(500)).toBe(false)
+  for (let tries = 0; tries < 3; tries += 1) expect(await tryAfter(500)).toBe(false)
   expect(await tryAfter(60_000)).toBe(false)
+  for (let tries = 0; tries < 3; tries += 1) expect(await tryAfter(500)).toBe(false)
   expect(await tryAfter(499)).toBe(false)
   expect(await tryAfter(1)).toBe(true)
 })
 
 test('however long it is between two tries, it comes to an end', async () => {
   const { tryAfter } = await gap()
-  for (let tries = 0; tries < 4; tries += 1) expect(await tryAfter(6_000)).toBe(false)
+  for (let tries = 0; tries < 20; tries += 1) expect(await tryAfter(6_000), `try ${tries}`).toBe(false)
   expect(await tryAfter(6_000)).toBe(true)
 })
 

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'n
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import { DataFile } from '../../src/store/sqlite/data-file.ts'
 import { MAX_CANDIDATES, type Page } from '../../src/store/store.ts'
 import { NOW, Origin } from '../helpers/events.ts'
 import { snapshot } from './contract/harness.ts'
@@ -166,6 +167,22 @@ test('the file is written anew once, soon after erasures that removed anything, 
   await open(path)
   await vi.runAllTimersAsync()
   expect(rewrites(), 'after a crash before it came to that').toBe(2)
+})
+
+test('why something could not be recorded is told until something is, whatever else is written', async () => {
+  const path = newPath()
+  await open(path)
+  const file = new DataFile(path)
+  const failing = (code: string) => () => {
+    throw Object.assign(new Error('it failed'), { code })
+  }
+  expect(() => file.keep(failing('SQLITE_CONSTRAINT'))).toThrow('it failed')
+  expect(file.writeError).toBeNull()
+  expect(() => file.keep(failing('SQLITE_FULL'))).toThrow('it failed')
+  file.write(() => 'nothing recorded')
+  expect(file.writeError).toBe('SQLITE_FULL')
+  file.keep(() => 'recorded')
+  expect(file.writeError).toBeNull()
 })
 
 test('a file that was moved away takes no more writes, which would be lost', async () => {

@@ -61,7 +61,7 @@ const StorageStatus = builder.objectRef<StoreStatus>('StorageStatus').implement(
     writeError: t.exposeString('writeError', {
       nullable: true,
       description:
-        'Why the disk takes no writes, in a word such as SQLITE_FULL or FILE_GONE: recordings are refused until it does. Null where it took the last one.',
+        'Why the disk did not take what was last to be recorded, in a word such as SQLITE_FULL or FILE_GONE: recordings are refused until it does. Null where it took it.',
     }),
     reconciliation: t.expose('reconciliation', {
       type: Reconciliation,

@@ -66,11 +66,11 @@ function mayOthersBring(joint: Pick<Joint, 'stuck'>, { began, before, after, byO
   // Where Redis has gone back, others begin anew.
   const known = joint.stuck && before >= joint.stuck.events ? joint.stuck : null
   const triedMs = Math.min(now - began, MOMENT_MS)
-  const pausedMs = known ? Math.min(began - known.at, MOMENT_MS) : 0
-  // What is missing may be brought behind much else. Between two tries only others bring any.
-  const quietBeforeMs = known?.events === before ? known.quietMs + pausedMs : 0
+  const pausedMs = known ? began - known.at : 0
+  // What is missing may be brought behind much else. Between two tries only others bring any; where Redis was away, nobody could.
+  const quietBeforeMs = known?.events === before && pausedMs <= MOMENT_MS ? known.quietMs + pausedMs : 0
   const quietMs = byOthers > 0 ? 0 : quietBeforeMs + triedMs
-  const inAllMs = (known?.inAllMs ?? 0) + pausedMs + triedMs
+  const inAllMs = (known?.inAllMs ?? 0) + Math.min(pausedMs, MOMENT_MS) + triedMs
   joint.stuck = { at: now, events: after, inAllMs, quietMs }
   return quietMs < OTHERS_FIRST_MS && inAllMs < OTHERS_AT_MOST_MS
 }

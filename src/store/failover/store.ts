@@ -246,7 +246,7 @@ class FailoverStore implements Store {
     const { state, places, pending, pinned, lastError, reconciliation } = this.#link
     const { epoch } = places
     const { replica } = this.#local
-    const [facts, writeError] = await Promise.all([replica.facts().catch(() => null), replica.writeError().catch(wordOf)])
+    const [facts, writeError] = await Promise.all([replica.facts().catch(() => null), replica.writeError().catch(() => null)])
     const there = state.mode === 'FALLBACK' ? null : await state.primary.status()
     const unreachable = { reachable: false, version: null, latencyMs: null, usedMemoryBytes: null, connections: 0, lastError: null }
     if (state.mode === 'PRIMARY' && !there?.redis?.reachable) this.#link.leave(state, there?.redis?.lastError ?? 'no answer')

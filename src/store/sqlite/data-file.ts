@@ -1,7 +1,10 @@
 import { statSync } from 'node:fs'
 import { storeUnavailable, XinyiError } from '../../errors.ts'
 
-/** The database file as it was opened, and whether it takes what is written. */
+/** What says that the file, or the note beside it, could not be written; anything else is not the disk's fault. */
+const OF_THE_DISK = /^(SQLITE_(FULL|IOERR|READONLY|CANTOPEN|CORRUPT|NOTADB)|E[A-Z]+$)/
+
+/** The database file as it was opened, and whether it takes what is recorded. */
 export class DataFile {
   readonly #path: string
   readonly #inode: number
@@ -14,24 +17,36 @@ export class DataFile {
 
   /** Does what writes. Throws STORE_UNAVAILABLE where the file was removed or replaced: SQLite would go on writing to it, and all of that would be lost. */
   write<T>(work: () => T): T {
-    if (this.#isGone) throw storeUnavailable(Object.assign(new Error('The data file was moved or removed.'), { code: 'FILE_GONE' }))
+    const gone = this.#goneAs()
+    if (gone !== null) throw storeUnavailable(Object.assign(new Error('The data file was moved or removed.'), { code: gone }))
+    return work()
+  }
+
+  /** The same of what is recorded, which always changes something. */
+  keep<T>(work: () => T): T {
     try {
-      const answer = work()
+      const answer = this.write(work)
       this.#error = null
       return answer
     } catch (error) {
       const cause = error instanceof XinyiError ? error.cause : error
-      if (cause instanceof Error && 'code' in cause) this.#error = String(cause.code)
+      const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+      if (OF_THE_DISK.test(code)) this.#error = code
       throw error
     }
   }
 
-  /** Why nothing can be written, in a word: FILE_GONE, or what the last write failed with; null where it was taken. */
+  /** Why nothing can be recorded, in a word: FILE_GONE, or what the last recording failed with; null where it was taken. */
   get writeError(): string | null {
-    return this.#isGone ? 'FILE_GONE' : this.#error
+    return this.#goneAs() ?? this.#error
   }
 
-  get #isGone(): boolean {
-    return statSync(this.#path, { throwIfNoEntry: false })?.ino !== this.#inode
+  /** FILE_GONE, or why the file can't be found; null where it is in its place. */
+  #goneAs(): string | null {
+    try {
+      return statSync(this.#path, { throwIfNoEntry: false })?.ino === this.#inode ? null : 'FILE_GONE'
+    } catch (error) {
+      return error instanceof Error && 'code' in error ? String(error.code) : 'FILE_GONE'
+    }
   }
 }

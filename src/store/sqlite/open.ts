@@ -44,8 +44,7 @@ export function openDatabase(file: string): Opened {
   try {
     const isNew = makeFile(path)
     if (statSync(path).size === 0) throw new StartError(`The data file ${path} is empty, so what it held is lost. ${WHAT_TO_DO}`)
-    // SQLite would call it an I/O error.
-    accessSync(path, constants.R_OK | constants.W_OK)
+    checkAccess(path)
     db = new Database(path, { timeout: BUSY_MS, fileMustExist: true })
     // Before anything else: then the lock is held until the end, and WAL needs no shared memory file.
     db.pragma('locking_mode = EXCLUSIVE')
@@ -60,6 +59,18 @@ export function openDatabase(file: string): Opened {
   } catch (error) {
     db?.close()
     throw error instanceof StartError ? error : new StartError(reasonOf(error, path), { cause: error })
+  }
+}
+
+/** SQLite would call it an I/O error. */
+function checkAccess(path: string): void {
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK)
+  } catch (error) {
+    throw new StartError(
+      `The data file ${path} can't be read and written by this account (${messageOf(error)}). Give it to the account that the server runs as (chmod 600), on a disk that takes writes.`,
+      { cause: error },
+    )
   }
 }
 
@@ -165,9 +176,7 @@ const versionOf = (db: Database.Database): number => Number(db.pragma('user_vers
 const numberOf = (file: string): number => Number.parseInt(file, 10)
 
 function reasonOf(error: unknown, path: string): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  if (['EACCES', 'EPERM', 'EROFS'].includes(code))
-    return `The data file ${path} can't be read and written by this account (${code}). Give it to the account that the server runs as (chmod 600), on a disk that takes writes.`
+  const code = error instanceof Database.SqliteError ? error.code : ''
   if (code.startsWith('SQLITE_BUSY'))
     return `The data file ${path} is in use by another process. Stop that one, or choose another DATA_DIR.`
   if (code === 'SQLITE_NOTADB') return `The data file ${path} is not a database. ${WHAT_TO_DO}`

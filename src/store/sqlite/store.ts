@@ -85,7 +85,7 @@ class SqliteStore implements Store {
   async append(events: readonly Event[]): Promise<Appended> {
     return this.#use((sql) => {
       const isErasing = events.some(({ kind }) => kind === 'erased')
-      const outcomes = this.#file.write(() =>
+      const outcomes = this.#file.keep(() =>
         sql.transaction(() => {
           const applied = applyAll(sql, this.#meta.tombstoneKey, events)
           if (isErasing) this.#noteErasures()
@@ -167,7 +167,7 @@ class SqliteStore implements Store {
   }
 
   async statusChanged(signal: AbortSignal): Promise<void> {
-    // Nothing of it changes while the store is open.
+    // Nothing of it changes while the store is open, but for writeError, which is told with whatever comes next.
     if (!signal.aborted) await Promise.race([once(signal, 'abort'), this.#closed.promise])
   }
 

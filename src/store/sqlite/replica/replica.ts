@@ -67,7 +67,7 @@ export class Replica {
 
   /** Keeps events durably. Where an erasure among them can't be noted none is kept: whoever is refused may send theirs again. */
   journal(events: readonly Event[]): void {
-    this.#write((sql) => {
+    this.#keep((sql) => {
       addToJournal(sql, events)
       noteAsked(sql, events)
       this.#erasures.note()
@@ -77,7 +77,7 @@ export class Replica {
 
   /** Keeps events durably and applies them, with what is before them in the journal, ahead of the log. */
   journalAndApply(events: readonly Event[]): Answered[] {
-    return this.#write((sql) => {
+    return this.#keep((sql) => {
       addToJournal(sql, events)
       const answered = applyAhead(sql, this.#meta().tombstoneKey, Number.MAX_SAFE_INTEGER)
       this.#erasures.note()
@@ -283,14 +283,14 @@ export class Replica {
     return meta
   }
 
+  readonly #keep = <T>(work: (sql: Sql) => T): T => this.#file.keep(() => this.#write(work))
+
   #write<T>(work: (sql: Sql) => T): T {
-    return this.#use((sql) =>
-      this.#file.write(() => {
-        const answer = sql.transaction(() => work(sql))
-        this.#erasures.noteOrOwe()
-        return answer
-      }),
-    )
+    return this.#file.write(() => {
+      const answer = this.#use((sql) => sql.transaction(() => work(sql)))
+      this.#erasures.noteOrOwe()
+      return answer
+    })
   }
 
   #use<T>(work: (sql: Sql) => T): T {
