@@ -13,10 +13,10 @@ export interface Step {
 export interface Progress extends Step {
   /**
    * Which events before it there was something given of: how far each is behind the one that came after it, newest first, in base 36. One
-   * between them had come to nothing, and in another order of the log may come to something. Those before the last count as given.
+   * between them had come to nothing, and in another order of the log may come to something. Those before the oldest of these count as given.
    */
   recent: string
-  /** But not those before this one. */
+  /** But not those before this one, unless they are named. */
   since: number
 }
 
@@ -140,9 +140,11 @@ export function covers(steps: Steps, origin: string, { seq, ordinal }: Step): bo
   const last = steps.get(origin)
   if (!last || !isPast(steps, origin, { seq, ordinal })) return false
   if (seq === last.seq) return true
-  const before = seqsBefore(last)
-  return seq < (before.at(-1) ?? last.seq) ? seq >= last.since : before.includes(seq)
+  return seqsBefore(last).includes(seq) || (seq >= last.since && seq < oldestOf(last))
 }
+
+/** The oldest event from which on all are named of which something was given: those before it count as given, as far as they are not before `since`. */
+const oldestOf = (last: Progress): number => seqsBefore(last).findLast((seq) => seq >= last.since) ?? last.seq
 
 /** Whether an alert event was told ahead of the log; once it is `settled`: in the same way, as far as that is known. */
 export function coversAhead({ ahead, beyond }: Heard, origin: string, step: Step, settled: boolean): boolean {
@@ -156,10 +158,18 @@ export function coversAhead({ ahead, beyond }: Heard, origin: string, step: Step
  */
 export function gaveSettled({ steps, ahead, beyond }: Heard, { origin, isWhole, ...step }: OneOf): Heard {
   const isPassed = (source: Source) => source.origin === origin && source.seq < step.seq
-  const [last, after] = [ahead.get(origin), stepTo(steps, origin, step, { isWhole, since: 0 })]
+  const [known, last, after] = [steps.get(origin), ahead.get(origin), stepTo(steps, origin, step, { isWhole, since: 0 })]
   const isOver = last && isPassed({ ...last, origin })
+  // What is older than all that is named in either counts as given.
+  const oldest = Math.max(known ? oldestOf(known) : 0, last ? oldestOf(last) : 0)
   return {
-    steps: isOver ? withBefore(after, origin, [last.seq, ...seqsBefore(last)]) : after,
+    steps: isOver
+      ? withBefore(
+          after,
+          origin,
+          [last.seq, ...seqsBefore(last)].filter((seq) => seq >= oldest),
+        )
+      : after,
     ahead: isOver ? new Map([...ahead].filter(([each]) => each !== origin)) : ahead,
     beyond: beyond.values().some(isPassed) ? new Map([...beyond].filter(([, source]) => !isPassed(source))) : beyond,
   }
@@ -179,21 +189,18 @@ export function gaveAhead(heard: Heard, id: string, { origin, isWhole, ...step }
 /** The same, with this one given; `isWhole`: and all of its event. `since`: what came before it does not count as given. */
 function stepTo(steps: Steps, origin: string, step: Step, { isWhole, since }: { isWhole: boolean; since: number }): Steps {
   const last = steps.get(origin)
-  // A part of an event before the last can't be named, nor can what comes before all that is taken for granted: it would be given again, but not missed.
-  if (covers(steps, origin, step) || (last && step.seq < last.seq && (!isWhole || isBeforeGranted(last, step)))) return steps
+  // A part of an event before the last can't be named: it would be given again, but not missed.
+  if (covers(steps, origin, step) || (last && step.seq < last.seq && !isWhole)) return steps
   const after = new Map(steps)
   after.delete(origin)
-  after.set(origin, last ? { ...progressTo(last, step), since: Math.min(since, last.since) } : { ...step, recent: '', since })
+  after.set(origin, last ? { ...progressTo(last, step), since: sinceOf(last, since) } : { ...step, recent: '', since })
   const [oldest] = after.keys()
   if (after.size > MAX_STEPS && oldest !== undefined) after.delete(oldest)
   return after
 }
 
-/** Whether it comes before events that count as given though they are not named: they would not any more, if it were. */
-function isBeforeGranted(last: Progress, { seq }: Step): boolean {
-  const oldest = seqsBefore(last).at(-1) ?? last.seq
-  return seq < last.since && last.since < oldest
-}
+/** Since when events count as given, where one of `since` was: where some do that are not named, what lies between these and an older one does not. */
+const sinceOf = (last: Progress, since: number): number => (last.since < oldestOf(last) ? last.since : Math.min(since, last.since))
 
 /** The same, with these events of an origin, which come before its last, given as well. */
 function withBefore(steps: Steps, origin: string, seqs: readonly number[]): Steps {
