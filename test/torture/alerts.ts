@@ -12,8 +12,8 @@ const Message = z.object({
   errors: z.array(z.object({ extensions: z.object({ code: z.string() }) })).optional(),
 })
 
-/** Until then after a subscription without cursor, what was recorded before it may still be acknowledged. */
-const JOINING_MS = 1_000
+/** For so long after it has begun without a cursor, what was recorded before may still be acknowledged. */
+const JOINING_MS = 5_000
 
 /** One that is ended before it was connected says so to whoever listens, and graphql-ws does not any more by then. */
 class QuietSocket extends WebSocket {
@@ -86,14 +86,14 @@ export class AlertWatch {
   }
 
   async #subscribe(url: string): Promise<void> {
-    // Nothing of the past comes without a cursor.
-    if (this.#cursor === null) {
-      this.#expected.clear()
-      this.#excusedUntil = performance.now() + JOINING_MS
-    }
+    if (this.#cursor === null) this.#excusedUntil = Number.POSITIVE_INFINITY
     this.#isFresh = true
     this.#live.clear()
-    const client = createClient({ url, webSocketImpl: QuietSocket, retryAttempts: 0, connectionAckWaitTimeout: 10_000 })
+    const client = createClient({
+      ...{ url, webSocketImpl: QuietSocket, retryAttempts: 0, connectionAckWaitTimeout: 10_000 },
+      // The first one tells where it has begun.
+      on: { ping: () => this.#begun() },
+    })
     const ended = setInterval(() => {
       if (this.#closed || this.#instance.url?.replace('http', 'ws') !== url) client.terminate()
     }, 50)
@@ -107,6 +107,13 @@ export class AlertWatch {
     }
   }
 
+  /** From now on it is told everything: nothing of the past comes without a cursor. */
+  #begun(): void {
+    if (this.#excusedUntil !== Number.POSITIVE_INFINITY) return
+    this.#expected.clear()
+    this.#excusedUntil = performance.now() + JOINING_MS
+  }
+
   #take(message: unknown): void {
     const { data, errors } = Message.parse(message)
     if (errors?.some(({ extensions }) => extensions.code === 'CURSOR_EXPIRED')) {
@@ -115,6 +122,7 @@ export class AlertWatch {
       this.#cursor = null
     }
     if (!data) return
+    this.#begun()
     const { cursor, event } = data.riskAlerts
     this.#cursor = cursor
     this.#isFresh = false
