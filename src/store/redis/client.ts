@@ -1,8 +1,11 @@
 import { type Command, Redis, type RedisOptions } from 'ioredis'
 
-/** Where something came in when a command was to be given up, it is looked again, so often at most: a long answer comes in parts. */
-const LOOK_AGAIN_MS = 2
-const MOST_LOOKS = 50
+/**
+ * Where something came in when a command was to be given up, it is looked again, so often at most: a long answer comes in parts, and who sends
+ * the next may have to wait for a processor.
+ */
+const LOOK_AGAIN_MS = 20
+const MOST_LOOKS = 5
 /** After a command was given up; a connection on which nothing has come since it was sent is then cut. */
 const HANG_UP_MS = 75
 
