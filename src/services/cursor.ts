@@ -140,11 +140,12 @@ export function covers(steps: Steps, origin: string, { seq, ordinal }: Step): bo
   const last = steps.get(origin)
   if (!last || !isPast(steps, origin, { seq, ordinal })) return false
   if (seq === last.seq) return true
-  return seqsBefore(last).includes(seq) || (seq >= last.since && seq < oldestOf(last))
+  const before = seqsBefore(last)
+  return before.includes(seq) || (seq >= last.since && seq < oldestOf(last, before))
 }
 
 /** The oldest event from which on all are named of which something was given: those before it count as given, as far as they are not before `since`. */
-const oldestOf = (last: Progress): number => seqsBefore(last).findLast((seq) => seq >= last.since) ?? last.seq
+const oldestOf = (last: Progress, before = seqsBefore(last)): number => before.findLast((seq) => seq >= last.since) ?? last.seq
 
 /** Whether an alert event was told ahead of the log; once it is `settled`: in the same way, as far as that is known. */
 export function coversAhead({ ahead, beyond }: Heard, origin: string, step: Step, settled: boolean): boolean {
@@ -158,18 +159,10 @@ export function coversAhead({ ahead, beyond }: Heard, origin: string, step: Step
  */
 export function gaveSettled({ steps, ahead, beyond }: Heard, { origin, isWhole, ...step }: OneOf): Heard {
   const isPassed = (source: Source) => source.origin === origin && source.seq < step.seq
-  const [known, last, after] = [steps.get(origin), ahead.get(origin), stepTo(steps, origin, step, { isWhole, since: 0 })]
+  const [last, after] = [ahead.get(origin), stepTo(steps, origin, step, { isWhole, since: 0 })]
   const isOver = last && isPassed({ ...last, origin })
-  // What is older than all that is named in either counts as given.
-  const oldest = Math.max(known ? oldestOf(known) : 0, last ? oldestOf(last) : 0)
   return {
-    steps: isOver
-      ? withBefore(
-          after,
-          origin,
-          [last.seq, ...seqsBefore(last)].filter((seq) => seq >= oldest),
-        )
-      : after,
+    steps: isOver ? withBefore(after, origin, namedBy(last, steps.get(origin))) : after,
     ahead: isOver ? new Map([...ahead].filter(([each]) => each !== origin)) : ahead,
     beyond: beyond.values().some(isPassed) ? new Map([...beyond].filter(([, source]) => !isPassed(source))) : beyond,
   }
@@ -200,7 +193,14 @@ function stepTo(steps: Steps, origin: string, step: Step, { isWhole, since }: { 
 }
 
 /** Since when events count as given, where one of `since` was: where some do that are not named, what lies between these and an older one does not. */
-const sinceOf = (last: Progress, since: number): number => (last.since < oldestOf(last) ? last.since : Math.min(since, last.since))
+const sinceOf = (last: Progress, since: number): number => (since >= last.since || last.since < oldestOf(last) ? last.since : since)
+
+/** The events that are named as given, but for those that count as given without that, here or by what else is known. */
+function namedBy(last: Progress, known: Progress | undefined): number[] {
+  const before = seqsBefore(last)
+  const oldest = Math.max(oldestOf(last, before), known ? oldestOf(known) : 0)
+  return [last.seq, ...before].filter((seq) => seq >= oldest)
+}
 
 /** The same, with these events of an origin, which come before its last, given as well. */
 function withBefore(steps: Steps, origin: string, seqs: readonly number[]): Steps {

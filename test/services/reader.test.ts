@@ -1,20 +1,7 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { AlertEvent, RiskAlert } from '../../src/model.ts'
-import {
-  covers,
-  decodeCursor,
-  encodeCursor,
-  type Given,
-  gaveSettled,
-  type Heard,
-  MAX_BEYOND,
-  MAX_STEPS,
-  type Progress,
-  shortId,
-} from '../../src/services/cursor.ts'
+import { decodeCursor, encodeCursor, type Given, MAX_BEYOND, type Progress, shortId } from '../../src/services/cursor.ts'
 import { Reader, type Told, UNKNOWN } from '../../src/services/reader.ts'
-import { Recent } from '../../src/services/recent.ts'
 import { NOW } from '../helpers/events.ts'
 
 const event = (id: string): AlertEvent => ({
@@ -47,21 +34,7 @@ const told = (n: number, settledIn: string | null, seq: number, ...ids: string[]
 })
 const BEGINNING: Given = { upTo: { epoch: 'one', n: 10 }, steps: new Map(), ahead: new Map(), beyond: new Map(), due: [] }
 const reader = (given = BEGINNING) => new Reader({ minLevel: 'MEDIUM', at: given.upTo, present: given.upTo, given })
-const NOTHING: Heard = { steps: new Map(), ahead: new Map(), beyond: new Map() }
 const idsOf = (messages: readonly { event: AlertEvent }[]) => messages.map((message) => message.event.id)
-
-test('a cursor says what was given, and nothing else can be made of one', () => {
-  const steps = new Map([[shortId('o'), { seq: 30, ordinal: 0, recent: '1.c', since: 2 }]])
-  const beyond = new Map([[shortId('x'), { origin: shortId('o'), seq: 4 }]])
-  const given = { upTo: { epoch: 'e', n: 0 }, steps, ahead: steps, beyond, due: [shortId('y')] }
-  expect(decodeCursor('d', encodeCursor('d', given))).toEqual(given)
-  expect(() => decodeCursor('other', encodeCursor('d', given))).toThrow(expect.objectContaining({ code: 'CURSOR_EXPIRED' }))
-  const tooMany = {
-    ...given,
-    beyond: new Map(Array.from({ length: MAX_BEYOND + 1 }, (_, i) => [shortId(`${i}`), { origin: shortId('o'), seq: 1 }])),
-  }
-  expect(() => decodeCursor('d', encodeCursor('d', tooMany))).toThrow(expect.objectContaining({ code: 'BAD_USER_INPUT' }))
-})
 
 test('a cursor goes on behind settled entries that were given whole, and names what was given beyond them until the log has come past it', () => {
   const it = reader()
@@ -252,24 +225,6 @@ test('what came before that which was told ahead is told when the log tells it',
   expect(idsOf(later.take(told(25, 'two', 25, 'b')))).toEqual([])
 })
 
-test('what was given of an origin is known of the newest events, in whatever order they came, and taken for granted of older ones', () => {
-  const seqs = fc.uniqueArray(fc.integer({ min: 1, max: 5_000 }), { minLength: 1, maxLength: 600 })
-  fc.assert(
-    fc.property(seqs, fc.integer({ min: 1, max: 5_001 }), (given, asked) => {
-      const { steps } = given.reduce((so, seq) => gaveSettled(so, { origin: shortId('o'), seq, ordinal: 0, isWhole: true }), NOTHING)
-      const cursor = encodeCursor('d', { ...BEGINNING, steps })
-      expect(cursor.length).toBeLessThan(1_000)
-      const known = decodeCursor('d', cursor).steps
-      expect(known).toEqual(steps)
-      const first = given[0] ?? 0
-      const newest = given.filter((seq) => seq >= first).toSorted((a, b) => b - a)
-      const isCovered = covers(known, shortId('o'), { seq: asked, ordinal: 0 })
-      if (given.includes(asked) || asked < first) expect(isCovered).toBe(true)
-      else if (asked > (newest.slice(0, 100).at(-1) ?? 0)) expect(isCovered).toBe(false)
-    }),
-  )
-})
-
 test('what comes before all that is taken for granted is told, and nothing of that is told again', () => {
   const ahead = new Map([['o', { seq: 500, ordinal: 0, recent: '', since: 100 }]])
   const it = reader({ ...BEGINNING, ahead })
@@ -282,22 +237,6 @@ test('what comes before all that is taken for granted is told, and nothing of th
   const past = reader(later)
   expect(idsOf(past.take(told(14, 'two', 600, 'd')))).toEqual(['d'])
   for (const seq of [100, 300, 499]) expect(idsOf(past.take(told(seq, 'two', seq, `${seq}`)))).toEqual([])
-})
-
-test('a cursor names the origins that went on last, and not more than so many', () => {
-  let heard = NOTHING
-  for (let i = 0; i <= MAX_STEPS; i += 1)
-    for (const origin of ['first', `${i}`]) heard = gaveSettled(heard, { origin, seq: i + 1, ordinal: 0, isWhole: true })
-  const { steps } = heard
-  expect([steps.size, steps.has('first'), steps.has('0'), steps.has('1'), steps.has(`${MAX_STEPS}`)]).toEqual([
-    MAX_STEPS,
-    true,
-    false,
-    false,
-    true,
-  ])
-  expect(gaveSettled(heard, { origin: 'first', seq: 1, ordinal: 5, isWhole: true }).steps).toBe(steps)
-  expect(covers(steps, 'first', { seq: MAX_STEPS + 1, ordinal: 1 })).toBe(false)
 })
 
 test('of what an event brought about a cursor names all, or nothing', () => {
@@ -315,17 +254,4 @@ test('a cursor never names more than so many, and then the newest', () => {
   const beyond = [...(last[0]?.given.beyond.keys() ?? [])]
   expect(beyond).toHaveLength(MAX_BEYOND)
   expect([beyond[0], beyond.at(-1)]).toEqual([shortId('5'), shortId(`${MAX_BEYOND + 4}`)])
-})
-
-test('what is recent is so again when it is set again', () => {
-  const recent = new Recent<string, number>(2)
-  for (const [key, value] of [
-    ['a', 1],
-    ['b', 2],
-    ['a', 3],
-    ['c', 4],
-  ] as const)
-    recent.set(key, value)
-  expect(recent.keys()).toEqual(['a', 'c'])
-  expect([recent.has('b'), recent.get('a')]).toEqual([false, 3])
 })

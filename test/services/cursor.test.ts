@@ -1,0 +1,97 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import {
+  covers,
+  decodeCursor,
+  encodeCursor,
+  type Given,
+  gaveAhead,
+  gaveSettled,
+  type Heard,
+  MAX_BEYOND,
+  MAX_STEPS,
+  shortId,
+} from '../../src/services/cursor.ts'
+
+const NOTHING: Given = { upTo: { epoch: 'one', n: 10 }, steps: new Map(), ahead: new Map(), beyond: new Map(), due: [] }
+
+test('a cursor says what was given, and nothing else can be made of one', () => {
+  const steps = new Map([[shortId('o'), { seq: 30, ordinal: 0, recent: '1.c', since: 2 }]])
+  const beyond = new Map([[shortId('x'), { origin: shortId('o'), seq: 4 }]])
+  const given = { upTo: { epoch: 'e', n: 0 }, steps, ahead: steps, beyond, due: [shortId('y')] }
+  expect(decodeCursor('d', encodeCursor('d', given))).toEqual(given)
+  expect(() => decodeCursor('other', encodeCursor('d', given))).toThrow(expect.objectContaining({ code: 'CURSOR_EXPIRED' }))
+  const tooMany = {
+    ...given,
+    beyond: new Map(Array.from({ length: MAX_BEYOND + 1 }, (_, i) => [shortId(`${i}`), { origin: shortId('o'), seq: 1 }])),
+  }
+  expect(() => decodeCursor('d', encodeCursor('d', tooMany))).toThrow(expect.objectContaining({ code: 'BAD_USER_INPUT' }))
+})
+
+test('what was given of an origin is known of the newest events, in whatever order they came, and taken for granted of older ones', () => {
+  const seqs = fc.uniqueArray(fc.integer({ min: 1, max: 5_000 }), { minLength: 1, maxLength: 600 })
+  fc.assert(
+    fc.property(seqs, fc.integer({ min: 1, max: 5_001 }), (given, asked) => {
+      const { steps } = given.reduce<Heard>((so, seq) => gaveSettled(so, { origin: shortId('o'), seq, ordinal: 0, isWhole: true }), NOTHING)
+      const cursor = encodeCursor('d', { ...NOTHING, steps })
+      expect(cursor.length).toBeLessThan(1_000)
+      const known = decodeCursor('d', cursor).steps
+      expect(known).toEqual(steps)
+      const first = given[0] ?? 0
+      const newest = given.filter((seq) => seq >= first).toSorted((a, b) => b - a)
+      const isCovered = covers(known, shortId('o'), { seq: asked, ordinal: 0 })
+      if (given.includes(asked) || asked < first) expect(isCovered).toBe(true)
+      else if (asked > (newest.slice(0, 100).at(-1) ?? 0)) expect(isCovered).toBe(false)
+    }),
+  )
+})
+
+test('an event that is given counts as given from then on, and no other does for that, also behind a cursor that leaves things out', () => {
+  const o = shortId('o')
+  const others = Array.from({ length: 4 }, (_, i) => shortId(`other ${i}`))
+  const seqs = Array.from({ length: 300 }, (_, i) => i + 1)
+  const give = (given: Given, origin: string, seq: number): Given => {
+    return { ...given, ...gaveAhead(given, shortId(`${origin} ${seq}`), { origin, seq, ordinal: 0, isWhole: true }, true) }
+  }
+  const coveredBy = ({ ahead }: Given) => seqs.filter((seq) => covers(ahead, o, { seq, ordinal: 0 }))
+  const comesBack = 0
+  const acts = fc.array(
+    fc.oneof({ weight: 9, arbitrary: fc.integer({ min: 1, max: 300 }) }, { weight: 1, arbitrary: fc.constant(comesBack) }),
+    { minLength: 1, maxLength: 100 },
+  )
+  fc.assert(
+    fc.property(acts, (some) => {
+      let given = NOTHING
+      let least = Number.POSITIVE_INFINITY
+      for (const [i, seq] of some.entries()) {
+        if (seq === comesBack) {
+          // Others have gone on last, of which the cursor says more.
+          for (const other of others) given = give(given, other, 1_000 + i)
+          given = decodeCursor('d', encodeCursor('d', given))
+        } else {
+          const before = coveredBy(given)
+          given = give(given, o, seq)
+          expect(coveredBy(given)).toEqual([...new Set([...before, seq])].sort((a, b) => a - b))
+          least = Math.min(least, seq)
+        }
+        expect(coveredBy(given).every((covered) => covered >= least)).toBe(true)
+      }
+    }),
+  )
+})
+
+test('a cursor names the origins that went on last, and not more than so many', () => {
+  let heard: Heard = NOTHING
+  for (let i = 0; i <= MAX_STEPS; i += 1)
+    for (const origin of ['first', `${i}`]) heard = gaveSettled(heard, { origin, seq: i + 1, ordinal: 0, isWhole: true })
+  const { steps } = heard
+  expect([steps.size, steps.has('first'), steps.has('0'), steps.has('1'), steps.has(`${MAX_STEPS}`)]).toEqual([
+    MAX_STEPS,
+    true,
+    false,
+    false,
+    true,
+  ])
+  expect(gaveSettled(heard, { origin: 'first', seq: 1, ordinal: 5, isWhole: true }).steps).toBe(steps)
+  expect(covers(steps, 'first', { seq: MAX_STEPS + 1, ordinal: 1 })).toBe(false)
+})
