@@ -22,10 +22,10 @@ export class DataFile {
     return work()
   }
 
-  /** The same of what is recorded, which always changes something. */
+  /** Does what records, which always changes something, and notes whether the disk took it. */
   keep<T>(work: () => T): T {
     try {
-      const answer = this.write(work)
+      const answer = work()
       this.#error = null
       return answer
     } catch (error) {

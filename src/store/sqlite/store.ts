@@ -85,13 +85,12 @@ class SqliteStore implements Store {
   async append(events: readonly Event[]): Promise<Appended> {
     return this.#use((sql) => {
       const isErasing = events.some(({ kind }) => kind === 'erased')
-      const outcomes = this.#file.keep(() =>
-        sql.transaction(() => {
-          const applied = applyAll(sql, this.#meta.tombstoneKey, events)
-          if (isErasing) this.#noteErasures()
-          return applied
-        }),
-      )
+      const apply = () => {
+        const applied = applyAll(sql, this.#meta.tombstoneKey, events)
+        if (isErasing) this.#noteErasures()
+        return applied
+      }
+      const outcomes = this.#file.keep(() => this.#file.write(() => sql.transaction(apply)))
       this.#growth.grewTo(currentN(sql))
       if (isErasing) this.#scrubSoon()
       return { outcomes, durability: 'JOURNAL' }
