@@ -20,8 +20,7 @@ export function storageSentences(facts: StorageFactsFragment): string[] {
   // Nobody asks Redis while it is pinned.
   return [
     sentences[mode],
-    writeError &&
-      `The disk did not take what was last to be recorded (${writeError}), and recordings are refused until it does: npx xinyi doctor says what to do.`,
+    writeError && `The disk refused the last recording (${writeError}): npx xinyi doctor says what to do.`,
     complete ? null : incomplete,
     pinned ? null : redis && redisSentence(redis),
     reconciliation && reconciliationSentence(reconciliation, mode),

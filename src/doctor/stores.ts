@@ -36,13 +36,10 @@ export function checkStores(facts: StorageFactsFragment): Finding[] {
 }
 
 function writesOf(writeError: string | null): Finding {
-  if (writeError === null) return ok('writes', 'The disk has refused none of late.')
+  if (writeError === null) return ok('writes', 'The disk did not refuse the last recording.')
   const what =
     writeError === 'FILE_GONE'
       ? 'The data file was moved or removed under the server. Stop the server, put the file back beside its -wal, and start it'
       : 'See to the disk of DATA_DIR, its space and its permissions'
-  return problem(
-    'writes',
-    `The disk did not take what was last to be recorded (${writeError}), and recordings are refused until it does. ${what}.`,
-  )
+  return problem('writes', `The disk refused the last recording (${writeError}), and none is taken until it can. ${what}.`)
 }

@@ -125,9 +125,7 @@ test('doctor finds a server that is away from Redis, pinned, or hangs', TIMEOUT,
   )
   const data = join(settings.DATA_DIR, 'xinyi.db')
   renameSync(data, `${data}.moved`)
-  expect((await xinyi(['status'], settings)).stdout).toContain(
-    'The disk did not take what was last to be recorded (FILE_GONE), and recordings are refused until it does',
-  )
+  expect((await xinyi(['status'], settings)).stdout).toContain('The disk refused the last recording (FILE_GONE)')
   expect((await ills(settings)).found).toContainEqual(
     expect.stringMatching(/^problem writes: .+FILE_GONE.+ was moved or removed under the server/),
   )
