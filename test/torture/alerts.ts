@@ -12,9 +12,6 @@ const Message = z.object({
   errors: z.array(z.object({ extensions: z.object({ code: z.string() }) })).optional(),
 })
 
-/** For so long after it has begun without a cursor, what was recorded before may still be acknowledged. */
-const JOINING_MS = 5_000
-
 /** One that is ended before it was connected says so to whoever listens, and graphql-ws does not any more by then. */
 class QuietSocket extends WebSocket {
   constructor(...args: ConstructorParameters<typeof WebSocket>) {
@@ -33,7 +30,8 @@ export class AlertWatch {
   #cursor: string | null = null
   #running: Promise<void>
   #closed = false
-  #excusedUntil = 0
+  /** Since when it is told everything, by performance.now(): nothing of the past comes without a cursor. */
+  #since = Number.POSITIVE_INFINITY
   /** Nothing has come yet since it subscribed. */
   #isFresh = true
   /** How often its cursor was refused. */
@@ -53,9 +51,9 @@ export class AlertWatch {
     return this.#seen.size
   }
 
-  /** A conversation with this key was acknowledged here, and belongs to this alert (a global id). */
-  expect(alertId: string, key: string): void {
-    if (performance.now() < this.#excusedUntil) return
+  /** A conversation with this key, sent then (performance.now()), was acknowledged here, and belongs to this alert (a global id). */
+  expect(alertId: string, key: string, sentAt: number): void {
+    if (sentAt < this.#since) return
     const { id } = parseGlobalId(alertId, 'id')
     this.#expected.set(key, [eventId(key, id, 'RAISED', 0), eventId(key, id, 'OCCURRED', 0)])
   }
@@ -86,7 +84,7 @@ export class AlertWatch {
   }
 
   async #subscribe(url: string): Promise<void> {
-    if (this.#cursor === null) this.#excusedUntil = Number.POSITIVE_INFINITY
+    if (this.#cursor === null) this.#since = Number.POSITIVE_INFINITY
     this.#isFresh = true
     this.#live.clear()
     const client = createClient({
@@ -107,11 +105,10 @@ export class AlertWatch {
     }
   }
 
-  /** From now on it is told everything: nothing of the past comes without a cursor. */
   #begun(): void {
-    if (this.#excusedUntil !== Number.POSITIVE_INFINITY) return
+    if (this.#since !== Number.POSITIVE_INFINITY) return
     this.#expected.clear()
-    this.#excusedUntil = performance.now() + JOINING_MS
+    this.#since = performance.now()
   }
 
   #take(message: unknown): void {

@@ -26,6 +26,8 @@ type Answer = Extract<Outcome, { type: 'answer' }>
 interface Asked {
   answer: Answer | null
   unknown: boolean
+  /** By performance.now(). */
+  sentAt: number
 }
 
 const ATTEMPTS = 6
@@ -66,14 +68,14 @@ export class Caller {
 
   async recordMany(items: readonly { user: UserLedger; input: Input }[], at: Instance): Promise<void> {
     for (const { input } of items) this.#world.ledger.asked(input.idempotencyKey, at.name)
-    const { answer, unknown } = await this.#ask(at, 'record many', RECORD_MANY, { input: items.map(({ input }) => input) })
+    const { answer, unknown, sentAt } = await this.#ask(at, 'record many', RECORD_MANY, { input: items.map(({ input }) => input) })
     const recorded = answer && this.#parsed(RecordManyData, answer, at)?.recordConversations
     const failed: (typeof items)[number][] = []
     // Each answer shows its user as after the whole batch: every key may be counted in it.
     for (const { user, input } of items) user.doubt(input.idempotencyKey, input.riskLevel)
     for (const [i, { user, input }] of items.entries()) {
       const each = recorded?.[i]
-      if (each) this.#note(user, input, each, at)
+      if (each) this.#note(user, input, each, { at, sentAt })
       else failed.push({ user, input })
       if (each || !unknown) user.maybe.delete(input.idempotencyKey)
     }
@@ -149,20 +151,21 @@ export class Caller {
   async #recordOnce(user: UserLedger, input: Input, at: Instance): Promise<boolean> {
     this.#world.ledger.asked(input.idempotencyKey, at.name)
     // The erasure of another instance can arrive between the recording and the reading of its user.
-    const { answer, unknown } = await this.#ask(at, 'record', RECORD, { input }, user.population === 'roaming' ? ['NOT_FOUND'] : [])
+    const { answer, unknown, sentAt } = await this.#ask(at, 'record', RECORD, { input }, user.population === 'roaming' ? ['NOT_FOUND'] : [])
     const recorded = answer && this.#parsed(RecordData, answer, at)?.recordConversation
     if (!recorded) {
       if (unknown) user.doubt(input.idempotencyKey, input.riskLevel)
       return false
     }
-    this.#note(user, input, recorded, at)
+    this.#note(user, input, recorded, { at, sentAt })
     if (user.population !== 'shared' && this.#random.chance(0.4))
       await this.readBack(user, at, input.occurredAt || recorded.duplicate ? undefined : input.idempotencyKey)
     return true
   }
 
-  #note(user: UserLedger, input: Input, { duplicate, conversation, user: shown, alert }: Recorded, at: Instance): void {
+  #note(user: UserLedger, input: Input, recorded: Recorded, { at, sentAt }: { at: Instance; sentAt: number }): void {
     const { ledger } = this.#world
+    const { duplicate, conversation, user: shown, alert } = recorded
     const key = input.idempotencyKey
     const told = `${user.id} ${key}`
     const ackedHere = user.ackedAt(at.name).has(key)
@@ -187,7 +190,7 @@ export class Caller {
     else user.alertId = alert.id
     // Of somebody who may be erased the next moment nothing need be told.
     if (!alert) return
-    if (!duplicate && (user.population === 'own' || user.population === 'shared')) this.#watches.get(at.name)?.expect(alert.id, key)
+    if (!duplicate && (user.population === 'own' || user.population === 'shared')) this.#watches.get(at.name)?.expect(alert.id, key, sentAt)
   }
 
   #checkMost(user: UserLedger, at: Instance, total: number): void {
@@ -213,9 +216,9 @@ export class Caller {
   ): Promise<Asked> {
     const client = this.#clients.get(at)
     if (!client) throw new Error(`No client of ${at.name}`)
-    const began = performance.now()
+    const sentAt = performance.now()
     const outcome = await client.ask(query, variables)
-    const disturbed = at.wasDisturbed(began, performance.now())
+    const disturbed = at.wasDisturbed(sentAt, performance.now())
     const { ledger, latencies } = this.#world
     const failures =
       outcome.type === 'answer' ? outcome.errors.map(({ code }) => code).filter((code) => !expected.includes(code)) : [outcome.reason]
@@ -224,11 +227,11 @@ export class Caller {
       if (disturbed) ledger.counts.excused += 1
       else this.#violated('failed', at, `${name} failed after ${Math.round(outcome.ms)} ms: ${[...new Set(failures)].join(', ')}`)
     }
-    if (outcome.type === 'none') return { answer: null, unknown: outcome.sent }
+    if (outcome.type === 'none') return { answer: null, unknown: outcome.sent, sentAt }
     if (!disturbed) latencies.add(`${name} ${outcome.served ?? '-'}`, outcome.ms)
     // A batch answers for each item by itself.
     const usable = failures.length === 0 || query === RECORD_MANY
-    return { answer: usable ? outcome : null, unknown: outcome.errors.length > 0 }
+    return { answer: usable ? outcome : null, unknown: outcome.errors.length > 0, sentAt }
   }
 
   #parsed<T>(schema: z.ZodType<T>, { data, errors }: Answer, at: Instance): T | null {

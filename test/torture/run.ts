@@ -5,7 +5,7 @@ import { Random } from '../../src/demo/random.ts'
 import { verifyAudit } from '../../src/store/audit/verify.ts'
 import { AlertWatch } from './alerts.ts'
 import { rage } from './chaos.ts'
-import { checkAgainst, checkNotes, compareDumps, dumpOfRedis, dumpOfSqlite } from './check.ts'
+import { checkAgainst, checkNotes, compareDumps, type Dump, dumpOfRedis, dumpOfSqlite } from './check.ts'
 import { GraphQLClient } from './graphql.ts'
 import { checkInside, type Inside, insideRedis } from './inside.ts'
 import { Instance } from './instance.ts'
@@ -113,19 +113,22 @@ async function verify(
     Promise.all(
       instances.map(async (instance) => ({ name: `${instance.name} (Redis)`, users: await dumpOfRedis(instance, ledger, HEAL_LIMIT_MS) })),
     )
+  const sums = { lost: 0, doubled: 0 }
+  const check = (users: Dump, where: string): void => {
+    const { lost, doubled } = checkAgainst(ledger, users, where)
+    sums.lost = Math.max(sums.lost, lost)
+    sums.doubled = Math.max(sums.doubled, doubled)
+  }
   await heal(false)
   await sleep(QUIET_MS)
-  const [early] = await dumps()
-  if (!early) throw new Error('There is no instance')
-  const sums = checkAgainst(ledger, early.users, `${early.name}, at first`)
+  for (const { name, users } of await dumps()) check(users, `${name}, at first`)
   // What was not acknowledged may be on its way until the stores agree.
   await heal(true)
   await sleep(QUIET_MS)
 
-  const [first = early, ...others] = await dumps()
-  const then = checkAgainst(ledger, first.users, first.name)
-  sums.lost = Math.max(sums.lost, then.lost)
-  sums.doubled = Math.max(sums.doubled, then.doubled)
+  const [first, ...others] = await dumps()
+  if (!first) throw new Error('There is no instance')
+  check(first.users, first.name)
   for (const other of others) compareDumps(ledger, first.users, first.name, other.users, other.name)
   await checkKeys(world)
   for (const instance of instances) await checkNotes(ledger, instance, `${instance.name} (Redis)`)
@@ -146,10 +149,8 @@ async function verify(
     await fallenBack(instance, ledger)
     const users = await dumpOfSqlite(instance, ledger)
     compareDumps(ledger, first.users, first.name, users, `${instance.name} (SQLite)`)
-    const { lost, doubled } = checkAgainst(ledger, users, `${instance.name} (SQLite)`)
+    check(users, `${instance.name} (SQLite)`)
     await checkNotes(ledger, instance, `${instance.name} (SQLite)`)
-    sums.lost = Math.max(sums.lost, lost)
-    sums.doubled = Math.max(sums.doubled, doubled)
   }
   return { ...sums, inside }
 }
