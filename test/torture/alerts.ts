@@ -4,7 +4,8 @@ import { WebSocket } from 'ws'
 import * as z from 'zod'
 import { parseGlobalId } from '../../src/graphql/ids.ts'
 import type { Instance } from './instance.ts'
-import { eventId, type Ledger } from './ledger.ts'
+import { eventId } from './ledger.ts'
+import type { World } from './world.ts'
 
 const NEWS = /* GraphQL */ `subscription News($after: String) { riskAlerts(after: $after) { cursor event { id kind } } }`
 const Message = z.object({
@@ -23,15 +24,19 @@ class QuietSocket extends WebSocket {
 /** A subscriber of one instance's alerts that comes back with its cursor whenever it was cut off. */
 export class AlertWatch {
   readonly #instance: Instance
-  readonly #ledger: Ledger
+  readonly #world: Pick<World, 'ledger' | 'latencies'>
   readonly #seen = new Set<string>()
   /** By conversation: the two events of which one has to be told. */
   readonly #expected = new Map<string, readonly [string, string]>()
+  /** By event: when its conversation was acknowledged, while the event is not told. */
+  readonly #untold = new Map<string, number>()
   #cursor: string | null = null
   #running: Promise<void>
   #closed = false
   /** Since when it is told everything, by performance.now(): nothing of the past comes without a cursor. */
   #since = Number.POSITIVE_INFINITY
+  /** When it subscribed last. */
+  #askedAt = 0
   /** Nothing has come yet since it subscribed. */
   #isFresh = true
   /** How often its cursor was refused. */
@@ -41,9 +46,9 @@ export class AlertWatch {
   /** Events of the present subscription. */
   readonly #live = new Set<string>()
 
-  constructor(instance: Instance, ledger: Ledger) {
+  constructor(instance: Instance, world: Pick<World, 'ledger' | 'latencies'>) {
     this.#instance = instance
-    this.#ledger = ledger
+    this.#world = world
     this.#running = this.#follow()
   }
 
@@ -55,7 +60,17 @@ export class AlertWatch {
   expect(alertId: string, key: string, sentAt: number): void {
     if (sentAt < this.#since) return
     const { id } = parseGlobalId(alertId, 'id')
-    this.#expected.set(key, [eventId(key, id, 'RAISED', 0), eventId(key, id, 'OCCURRED', 0)])
+    const ids = [eventId(key, id, 'RAISED', 0), eventId(key, id, 'OCCURRED', 0)] as const
+    this.#expected.set(key, ids)
+    const now = performance.now()
+    if (ids.some((id) => this.#seen.has(id))) this.#toldAfter(now, now)
+    else for (const id of ids) this.#untold.set(id, now)
+  }
+
+  /** How long after it was acknowledged an alert was told to one who had subscribed by then, whatever was to be given to them before. */
+  #toldAfter(acknowledgedAt: number, now: number): void {
+    if (acknowledgedAt < this.#askedAt || this.#instance.wasDisturbed(acknowledgedAt, now)) return
+    this.#world.latencies.add('alert told', now - acknowledgedAt)
   }
 
   /** The keys of conversations whose alert event has not arrived although for so long nothing came. */
@@ -85,6 +100,7 @@ export class AlertWatch {
 
   async #subscribe(url: string): Promise<void> {
     if (this.#cursor === null) this.#since = Number.POSITIVE_INFINITY
+    this.#askedAt = performance.now()
     this.#isFresh = true
     this.#live.clear()
     const client = createClient({
@@ -108,6 +124,7 @@ export class AlertWatch {
   #begun(): void {
     if (this.#since !== Number.POSITIVE_INFINITY) return
     this.#expected.clear()
+    this.#untold.clear()
     this.#since = performance.now()
   }
 
@@ -115,7 +132,7 @@ export class AlertWatch {
     const { data, errors } = Message.parse(message)
     if (errors?.some(({ extensions }) => extensions.code === 'CURSOR_EXPIRED')) {
       this.expired += 1
-      this.#ledger.trace(`${this.#instance.name} cursor expired ${this.#isFresh ? 'when it subscribed' : 'while it was subscribed'}`)
+      this.#world.ledger.trace(`${this.#instance.name} cursor expired ${this.#isFresh ? 'when it subscribed' : 'while it was subscribed'}`)
       this.#cursor = null
     }
     if (!data) return
@@ -124,11 +141,14 @@ export class AlertWatch {
     this.#cursor = cursor
     this.#isFresh = false
     // Who comes back with a cursor may be told once more what came near it; who stays may not, but of what two instances recorded each by itself.
-    if (this.#live.has(event.id) && !this.#ledger.isOfSeveral(event.id))
-      this.#ledger.violated('alert told twice', `${this.#instance.name}: event ${event.id} (${event.kind})`)
+    if (this.#live.has(event.id) && !this.#world.ledger.isOfSeveral(event.id))
+      this.#world.ledger.violated('alert told twice', `${this.#instance.name}: event ${event.id} (${event.kind})`)
     else if (this.#seen.has(event.id)) this.toldAgain += 1
+    const acknowledgedAt = this.#untold.get(event.id)
+    if (acknowledgedAt !== undefined) this.#toldAfter(acknowledgedAt, performance.now())
+    this.#untold.delete(event.id)
     this.#live.add(event.id)
     this.#seen.add(event.id)
-    this.#ledger.trace(`${this.#instance.name} told ${event.kind} ${event.id}`)
+    this.#world.ledger.trace(`${this.#instance.name} told ${event.kind} ${event.id}`)
   }
 }

@@ -42,7 +42,7 @@ export async function torture(options: Options, dir: string): Promise<Result> {
   const instances = proxies.map((proxy, i) => new Instance({ name: `w${i}`, redisUrl: proxy.url, dir, env: QUIET }))
   const world: World = { redis, instances, proxies, ledger, latencies, batch }
   await Promise.all(instances.map((instance) => instance.start()))
-  const watches = new Map(instances.map((instance) => [instance.name, new AlertWatch(instance, ledger)]))
+  const watches = new Map(instances.map((instance) => [instance.name, new AlertWatch(instance, world)]))
   await warmUp(world, watches)
 
   const subscribers = new Subscribers(world, count, new Random(seed))
