@@ -51,7 +51,7 @@ export const cursorExpired = (field?: string): XinyiError =>
   new XinyiError(
     'CURSOR_EXPIRED',
     'The log does not reach to this cursor (any more).',
-    'Query the present alerts, then subscribe without a cursor.',
+    'Subscribe without a cursor, then query the present alerts: in this order none falls between the two.',
     field === undefined ? {} : { field },
   )
 

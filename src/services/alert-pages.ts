@@ -1,8 +1,8 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { AlertEvent, AlertTrigger, RiskAlert } from '../model.ts'
-import type { Event, Place, Store, ToldEntry } from '../store/store.ts'
-import { type OneOf, shortId } from './cursor.ts'
+import type { Event, Mark, Place, Store, ToldEntry } from '../store/store.ts'
+import { covers, gaveAhead, gaveSettled, type Heard, type OneOf, shortId } from './cursor.ts'
 import { REMEMBERED } from './reader.ts'
 
 const PAGE = 100
@@ -68,10 +68,20 @@ export class AlertPages {
       for (const { n, settled, from, alertEvents } of entries)
         for (const [ordinal, { id }] of alertEvents.entries())
           if (from && n <= end)
-            found.push({ id, settled, origin: shortId(from.origin), seq: from.seq, ordinal, isWhole: ordinal === alertEvents.length - 1 })
+            found.push({
+              ...{ id, settled, origin: shortId(from.origin), seq: from.seq, ordinal, isWhole: ordinal === alertEvents.length - 1 },
+              mark: settled ? { n, chain: from.chain } : undefined,
+            })
       at = entries.at(-1)?.n ?? end
     }
     return found
+  }
+
+  /** The entry at a settled place, where the log tells it. */
+  async markAt({ epoch, n }: Place): Promise<Mark[]> {
+    if (n === 0) return []
+    const { entries } = await this.#store.log({ epoch, n: n - 1 }, 1)
+    return entries.filter((entry) => entry.settled && entry.n === n)
   }
 
   /** An alert that is not here while Redis is away is told of by what the log says: that is less, but nobody is missed. */
@@ -90,6 +100,13 @@ export class AlertPages {
     return new Map(answers.flatMap((alert): [string, RiskAlert][] => (alert ? [[alert.id, alert]] : [])))
   }
 }
+
+/** What was heard, with what is of the past. */
+export const heardOf = (heard: Heard, past: readonly Past[]): Heard =>
+  past.reduce(
+    (so, { id, settled, ...one }) => (settled ? gaveSettled(so, one) : gaveAhead(so, shortId(id), one, !covers(so.steps, one.origin, one))),
+    heard,
+  )
 
 const triggerOf = ({ occurredAt, payload: { query, response, riskLevel } }: Extract<Event, { kind: 'recorded' }>): AlertTrigger => ({
   ...{ occurredAt, query, response, riskLevel },

@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto'
 import * as z from 'zod'
 import { badInput, cursorExpired } from '../errors.ts'
-import type { Place } from '../store/store.ts'
+import type { Mark, Place } from '../store/store.ts'
+import { MAX_MARKS, withMark } from '../store/trail.ts'
 
 /** How far the alert events of one origin were given: those of its event `seq`, up to this one of them. */
 export interface Step {
@@ -24,6 +25,8 @@ export interface Progress extends Step {
 export interface Given {
   /** Where to go on in the log: everything up to there was given, or is of the past. Every instance knows the epoch. */
   upTo: Place
+  /** Entries of the log that were given, newest first: by them it is known whether a log is still the one that it was given of. */
+  marks: readonly Mark[]
   /** By origin, in short, the one that went on last at the end: what was given of the log. Where the log has gone back, its entries come again elsewhere in it. */
   steps: Steps
   /** The same of what was told ahead of the log, and is not settled. */
@@ -35,10 +38,10 @@ export interface Given {
 }
 
 /** What was given of the alert events that come of themselves when they are told. */
-export type Heard = Pick<Given, 'steps' | 'ahead' | 'beyond'>
+export type Heard = Pick<Given, 'marks' | 'steps' | 'ahead' | 'beyond'>
 
-/** One of the alert events that an event brought about; `isWhole`: the last. */
-export type OneOf = Source & Step & { isWhole: boolean }
+/** One of the alert events that an event brought about; `isWhole`: the last. `mark`: the entry that tells it, once it is settled. */
+export type OneOf = Source & Step & { isWhole: boolean; mark?: Mark | undefined }
 
 export type Beyond = ReadonlyMap<string, Source>
 
@@ -77,6 +80,10 @@ const Cursor = z.strictObject({
   d: z.string(),
   e: z.string(),
   n: z.int().min(0),
+  marks: z
+    .array(z.tuple([z.int().min(1), z.string().regex(/^[0-9a-f]{1,40}$/)]))
+    .max(MAX_MARKS)
+    .default([]),
   steps: Stepped,
   ahead: Stepped,
   due: z.array(Short).max(MAX_DUE).default([]),
@@ -99,7 +106,7 @@ export function encodeCursor(dataSetId: string, given: Given): string {
   return cursor
 }
 
-function textOf(dataSetId: string, { upTo, steps, ahead, beyond, due }: Given): string {
+function textOf(dataSetId: string, { upTo, marks, steps, ahead, beyond, due }: Given): string {
   const stepped = (all: Steps) =>
     [...all].map(([origin, { seq, ordinal, recent, since }], i): [string, number, number, string, number] => {
       return [origin, seq, ordinal, i < all.size - RECENT_STEPS ? '' : recent, since]
@@ -107,6 +114,7 @@ function textOf(dataSetId: string, { upTo, steps, ahead, beyond, due }: Given): 
   const origins = [...new Set([...beyond.values()].map(({ origin }) => origin))]
   const cursor: z.input<typeof Cursor> = {
     ...{ v: 4, d: dataSetId, e: upTo.epoch, n: upTo.n },
+    ...(marks.length > 0 && { marks: marks.map(({ n, chain }): [number, string] => [n, chain]) }),
     ...(steps.size > 0 && { steps: stepped(steps) }),
     ...(ahead.size > 0 && { ahead: stepped(ahead) }),
     ...(due.length > 0 && { due: [...due] }),
@@ -116,12 +124,13 @@ function textOf(dataSetId: string, { upTo, steps, ahead, beyond, due }: Given): 
 }
 
 export function decodeCursor(dataSetId: string, cursor: string): Given {
-  const { d, e, n, steps, ahead, due, origins, given } = parse(cursor)
+  const { d, e, n, marks, steps, ahead, due, origins, given } = parse(cursor)
   const stepped = (all: typeof steps): Steps =>
     new Map(all.map(([origin, seq, ordinal, recent, since]) => [origin, { seq, ordinal, recent, since }]))
   if (d !== dataSetId) throw cursorExpired('after')
   return {
     upTo: { epoch: e, n },
+    marks: marks.map(([n, chain]) => ({ n, chain })),
     steps: stepped(steps),
     ahead: stepped(ahead),
     due,
@@ -157,11 +166,12 @@ export function coversAhead({ ahead, beyond }: Heard, origin: string, step: Step
  * The same, with an alert event given that the log has settled. What is ahead of its origin's earlier events, the log has come past. Of that
  * some may have come to nothing; it was given all the same, should another order of the log bring it about again.
  */
-export function gaveSettled({ steps, ahead, beyond }: Heard, { origin, isWhole, ...step }: OneOf): Heard {
+export function gaveSettled({ marks, steps, ahead, beyond }: Heard, { origin, isWhole, mark, ...step }: OneOf): Heard {
   const isPassed = (source: Source) => source.origin === origin && source.seq < step.seq
   const [last, after] = [ahead.get(origin), stepTo(steps, origin, step, { isWhole, since: 0 })]
   const isOver = last && isPassed({ ...last, origin })
   return {
+    marks: isWhole && mark ? withMark(marks, mark) : marks,
     steps: isOver ? withBefore(after, origin, namedBy(last, steps.get(origin))) : after,
     ahead: isOver ? new Map([...ahead].filter(([each]) => each !== origin)) : ahead,
     beyond: beyond.values().some(isPassed) ? new Map([...beyond].filter(([, source]) => !isPassed(source))) : beyond,
@@ -169,7 +179,7 @@ export function gaveSettled({ steps, ahead, beyond }: Heard, { origin, isWhole, 
 }
 
 /** The same, with an alert event given ahead of the log; `isNew`: not under this id before. In another order the event may have brought about another. */
-export function gaveAhead(heard: Heard, id: string, { origin, isWhole, ...step }: OneOf, isNew: boolean): Heard {
+export function gaveAhead(heard: Heard, id: string, { origin, isWhole, mark: _, ...step }: OneOf, isNew: boolean): Heard {
   if (!isNew && (isPast(heard.steps, origin, step) || covers(heard.ahead, origin, step))) return heard
   const beyond = new Map(heard.beyond).set(id, { origin, seq: step.seq })
   const [oldest] = beyond.values()

@@ -2,8 +2,9 @@ import { setTimeout } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { cursorExpired, XinyiError } from '../errors.ts'
 import type { Place, Store, StoreStatus, ToldEntry } from '../store/store.ts'
-import { type AlertPage, AlertPages, type Past } from './alert-pages.ts'
-import { covers, decodeCursor, encodeCursor, type Given, gaveAhead, gaveSettled, type Heard, shortId } from './cursor.ts'
+import { withMark } from '../store/trail.ts'
+import { type AlertPage, AlertPages, heardOf } from './alert-pages.ts'
+import { decodeCursor, encodeCursor, type Given, gaveAhead, gaveSettled, type Heard, shortId } from './cursor.ts'
 import { Audience, Inbox, MAX_WAITING } from './inbox.ts'
 import { LogPlaces } from './log-places.ts'
 import {
@@ -27,8 +28,6 @@ const START_PATIENCE_MS = 10_000
 const RECENT = 1_000
 /** How often a reader that is ahead of the tail looks whether it has come. */
 const LAG_MS = 10
-/** How long a subscription waits for Redis where its cursor can't be placed without. */
-const PATIENCE_MS = 3_000
 
 /**
  * Tells subscribers of alert events, from the log: one tail for all of them, and reads of its own for one that catches up.
@@ -47,7 +46,7 @@ export class AlertFeed {
   /** Behind the last entry that was told with an index it keeps. */
   #settledAt: Place = { epoch: '', n: 0 }
   /** What was told of the log. */
-  #heard: Heard = { steps: new Map(), ahead: new Map(), beyond: new Map() }
+  #heard: Heard = { marks: [], steps: new Map(), ahead: new Map(), beyond: new Map() }
   /** How many entries were told. */
   #tellings = 0
   /** Which alert events were told, by their ids. */
@@ -85,10 +84,7 @@ export class AlertFeed {
   async subscribe(asked: AlertSubscription): Promise<AsyncIterableIterator<AlertMessage>> {
     const restorations = this.#restorations
     const { present, ...end } = await this.#end()
-    const begin =
-      asked.after == null
-        ? end
-        : await this.#places.goBackTo(decodeCursor(present.dataSetId, asked.after), AbortSignal.timeout(PATIENCE_MS))
+    const begin = asked.after == null ? end : await this.#places.begin(decodeCursor(present.dataSetId, asked.after), asked)
     const reader = new Reader({ minLevel: asked.minLevel, present, ...begin })
 
     const inbox = new Inbox<Told>(MAX_WAITING)
@@ -175,7 +171,7 @@ export class AlertFeed {
     if (!isHeard && !this.#audience.isEmpty) return
     if (epoch !== this.#at.epoch) {
       // Goes on from where the log has forked from what was told.
-      this.#at = await this.#places.standing(this.#at)
+      this.#at = await this.#places.standing({ ...this.#at, marks: this.#heard.marks })
       return
     }
     for (const entry of entries) {
@@ -192,10 +188,10 @@ export class AlertFeed {
 
   readonly #known = (id: string): Known | undefined => this.#told.get(id)
 
-  #remember({ settledIn, origin, seq, alertEvents }: Told): void {
+  #remember({ n, settledIn, origin, seq, chain, alertEvents }: Told): void {
     for (const [ordinal, { event, known }] of alertEvents.entries()) {
       const step = { origin, seq, ordinal }
-      const one = { ...step, isWhole: ordinal === alertEvents.length - 1 }
+      const one = { ...step, isWhole: ordinal === alertEvents.length - 1, mark: settledIn === null ? undefined : { n, chain } }
       this.#heard = settledIn === null ? gaveAhead(this.#heard, shortId(event.id), one, known.toldAt === 0) : gaveSettled(this.#heard, one)
       const { settled, ahead } = known
       const at = settledIn === null ? { settled, ahead: ahead ?? step } : { settled: step, ahead }
@@ -207,9 +203,11 @@ export class AlertFeed {
     const { epoch, n, settled } = await this.#places.present()
     // What is not settled yet will come again, and so may what is, should the log go back; it is of the past all the same.
     const past = await this.#pages.between({ epoch, n: settled.n }, n)
-    const before = await this.#pages.between({ epoch, n: Math.max(0, settled.n - RECENT) }, settled.n).catch(noPast)
+    const before = await this.#pages.between({ epoch, n: Math.max(0, settled.n - RECENT) }, settled.n).catch(nothing)
+    const last = await this.#pages.markAt({ epoch, n: settled.n }).catch(nothing)
     for (const { id } of past) this.#told.set(id, { toldAt: this.#tellings, settled: null, ahead: null })
-    this.#heard = heardOf(this.#heard, [...before, ...past])
+    const heard = heardOf(this.#heard, [...before, ...past])
+    this.#heard = { ...heard, marks: last.reduce(withMark, heard.marks) }
     this.#at = { epoch, n, settledEpoch: settled.epoch }
     this.#settledAt = settled
   }
@@ -256,7 +254,8 @@ export class AlertFeed {
   /** What comes next for a reader that catches up, no further than was told to the others. Nothing: it has to wait for the tail. */
   async #catchUp(reader: Reader): Promise<Message[]> {
     if (reader.at.epoch !== this.#at.epoch) {
-      const [at, present] = [await this.#places.standing(reader.at), await this.#places.standing(reader.present)]
+      const at = await this.#places.standing({ ...reader.at, marks: reader.given.marks })
+      const present = await this.#places.standing({ ...reader.present, marks: [] })
       if (at.epoch === present.epoch) reader.goTo(at, present)
     }
     const tail = this.#at
@@ -278,14 +277,7 @@ export class AlertFeed {
   }
 }
 
-/** With what is of the past. */
-const heardOf = (heard: Heard, past: readonly Past[]): Heard =>
-  past.reduce(
-    (so, { id, settled, ...one }) => (settled ? gaveSettled(so, one) : gaveAhead(so, shortId(id), one, !covers(so.steps, one.origin, one))),
-    heard,
-  )
-
-function noPast(error: unknown): Past[] {
+function nothing(error: unknown): never[] {
   if (error instanceof XinyiError && error.code === 'CURSOR_EXPIRED') return []
   throw error
 }

@@ -1,10 +1,17 @@
 import { cursorExpired, storeUnavailable, XinyiError } from '../errors.ts'
-import type { Place, Store, StoreStatus } from '../store/store.ts'
+import type { Place, Store, StoreStatus, Trail } from '../store/store.ts'
 import type { Given } from './cursor.ts'
-import type { Standing } from './reader.ts'
+import { REMEMBERED, type Standing } from './reader.ts'
 
 /** How often the log may change its epoch while a place in it is looked for. */
 const MAX_TRIES = 50
+/** How long a subscription waits for Redis where its cursor can't be placed without. */
+const PATIENCE_MS = 500
+
+export interface Beginning {
+  at: Place
+  given: Given
+}
 
 /** Where in the log as it is now somebody is, who was at a place in the log as it was. */
 export class LogPlaces {
@@ -21,11 +28,11 @@ export class LogPlaces {
     return status
   }
 
-  /** Where a place is in the log as it is now: further back, if the log has forked before it. */
-  async standing({ epoch, n }: Place): Promise<Standing> {
+  /** Where somebody is in the log as it is now who left this trail: further back, if the log has gone another way. */
+  async standing(trail: Trail): Promise<Standing> {
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const present = await this.present()
-      const page = await this.#store.told({ epoch, n }, 1)
+      const page = await this.#store.told(await this.#store.placeOf(trail), 1)
       // With nothing after the place, it is the end.
       const at = page.entries[0] ? page.entries[0].n - 1 : present.n
       if (page.epoch === present.epoch) return { epoch: page.epoch, n: at, settledEpoch: present.settled.epoch }
@@ -33,27 +40,48 @@ export class LogPlaces {
     throw storeUnavailable(new Error('the log changes its epoch all the time'))
   }
 
-  /** For one who has been given so much. What is not known away from Redis may be known when it is back. */
-  async goBackTo(given: Given, late: AbortSignal): Promise<{ at: Place; given: Given }> {
+  /** Where one goes on who has been given so much. */
+  async begin(given: Given, { atLeastOnce = false }: { atLeastOnce?: boolean | undefined }): Promise<Beginning> {
+    try {
+      return await this.#goBackTo(given, AbortSignal.timeout(PATIENCE_MS))
+    } catch (error) {
+      if (!isExpired(error)) throw error
+      if (atLeastOnce) return await this.#goFarBack(given)
+      throw cursorExpired('after')
+    }
+  }
+
+  /** What is not known away from Redis may be known when it is back, if that is soon: nothing is told meanwhile. */
+  async #goBackTo(given: Given, late: AbortSignal): Promise<Beginning> {
     const changed = this.#store.statusChanged(late)
     try {
       return await this.#findPlace(given)
     } catch (error) {
-      if (!(error instanceof XinyiError && error.code === 'CURSOR_EXPIRED')) throw error
+      if (!isExpired(error)) throw error
       const { mode } = await this.#store.status()
       if (mode === 'PRIMARY' || mode === 'EMBEDDED') return await this.#findPlace(given)
-      if (late.aborted) throw storeUnavailable(error)
+      if (late.aborted) throw error
       await changed
-      return await this.goBackTo(given, late)
+      return await this.#goBackTo(given, late)
     }
   }
 
-  async #findPlace(given: Given): Promise<{ at: Place; given: Given }> {
-    try {
-      const { settledEpoch, ...at } = await this.standing(given.upTo)
-      return { at, given: { ...given, upTo: { epoch: settledEpoch, n: at.n } } }
-    } catch (error) {
-      throw error instanceof XinyiError && error.code === 'CURSOR_EXPIRED' ? cursorExpired('after') : error
+  /** As far as is remembered of what was told, and the log reaches. */
+  async #goFarBack(given: Given): Promise<Beginning> {
+    for (let entries = REMEMBERED; ; entries = Math.floor(entries / 2)) {
+      const { epoch, settled } = await this.present()
+      try {
+        return await this.#findPlace({ ...given, upTo: { epoch, n: Math.max(0, settled.n - entries) }, marks: [] })
+      } catch (error) {
+        if (!isExpired(error) || entries === 0) throw error
+      }
     }
   }
+
+  async #findPlace(given: Given): Promise<Beginning> {
+    const { settledEpoch, ...at } = await this.standing({ ...given.upTo, marks: given.marks })
+    return { at, given: { ...given, upTo: { epoch: settledEpoch, n: at.n }, marks: given.marks.filter(({ n }) => n <= at.n) } }
+  }
 }
+
+const isExpired = (error: unknown): boolean => error instanceof XinyiError && error.code === 'CURSOR_EXPIRED'

@@ -32,6 +32,7 @@ export interface Told extends Place {
   /** In short. */
   origin: string
   seq: number
+  chain: string
   /** An alert is null where it was erased meanwhile, or nobody listens. */
   alertEvents: readonly { event: AlertEvent; short: string; alert: RiskAlert | null; known: Known }[]
 }
@@ -59,7 +60,8 @@ export function toldOf(
   const events = alertEvents.map((event) => {
     return { event, short: shortId(event.id), alert: of.alerts.get(event.alertId) ?? null, known: of.known(event.id) ?? UNKNOWN }
   })
-  return [{ epoch, n, settledIn: settled ? settledEpoch : null, origin: shortId(from.origin), seq: from.seq, alertEvents: events }]
+  const { seq, chain } = from
+  return [{ epoch, n, settledIn: settled ? settledEpoch : null, origin: shortId(from.origin), seq, chain, alertEvents: events }]
 }
 
 export interface AlertMessage {
@@ -75,6 +77,8 @@ export interface AlertMessage {
 export interface AlertSubscription {
   after?: string | null | undefined
   minLevel: RiskLevel
+  /** Where the cursor can't be placed in the log: what the log still tells is told, and may have been before, instead of CURSOR_EXPIRED. */
+  atLeastOnce?: boolean | undefined
   /** Called at the beginning, once what was missed is given, and now and then while nothing comes, with the cursor of whoever was given all that came up to then. */
   onIdle?: ((cursor: string) => void) | undefined
   /** Called when it is ended because too much waits for it. */
@@ -196,14 +200,19 @@ export class Reader {
 }
 
 /** What was given, with one more alert event of what is told, which was wanted or not. */
-function afterOne(given: Given, { n, settledIn, origin, seq, alertEvents }: Told, ordinal: number, isWanted: boolean): Given {
+function afterOne(given: Given, { n, settledIn, origin, seq, chain, alertEvents }: Told, ordinal: number, isWanted: boolean): Given {
   const isWhole = ordinal === alertEvents.length - 1
   const one = { origin, seq, ordinal, isWhole }
   const { event, short } = alertEvents[ordinal] as Told['alertEvents'][number]
   const isDue = isWanted && (event.kind === 'ESCALATED' || event.kind === 'LAPSED')
   const due = isDue ? [...given.due.filter((id) => id !== short), short].slice(-MAX_DUE) : given.due
   if (settledIn === null) return { ...given, ...gaveAhead(given, short, one, isWanted), due }
-  return { ...given, ...gaveSettled(given, one), due, upTo: further(given.upTo, { epoch: settledIn, n: isWhole ? n : n - 1 }) }
+  return {
+    ...given,
+    ...gaveSettled(given, { ...one, mark: { n, chain } }),
+    due,
+    upTo: further(given.upTo, { epoch: settledIn, n: isWhole ? n : n - 1 }),
+  }
 }
 
 const further = (upTo: Place, place: Place): Place => (place.epoch !== upTo.epoch || place.n > upTo.n ? place : upTo)

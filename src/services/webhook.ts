@@ -22,8 +22,6 @@ export interface WebhookOptions {
   firstRetryMs?: number
 }
 
-/** What the feed says of a noted position that is too old, or is none. */
-const UNUSABLE: ReadonlySet<string> = new Set(['CURSOR_EXPIRED', 'BAD_USER_INPUT'])
 const FIRST_RETRY_MS = 1_000
 const LAST_RETRY_MS = 300_000
 const TIMEOUT_MS = 15_000
@@ -71,10 +69,10 @@ export class Webhook {
         await this.#follow()
       } catch (error) {
         if (signal.aborted) return
-        if (error instanceof XinyiError && UNUSABLE.has(error.code)) {
+        if (error instanceof Unusable) {
           logger.error(
             { code: error.code },
-            'the webhook can not be told what was missed, as its noted position can not be used any more; it goes on from now',
+            'the webhook can not be told what was missed, as its noted position is none of this data set; it goes on from now',
           )
           await this.#note(await this.#feed.present()).catch(() => {})
         } else logger.warn({ err: error }, 'the webhook lost the feed of alerts, and goes on from where it was')
@@ -90,7 +88,8 @@ export class Webhook {
       after = await this.#feed.present()
       await this.#note(after)
     }
-    const messages = await this.#feed.subscribe({ after, minLevel: 'UNKNOWN' })
+    // Told again is better than missed.
+    const messages = await this.#feed.subscribe({ after, minLevel: 'UNKNOWN', atLeastOnce: true }).catch(unusable)
     const end = () => void messages.return?.()
     signal.addEventListener('abort', end)
     // It may have been closed while the feed was joined.
@@ -161,6 +160,20 @@ export class Webhook {
     }
     await rename(`${file}.new`, file)
   }
+}
+
+/** A noted position that is none, or of another data set. */
+class Unusable extends Error {
+  readonly code: string
+
+  constructor(cause: XinyiError) {
+    super(cause.message, { cause })
+    this.code = cause.code
+  }
+}
+
+function unusable(error: unknown): never {
+  throw error instanceof XinyiError && (error.code === 'CURSOR_EXPIRED' || error.code === 'BAD_USER_INPUT') ? new Unusable(error) : error
 }
 
 /** The cursor of what was delivered last; null where there is none. */

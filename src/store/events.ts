@@ -86,7 +86,8 @@ export const toldBy = ({
   alertEvents,
   origin,
   seq,
-}: Pick<LogEntry, 'n' | 'settled' | 'alertEvents' | 'origin' | 'seq'>): ToldEntry => ({
+  chain,
+}: Pick<LogEntry, 'n' | 'settled' | 'alertEvents' | 'origin' | 'seq' | 'chain'>): ToldEntry => ({
   ...{ n, settled, alertEvents },
-  from: alertEvents.length > 0 ? { origin, seq } : null,
+  from: alertEvents.length > 0 ? { origin, seq, chain } : null,
 })

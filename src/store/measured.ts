@@ -1,6 +1,6 @@
 import type { StorageBackend } from '../model.ts'
 import { isTracing, traced } from '../tracing/span.ts'
-import type { Appended, Event, LogEntry, LogPage, Pin, Place, Reading, ReadRequest, Store, ToldEntry, View } from './store.ts'
+import type { Appended, Event, LogEntry, LogPage, Pin, Place, Reading, ReadRequest, Store, ToldEntry, Trail, View } from './store.ts'
 
 export interface StoreCall {
   call: 'append' | 'read' | 'log' | 'told'
@@ -73,6 +73,10 @@ export class MeasuredStore implements Store {
 
   staff() {
     return this.#store.staff()
+  }
+
+  placeOf(trail: Trail) {
+    return this.#store.placeOf(trail)
   }
 
   logGrown(after: Place, signal: AbortSignal) {

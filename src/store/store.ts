@@ -20,8 +20,9 @@ import type {
 import type { Joined } from './copy.ts'
 import type { AlertAction, Event, EventPayloads } from './events.ts'
 import type { Key, Page, Slice } from './page.ts'
+import type { Mark, Place, Trail } from './trail.ts'
 
-export type { AlertAction, Event, EventPayloads, Joined, Key, Page, Slice }
+export type { AlertAction, Event, EventPayloads, Joined, Key, Mark, Page, Place, Slice, Trail }
 
 /**
  * The contract of a store: an ordered log of events, the state that follows from it, and plural reads of that state.
@@ -56,6 +57,11 @@ export interface Store {
   log(after: Place, limit: number): Promise<LogPage<LogEntry>>
   /** What the same entries tell of alerts. */
   told(after: Place, limit: number): Promise<LogPage<ToldEntry>>
+  /**
+   * Where in the log as it is now somebody goes on who was at a place: at the newest of the marks that it has, else where the log has forked from the
+   * place's epoch. CURSOR_EXPIRED as for `log`, and where it is known not to be the log that they were in.
+   */
+  placeOf(trail: Trail): Promise<Place>
   /** Waits until the log has an entry after this place, or its epoch is another; resolves early when the signal aborts. CURSOR_EXPIRED as for `log`. */
   logGrown(after: Place, signal: AbortSignal): Promise<void>
   /** Removes what has been expired for more than a day, and log entries older than 30 days; changes no answer. */
@@ -100,12 +106,6 @@ export interface Reading<R extends readonly ReadRequest[]> {
 export interface View {
   /** The counselor's sub. */
   counselor: string
-}
-
-/** Where someone is in the log: behind entry n. Indexes mean the same entries only within an epoch. */
-export interface Place {
-  epoch: string
-  n: number
 }
 
 export interface LogPage<Entry> {
@@ -238,7 +238,7 @@ export interface LogEntry {
 
 export interface ToldEntry extends Pick<LogEntry, 'n' | 'settled' | 'alertEvents'> {
   /** The event that brought them about; null where there are none. */
-  from: Pick<LogEntry, 'origin' | 'seq'> | null
+  from: Pick<LogEntry, 'origin' | 'seq' | 'chain'> | null
 }
 
 export interface SweepReport {

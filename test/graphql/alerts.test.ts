@@ -100,7 +100,14 @@ test('that can not be brought any more end with an error that says so', async ()
   await store.append([origin.recorded({ user: 'ada', riskLevel: 'HIGH' }), origin.recorded({ user: 'bob', riskLevel: 'HIGH' })])
   const { dataSetId, epoch } = await store.status()
   const served = await serveStore(store, { told: (after, limit) => (limit === 1 ? store.told(after, limit) : Promise.reject(expired)) })
-  const cursor = encodeCursor(dataSetId, { upTo: { epoch, n: 1 }, steps: new Map(), ahead: new Map(), beyond: new Map(), due: [] })
+  const cursor = encodeCursor(dataSetId, {
+    upTo: { epoch, n: 1 },
+    marks: [],
+    steps: new Map(),
+    ahead: new Map(),
+    beyond: new Map(),
+    due: [],
+  })
   const news = await served.listen(RiskAlertNewsDocument, { after: cursor })
   expect(await take(news, 2)).toMatchObject([
     { data: null, errors: [{ extensions: { code: 'CURSOR_EXPIRED', hint: 'Subscribe anew.' } }] },

@@ -13,12 +13,12 @@ import {
   shortId,
 } from '../../src/services/cursor.ts'
 
-const NOTHING: Given = { upTo: { epoch: 'one', n: 10 }, steps: new Map(), ahead: new Map(), beyond: new Map(), due: [] }
+const NOTHING: Given = { upTo: { epoch: 'one', n: 10 }, marks: [], steps: new Map(), ahead: new Map(), beyond: new Map(), due: [] }
 
 test('a cursor says what was given, and nothing else can be made of one', () => {
   const steps = new Map([[shortId('o'), { seq: 30, ordinal: 0, recent: '1.c', since: 2 }]])
   const beyond = new Map([[shortId('x'), { origin: shortId('o'), seq: 4 }]])
-  const given = { upTo: { epoch: 'e', n: 0 }, steps, ahead: steps, beyond, due: [shortId('y')] }
+  const given = { upTo: { epoch: 'e', n: 0 }, marks: [{ n: 7, chain: '0123456789' }], steps, ahead: steps, beyond, due: [shortId('y')] }
   expect(decodeCursor('d', encodeCursor('d', given))).toEqual(given)
   expect(() => decodeCursor('other', encodeCursor('d', given))).toThrow(expect.objectContaining({ code: 'CURSOR_EXPIRED' }))
   const tooMany = {

@@ -169,10 +169,19 @@ describe.each(stores)('the alert feed on $name', (kind) => {
     const fields = JSON.parse(Buffer.from(cursor, 'base64url').toString())
     const other = (some: object) => Buffer.from(JSON.stringify({ ...fields, ...some })).toString('base64url')
     const subscribing = (after: string) => feed.subscribe({ after, minLevel: 'MEDIUM' })
-    for (const expired of [other({ n: 99 }), other({ d: 'another' })]) {
+    const another = [[1, 'ffffffffff']]
+    for (const expired of [other({ n: 99, marks: [] }), other({ n: 1, marks: another }), other({ d: 'another' })]) {
       await expect(subscribing(expired)).rejects.toMatchObject({ code: 'CURSOR_EXPIRED' })
     }
-    for (const bad of ['', 'x', cursor.slice(1), other({ v: 2 }), other({ n: -1 }), other({ steps: [['o', 0, 0]] })]) {
+    for (const bad of [
+      '',
+      'x',
+      cursor.slice(1),
+      other({ v: 2 }),
+      other({ n: -1 }),
+      other({ marks: [[1, 'x']] }),
+      other({ steps: [['o', 0, 0]] }),
+    ]) {
       await expect(subscribing(bad)).rejects.toMatchObject({ code: 'BAD_USER_INPUT', field: 'after' })
     }
     now.time = NOW + 31 * DAY_MS

@@ -29,10 +29,10 @@ const alert: RiskAlert = {
   ...{ trigger: null, assignee: null, acknowledged: null, resolved: null, escalation: { since: NOW, step: 0, to: [], next: null } },
 }
 const told = (n: number, settledIn: string | null, seq: number, ...ids: string[]): Told => ({
-  ...{ epoch: settledIn ?? 'away', n, settledIn, origin: 'o', seq },
+  ...{ epoch: settledIn ?? 'away', n, settledIn, origin: 'o', seq, chain: '' },
   alertEvents: ids.map((id) => ({ event: event(id), short: shortId(id), alert, known: UNKNOWN })),
 })
-const BEGINNING: Given = { upTo: { epoch: 'one', n: 10 }, steps: new Map(), ahead: new Map(), beyond: new Map(), due: [] }
+const BEGINNING: Given = { upTo: { epoch: 'one', n: 10 }, marks: [], steps: new Map(), ahead: new Map(), beyond: new Map(), due: [] }
 const reader = (given = BEGINNING) => new Reader({ minLevel: 'MEDIUM', at: given.upTo, present: given.upTo, given })
 const idsOf = (messages: readonly { event: AlertEvent }[]) => messages.map((message) => message.event.id)
 

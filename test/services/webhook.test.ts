@@ -115,10 +115,30 @@ test('a noted position that can not be used is given up, with an error in the lo
   writeFileSync(file, unusable)
   await start()
   await expect.poll(() => readFileSync(file, 'utf8'), { timeout: 5_000 }).not.toBe(unusable)
-  expect(log.join()).toContain('can not be used any more')
+  expect(log.join()).toContain('is none of this data set; it goes on from now')
   await raise('a')
   await until(1)
   expect(kinds(deliveries)).toEqual(['alert.raised'])
+})
+
+test('where the log has gone another way, what it tells that was not delivered is, and nothing else', async () => {
+  const { url, until, deliveries } = await receiver()
+  const { start, raise, log, file } = await begin(url)
+  const webhook = await start()
+  for (const user of ['a', 'b']) await raise(user)
+  await until(2)
+  await webhook.close()
+  const { cursor } = JSON.parse(readFileSync(file, 'utf8'))
+  const fields = JSON.parse(Buffer.from(cursor, 'base64url').toString())
+  const elsewhere = Buffer.from(JSON.stringify({ ...fields, marks: [[fields.n, 'ffffffffff']] })).toString('base64url')
+  writeFileSync(file, JSON.stringify({ cursor: elsewhere }))
+  for (const user of ['c', 'd']) await raise(user)
+  await start()
+  const ids = () => deliveries.map(({ headers }) => headers['webhook-id'])
+  // What was just being delivered may come once more.
+  await expect.poll(() => new Set(ids()).size, { timeout: 5_000 }).toBe(4)
+  expect(ids().filter((id) => id === ids()[0])).toHaveLength(1)
+  expect(log.join()).not.toContain('goes on from now')
 })
 
 test('a restart goes on from what was taken, with what was missed', async () => {

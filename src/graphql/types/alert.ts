@@ -217,7 +217,7 @@ builder.subscriptionField('riskAlerts', (t) =>
     authScopes: CARE,
     type: RiskAlertMessage,
     description:
-      'News of alerts as they happen. With `after`, first what was missed since then, in order and marked `replayed`, then live: no gap, and no event twice. Without it, from the next event on. Errors: BAD_USER_INPUT for a malformed cursor, CURSOR_EXPIRED for one older than 30 days.',
+      'News of alerts as they happen. With `after`, first what was missed since then, in order and marked `replayed`, then live: no gap, and no event twice. Without it, from the next event on. Errors: BAD_USER_INPUT for a malformed cursor, CURSOR_EXPIRED where the log does not reach back to it any more (after 30 days, or when Redis has lost much of it): subscribe without, then query the present alerts.',
     args: {
       after: t.arg.string({ description: 'The `cursor` of the last message that was received.' }),
       minLevel: t.arg({ type: RiskLevel, defaultValue: 'MEDIUM', description: 'Only events of this level or above.' }),

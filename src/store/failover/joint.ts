@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { RedisTarget } from '../redis/connect.ts'
-import type { Event, Place } from '../store.ts'
+import type { Event, Mark, Place } from '../store.ts'
 import type { Local } from './local.ts'
 import type { RemoteReplica } from './replica.ts'
 
@@ -29,6 +29,8 @@ export interface Joint {
   joinedAt: number
   /** The newest entry that Redis has answered for here. */
   answered: Place
+  /** The newest entry that Redis had told of here when it was left, whether or not SQLite has it. */
+  seen: Place & Mark
   /** The epoch that was begun in Redis when the log there was found not to meet the one here; null once Redis is in charge. */
   forked: string | null
   /** The log of Redis was seen not to go on from what is here, although both agree up to there. */

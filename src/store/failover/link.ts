@@ -95,6 +95,7 @@ export class Link {
     from.primary.close().catch(() => {})
     if (from.mode === 'PRIMARY') {
       from.tail.stop()
+      if (from.tail.newest) this.#joint.seen = { epoch: from.primary.epoch, ...from.tail.newest }
       this.#joint.joinedAt = performance.now()
       this.places.leave(from.tail.taken)
       this.#joint.local.leave()

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { cursorExpired } from '../../errors.ts'
-import { type Fork, isRollback } from '../copy.ts'
-import type { Place } from '../store.ts'
+import type { Fork } from '../copy.ts'
+import type { Place, Trail } from '../store.ts'
+import { forksSince, indexOf, placeIn } from '../trail.ts'
 
 /**
  * What indexes of the log mean here, over time. While Redis orders the log, they are its own, of its epoch. Away from it,
@@ -54,16 +54,20 @@ export class Places {
 
   /** The index, in the present epoch, behind which everything is that comes after this place. */
   indexOf(place: Place): number {
-    if (place.epoch === this.epoch) return place.n
+    return place.epoch === this.epoch ? place.n : this.settled(indexOf(this.#ordered(place), this.#lineage)).n
+  }
+
+  /** Where one goes on who left such a trail, in the log with these chains at its marks. */
+  placeOf({ marks, ...place }: Trail, chains: readonly (string | null)[]): Place {
+    if (place.epoch === this.#away) return place
+    forksSince(this.#ordered(place).epoch, this.#lineage)
+    return { epoch: this.epoch, n: this.settled(placeIn(marks, chains, () => this.indexOf(place))).n }
+  }
+
+  /** The newest place up to this one that Redis had ordered, in its epoch. */
+  #ordered(place: Place): Place {
     const away = this.#aways.get(place.epoch)
     const before = away ? { epoch: away.epoch, n: Math.min(away.n, place.n) } : place
-    const settled = this.#moved.get(before.epoch) ?? before
-    const at = this.#lineage.findIndex(({ epoch }) => epoch === settled.epoch)
-    if (at === -1) throw cursorExpired()
-    const since = this.#lineage.slice(at + 1)
-    if (since.some(isRollback)) throw cursorExpired()
-    const forks = since.map(({ n }) => n)
-    const present = this.#away === null ? undefined : this.#aways.get(this.#away)
-    return Math.min(settled.n, ...forks, present?.n ?? Number.POSITIVE_INFINITY)
+    return this.#moved.get(before.epoch) ?? before
   }
 }

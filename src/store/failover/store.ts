@@ -19,16 +19,18 @@ import type {
   StoreStatus,
   SweepReport,
   ToldEntry,
+  Trail,
   View,
 } from '../store.ts'
 import { dataSetOf } from './data-set.ts'
 import { compactBoth, policyOf, snapshotOf, staffOf } from './facts.ts'
 import { isTimeout, Outdated, Refused, wordOf } from './faults.ts'
 import type { Joint } from './joint.ts'
-import { Link, type Primary, type State } from './link.ts'
+import { Link, type Primary } from './link.ts'
 import { Local } from './local.ts'
+import { JoinedLog } from './log.ts'
 import { Places } from './places.ts'
-import { openReplica, type RemoteReplica } from './replica.ts'
+import { openReplica } from './replica.ts'
 import { sweepBoth } from './sweep.ts'
 import { Writes } from './writes.ts'
 
@@ -64,17 +66,11 @@ export async function openFailoverStore({ path, ...options }: FailoverOptions): 
   }
 }
 
-type Indexed = Pick<LogEntry, 'n' | 'settled'>
-
-interface ReadEntries<Entry extends Indexed> {
-  there(state: Primary, place: Place): Promise<LogPage<Entry>>
-  here(replica: RemoteReplica, n: number): Promise<Entry[]>
-}
-
 class FailoverStore implements Store {
   readonly #local: Local
   readonly #link: Link
   readonly #writes: Writes
+  readonly #log: JoinedLog
 
   constructor(
     local: Local,
@@ -86,6 +82,7 @@ class FailoverStore implements Store {
       ...options,
       joinedAt: performance.now(),
       answered: { epoch: '', n: 0 },
+      seen: { epoch: '', n: 0, chain: '' },
       forked: null,
       isInterrupted: false,
       isCompared: false,
@@ -97,6 +94,7 @@ class FailoverStore implements Store {
       closeOrigins: (origins) => this.#writes.closeOrigins(origins),
     }
     this.#link = new Link(joint, { places: new Places(facts.lineage, facts.n), pending: facts.journalSize, dataSet: dataSetOf(facts) })
+    this.#log = new JoinedLog(this.#link, local)
   }
 
   readonly begin = (): Promise<void> => this.#link.begin(FIRST_TRY_MS)
@@ -170,75 +168,10 @@ class FailoverStore implements Store {
 
   readonly staff = (): Promise<Joined[]> => staffOf(this.#link, this.#local)
 
-  log(after: Place, limit: number): Promise<LogPage<LogEntry>> {
-    return this.#entries(after, {
-      there: ({ primary }, place) => primary.log(place, limit),
-      here: (replica, n) => replica.log(n, limit),
-    })
-  }
-
-  told(after: Place, limit: number): Promise<LogPage<ToldEntry>> {
-    return this.#entries(after, {
-      there: async ({ primary, tail }, place) => {
-        const entries = place.epoch === primary.epoch ? tail.told(place.n, limit) : []
-        return entries.length > 0 ? { epoch: primary.epoch, entries } : primary.told(place, limit)
-      },
-      here: (replica, n) => replica.told(n, limit),
-    })
-  }
-
-  async #entries<Entry extends Indexed>(after: Place, read: ReadEntries<Entry>): Promise<LogPage<Entry>> {
-    const { state, places } = this.#link
-    const { epoch } = places
-    const n = places.indexOf(after)
-    try {
-      return await this.#page(state, { epoch, n }, read)
-    } catch (error) {
-      const isExpired = error instanceof XinyiError && error.code === 'CURSOR_EXPIRED'
-      if (state.mode === 'PRIMARY' && !isExpired) this.#link.leave(state, wordOf(error))
-      // What the indexes mean has changed while they were read.
-      if (epoch !== places.epoch) return this.#entries(after, read)
-      throw error
-    }
-  }
-
-  async #page<Entry extends Indexed>(state: State, { epoch, n }: Place, read: ReadEntries<Entry>): Promise<LogPage<Entry>> {
-    if (state.mode === 'PRIMARY') {
-      try {
-        return await read.there(state, { epoch, n })
-      } catch (error) {
-        // Redis may have lost the beginning of its log (trimmed, or filled anew), and the replica not.
-        if (!(error instanceof XinyiError && error.code === 'CURSOR_EXPIRED')) throw error
-      }
-    } else {
-      await this.#local.whole()
-    }
-    const entries = await read.here(this.#local.replica, n)
-    const { places } = this.#link
-    if (epoch !== places.epoch) return this.#entries({ epoch, n }, read)
-    // While an absence lasts, nothing that came in it is settled, though Redis may have been filled with it already.
-    const last = places.settled(Number.MAX_SAFE_INTEGER).n
-    return { epoch, entries: entries.map((entry) => ({ ...entry, settled: entry.settled && entry.n <= last })) }
-  }
-
-  async logGrown(after: Place, signal: AbortSignal): Promise<void> {
-    const { places, changes } = this.#link
-    places.indexOf(after)
-    while (!signal.aborted && after.epoch === places.epoch) {
-      const { state } = this.#link
-      // In quiet times nothing changes for days: whoever waits no more must not be waited for.
-      const stop = new AbortController()
-      try {
-        const turn = AbortSignal.any([signal, stop.signal])
-        const change = changes.next(turn)
-        const { entries } = await this.told(after, 1)
-        if (entries.length > 0) return
-        await Promise.race([state.mode === 'PRIMARY' ? state.tail.grown(after.n, turn) : change, change])
-      } finally {
-        stop.abort()
-      }
-    }
-  }
+  readonly log = (after: Place, limit: number): Promise<LogPage<LogEntry>> => this.#log.entries(after, limit)
+  readonly told = (after: Place, limit: number): Promise<LogPage<ToldEntry>> => this.#log.told(after, limit)
+  readonly placeOf = (trail: Trail): Promise<Place> => this.#log.placeOf(trail)
+  readonly logGrown = (after: Place, signal: AbortSignal): Promise<void> => this.#log.grown(after, signal)
 
   readonly sweep = (now: number): Promise<SweepReport> => sweepBoth(this.#link, this.#local, now)
 

@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import { toldBy } from '../events.ts'
 import type { RedisStore } from '../redis/store.ts'
 import type { OwnEntry } from '../sqlite/replica/tail.ts'
-import type { Event, LogEntry, ToldEntry } from '../store.ts'
+import type { Event, LogEntry, Mark, ToldEntry } from '../store.ts'
 import { Changes } from './changes.ts'
 import { Interrupted, Outdated } from './faults.ts'
 import type { RemoteReplica } from './replica.ts'
@@ -35,6 +35,7 @@ export class Tail {
   readonly #handedIn = new Map<number, LogEntry | OwnEntry>()
   /** By index: what the newest entries tell of alerts. */
   readonly #told = new Map<number, ToldEntry>()
+  #newest: Mark | null = null
   /** Index of the newest removal that was read. */
   #removedAt = 0
   #growing: Promise<void> | undefined
@@ -108,7 +109,18 @@ export class Tail {
       if (entry.n > this.#taken && this.#handedIn.size < MAX_HANDED_IN) this.#handedIn.set(entry.n, own)
       this.#remember(entry)
       this.#hasUpTo(entry.n)
+      this.saw(entry)
     }
+  }
+
+  /** Redis has told somebody here of this entry. */
+  saw({ n, chain }: Mark): void {
+    if (n > (this.#newest?.n ?? 0)) this.#newest = { n, chain }
+  }
+
+  /** The newest entry that it has told of here, as far as that is known. */
+  get newest(): Mark | null {
+    return this.#newest
   }
 
   /** What the next entries after index n tell of alerts, at most so many, as far as that is at hand. */

@@ -93,7 +93,7 @@ async function meet(primary: RedisStore, found: Ready, facts: ReplicaFacts, redi
   const high = Math.min(found.n, facts.n)
   const same = async (n: number): Promise<boolean | null> => {
     const [there] = await primary.chainAt([n])
-    return there == null ? null : there === (await replica.chainAt(n))
+    return there == null ? null : there === (await replica.chainAt([n]))[0]
   }
   let rebuild = false
   let isUnlike = false
@@ -101,10 +101,12 @@ async function meet(primary: RedisStore, found: Ready, facts: ReplicaFacts, redi
   let lineage = [...facts.lineage, ...found.lineage.filter(({ epoch }) => !known.has(epoch))]
   let common = facts.n
   // It has forgotten entries that it had answered for, and will give their indexes to others.
-  const { answered } = joint
-  const hasGoneBack = answered.epoch === primary.epoch && found.n < answered.n
+  const { answered, seen } = joint
   const lost = () => lineage.filter(({ epoch }) => !found.lineage.some((fork) => fork.epoch === epoch))
-  const [there] = await primary.chainAt([facts.n])
+  const [there, now] = await primary.chainAt([facts.n, seen.n])
+  // Others may have filled the indexes of what it has lost before this server has looked.
+  const hasReplaced = seen.epoch === primary.epoch && now != null && now !== seen.chain
+  const hasGoneBack = hasReplaced || (answered.epoch === primary.epoch && found.n < answered.n)
   if (facts.n <= found.n && (there === null || (there === facts.chain && joint.isInterrupted))) {
     // Redis has trimmed its log past where it is here, so it can't be told whether the two are one: it is, unless Redis lacks something.
     rebuild = true

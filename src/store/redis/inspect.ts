@@ -70,12 +70,16 @@ async function ours(redis: Redis, meta: Record<string, string>): Promise<Found> 
   const ready = Ready.safeParse(meta).data
   if (!ready) return foreign("Redis has a damaged xinyi:meta, so the data set can't be told. Restore it from a backup.")
   const { n, trimmed, ...identity } = ready
-  const lineage = (await redis.lrange('xinyi:lineage', 0, -1)).flatMap((text) => parse(ForkSchema, text) ?? [])
-  const known = lineage.some(({ epoch }) => epoch === identity.epoch)
-  return { state: 'ready', identity, n, trimmed, lineage: known ? lineage : [...lineage, { epoch: identity.epoch, n: 0 }] }
+  return { state: 'ready', identity, n, trimmed, lineage: await lineageOf(redis, identity.epoch) }
 }
 
 /** Without a data set. The predecessor keeps its users under user:*; such keys are somebody else's. */
+/** The epochs that led to the present one, which is the last. */
+export async function lineageOf(redis: Redis, epoch: string): Promise<Fork[]> {
+  const lineage = (await redis.lrange('xinyi:lineage', 0, -1)).flatMap((text) => parse(ForkSchema, text) ?? [])
+  return lineage.some((fork) => fork.epoch === epoch) ? lineage : [...lineage, { epoch, n: 0 }]
+}
+
 async function whatIsThere(redis: Redis): Promise<Found> {
   if ((await redis.exists('xinyi:users', 'xinyi:log', 'xinyi:lineage')) > 0) {
     return foreign(

@@ -109,7 +109,7 @@ function alertsOfUser(request: Extract<ReadRequest, { kind: 'userAlerts' }>, rep
   }
 }
 
-export const DECODERS: Decoders = {
+const DECODERS: Decoders = {
   user: ({ userId }, reply) => decodeUser(userId, texts.parse(reply)[0] ?? ''),
   users: (_, reply) => usersPage(reply),
   conversations: ({ userId, minRisk }, reply, checked) =>
@@ -157,4 +157,8 @@ export const DECODERS: Decoders = {
     const kinds = ALERT_LEVELS.flatMap((level) => ALERT_STATUSES.map((status) => ({ level, status })))
     return kinds.map((kind, i) => ({ ...kind, count: counts[i] ?? 0 }))
   },
+}
+
+export function decodeAs<K extends ReadKind>(kind: K, request: Extract<ReadRequest, { kind: K }>, reply: unknown, checked: boolean) {
+  return DECODERS[kind](request, reply, checked)
 }

@@ -14,15 +14,16 @@ import type {
   Pin,
   Place,
   Reading,
-  ReadKind,
   ReadRequest,
   Store,
   StoreStatus,
   SweepReport,
   ToldEntry,
+  Trail,
   View,
 } from '../store.ts'
 import { MAX_CANDIDATES, MAX_IN_VIEW } from '../store.ts'
+import { placeOf } from '../trail.ts'
 import { answersWithin, type RedisTarget } from './connect.ts'
 import { type Asked, type Copied, decodeWanted, type Revs, readCompleted, readCopies, readPatched, readRevs } from './copies.ts'
 import { decodeStaff, replies, texts } from './decode.ts'
@@ -30,9 +31,10 @@ import { encodeEvent, encodeRequest, Marks } from './encode.ts'
 import { DamagedUsers, Fault, fenced, noFile, unavailable, withoutText, wordOf } from './faults.ts'
 import { Growth } from './growth.ts'
 import { decodeCounts, decodeHead, decodePolicy, decodePositions, decodeRaised, type Lost, raising, scanMarks } from './head.ts'
+import { lineageOf } from './inspect.ts'
 import { decodeTaken, readEntries, readTold } from './log.ts'
 import { packTexts } from './pack.ts'
-import { DECODERS } from './reads.ts'
+import { decodeAs } from './reads.ts'
 import { type Manner, type Restored, restoreUser } from './restore.ts'
 import { runScript, type ScriptName } from './script.ts'
 import { statusOf } from './status.ts'
@@ -159,6 +161,11 @@ export class RedisStore implements Store {
 
   async told(after: Place, limit: number): Promise<LogPage<ToldEntry>> {
     return { epoch: this.epoch, entries: await readTold((argument) => this.#run('log', argument), after, limit) }
+  }
+
+  async placeOf(trail: Trail): Promise<Place> {
+    const lineage = await this.#try(() => lineageOf(this.#redis, this.epoch))
+    return placeOf(trail, lineage, await this.chainAt(trail.marks.map(({ n }) => n)))
   }
 
   async logGrown(after: Place, signal: AbortSignal): Promise<void> {
@@ -289,8 +296,4 @@ export class RedisStore implements Store {
       throw unavailable(new Fault(this.#lastError))
     }
   }
-}
-
-function decodeAs<K extends ReadKind>(kind: K, request: Extract<ReadRequest, { kind: K }>, reply: unknown, checked: boolean) {
-  return DECODERS[kind](request, reply, checked)
 }

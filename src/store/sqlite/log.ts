@@ -2,10 +2,10 @@ import { z } from 'zod'
 import { cursorExpired } from '../../errors.ts'
 import { RISK_LEVELS } from '../../model.ts'
 import { AdoptedSchema } from '../adopted.ts'
-import { type Fork, isRollback } from '../copy.ts'
+import type { Fork } from '../copy.ts'
 import { toldBy } from '../events.ts'
 import { CounselorSchema } from '../joined.ts'
-import type { Event, LogEntry, Place, ToldEntry } from '../store.ts'
+import type { Event, LogEntry, ToldEntry } from '../store.ts'
 import { AlertActionSchema, AssignmentSchema } from '../triage.ts'
 import { AlertEventJson, json, Limits } from './rows.ts'
 import type { Sql } from './sql.ts'
@@ -73,10 +73,10 @@ const ToldRow = z.object({
   alertEvents: json(z.array(AlertEventJson)).catch([]),
   origin: z.string(),
   seq: z.int(),
+  chain: z.string(),
 })
 
 const EntryRow = ToldRow.extend({
-  chain: z.string(),
   outcome: z.enum(['applied', 'duplicate', 'conflict', 'dead', 'erased']),
 })
 
@@ -95,7 +95,7 @@ const TOLD = 'origin, seq, alert_events AS alertEvents'
 
 /** What the same entries tell of alerts. */
 export const readTold = (sql: Sql, after: number, limit: number): ToldEntry[] =>
-  rowsAfter(sql, { settled: TOLD, ahead: TOLD }, after, limit).flatMap((row) => {
+  rowsAfter(sql, { settled: `${TOLD}, chain`, ahead: `${TOLD}, '' AS chain` }, after, limit).flatMap((row) => {
     const entry = ToldRow.safeParse(row).data
     return entry ? [toldBy(entry)] : []
   })
@@ -117,19 +117,21 @@ const Ahead = z.object({ count: z.int() })
 export const aheadOfLog = (sql: Sql): number =>
   sql.get(Ahead, 'SELECT max(0, ifnull((SELECT max(n) FROM journal), 0) - n) AS count FROM meta')?.count ?? 0
 
+const Chain = z.object({ chain: z.string() })
+
+/** The chain at an index; null where the log here does not reach. */
+export function chainAt(sql: Sql, n: number): string | null {
+  const meta = loadMeta(sql)
+  if (n === meta?.n) return meta.chain
+  if (n === meta?.trimmed) return meta.trimmedChain
+  return sql.get(Chain, 'SELECT chain FROM log WHERE n = ?', n)?.chain ?? null
+}
+
 const ForkRow = z.object({ epoch: z.string(), n: z.int() })
 export const loadLineage = (sql: Sql): Fork[] => sql.all(ForkRow, 'SELECT epoch, n FROM lineage ORDER BY place')
 
 export const addFork = (sql: Sql, { epoch, n }: Fork): void => {
   sql.run('INSERT INTO lineage (epoch, n) VALUES (?, ?)', epoch, n)
-}
-
-/** The index of a place in the present epoch: in an earlier one, where the log forked from it at the latest. */
-export function indexOf({ epoch, n }: Place, lineage: readonly Fork[]): number {
-  const at = lineage.findIndex((fork) => fork.epoch === epoch)
-  const since = lineage.slice(at + 1)
-  if (at === -1 || since.some(isRollback)) throw cursorExpired()
-  return Math.min(n, ...since.map((fork) => fork.n))
 }
 
 const Index = z.object({ n: z.int() })

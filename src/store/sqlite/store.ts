@@ -18,14 +18,16 @@ import type {
   StoreStatus,
   SweepReport,
   ToldEntry,
+  Trail,
   View,
 } from '../store.ts'
+import { indexOf, placeOf } from '../trail.ts'
 import { applyAll } from './apply.ts'
 import { compact } from './compact.ts'
 import { DataFile } from './data-file.ts'
 import { ErasureNotes, tellingOf } from './erasures.ts'
 import { Growth } from './growth.ts'
-import { indexOf, loadLineage, readLog, readTold } from './log.ts'
+import { chainAt, loadLineage, readLog, readTold } from './log.ts'
 import { type Opened, openDatabase } from './open.ts'
 import { answerAll } from './reads/answer.ts'
 import { journalSize } from './replica/journal.ts'
@@ -116,6 +118,16 @@ class SqliteStore implements Store {
 
   async told(after: Place, limit: number): Promise<LogPage<ToldEntry>> {
     return this.#use((sql) => ({ epoch: this.#meta.epoch, entries: readTold(sql, indexOf(after, loadLineage(sql)), limit) }))
+  }
+
+  async placeOf(trail: Trail): Promise<Place> {
+    return this.#use((sql) =>
+      placeOf(
+        trail,
+        loadLineage(sql),
+        trail.marks.map(({ n }) => chainAt(sql, n)),
+      ),
+    )
   }
 
   async logGrown(after: Place, signal: AbortSignal): Promise<void> {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { DAY_MS } from '../../../src/model.ts'
+import type { Mark } from '../../../src/store/store.ts'
 import { HOUR, NOW, Origin } from '../../helpers/events.ts'
 import { given, type Open, snapshot } from './harness.ts'
 
@@ -112,6 +113,32 @@ export function log(open: Open, { trims = true } = {}): void {
     await expect(it.store.logGrown(elsewhere, never)).rejects.toMatchObject({ code: 'CURSOR_EXPIRED' })
     const { epoch } = await it.store.status()
     expect(await it.store.log({ epoch, n: 1 }, 10)).toMatchObject({ epoch, entries: [{ n: 2 }] })
+  })
+
+  test.runIf(trims)('whoever comes back goes on behind the newest of the entries they knew that the log has', async () => {
+    const it = await given(open)
+    await it.recordAll(Array.from({ length: 6 }, () => ({})))
+    const known = (await it.log(0, 10)).map(({ n, chain }) => ({ n, chain: chain.slice(0, 10) }))
+    const markAt = (n: number) => known[n - 1] ?? { n, chain: 'ffffffffff' }
+    const other = (n: number) => ({ n, chain: 'ffffffffff' })
+    const { epoch } = await it.store.status()
+    const placeOf = async (n: number, marks: Mark[], of = epoch) => {
+      const place = await it.store.placeOf({ epoch: of, n, marks })
+      expect(place.epoch).toBe(epoch)
+      return place.n
+    }
+    expect(await placeOf(6, [])).toBe(6)
+    expect(await placeOf(6, [markAt(6), markAt(2)])).toBe(6)
+    expect(await placeOf(6, [other(6), other(4), markAt(3), markAt(2)]), 'Redis has given these indexes to others').toBe(3)
+    expect(await placeOf(6, [other(99), markAt(3)], 'unknown'), 'what the log is, is told by its entries').toBe(3)
+    expect(await placeOf(2, [other(4)]), 'it says nothing of what was before').toBe(2)
+    for (const [n, marks, of] of [
+      [6, [other(6), other(2)], epoch],
+      [6, [other(4)], epoch],
+      [6, [], 'unknown'],
+      [6, [other(99)], 'unknown'],
+    ] as const)
+      await expect(placeOf(n, [...marks], of)).rejects.toMatchObject({ code: 'CURSOR_EXPIRED' })
   })
 
   test('the log is read after an index and in parts', async () => {

@@ -1,6 +1,6 @@
 -- log: entries after a place. ARGV[1] JSON {epoch, after: {epoch, n}, limit, told}. Answers {'stale'}, {'expired'} when the log does not reach there,
 -- or {'ok', from, to, entries as XRANGE gives them, holes: index, text, …}: those after `from` up to `to`. With `told` the entries are
--- {index, origin, seq, alert events (JSON)} of those that have any.
+-- {index, origin, seq, chain, alert events (JSON)} of those that have any.
 local MAX_PAGE = 1000000
 local request = cjson.decode(ARGV[1])
 local meta = redis.call('HMGET', META, 'epoch', 'n', 'trimmed')
@@ -54,7 +54,7 @@ local told = {}
 for _, entry in ipairs(entries) do
   local fields = fields_of(entry)
   if fields.alerts and fields.alerts ~= '[]' then
-    told[#told + 1] = { tonumber(string.match(entry[1], '^%d+')), fields.origin, fields.seq, fields.alerts }
+    told[#told + 1] = { tonumber(string.match(entry[1], '^%d+')), fields.origin, fields.seq, fields.chain or '', fields.alerts }
   end
 end
 return { 'ok', from, to, told }

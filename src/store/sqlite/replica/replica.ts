@@ -9,7 +9,7 @@ import { compact } from '../compact.ts'
 import { nextUsers, readCopies } from '../copies.ts'
 import { DataFile } from '../data-file.ts'
 import { ErasureNotes, marksBy, noteAsked, type RecalledErasures, raiseAndErase } from '../erasures.ts'
-import { addFork, readLog, readTold } from '../log.ts'
+import { addFork, chainAt, readLog, readTold } from '../log.ts'
 import { openDatabase } from '../open.ts'
 import { answerAll } from '../reads/answer.ts'
 import { Sight } from '../reads/view.ts'
@@ -28,7 +28,7 @@ import { raiseMarks } from './marks.ts'
 import { outcomeOf } from './outcome.ts'
 import { beginOrigin, isSoleWriter, own } from './own.ts'
 import { noteRevs, type Pulled, type RevPage, replaceUsers } from './pull.ts'
-import { beginRebuild, chainAt, rewind, startOver } from './rewind.ts'
+import { beginRebuild, rewind, startOver } from './rewind.ts'
 import { adoptEpoch, seedHead, seedLog, settle } from './seed.ts'
 import { applyEntries, type OwnEntry } from './tail.ts'
 
@@ -127,7 +127,7 @@ export class Replica {
     }
   }
 
-  readonly chainAt = (n: number): string | null => chainAt(this.#sql, n)
+  readonly chainAt = (ns: readonly number[]): (string | null)[] => ns.map((n) => chainAt(this.#sql, n))
 
   /** Takes the log back to index n; `epoch`: of what comes after that from now on. */
   rewind(n: number, epoch?: string): void {

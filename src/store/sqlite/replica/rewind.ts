@@ -4,7 +4,7 @@ import type { Head } from '../../copy.ts'
 import { markOf } from '../../rules.ts'
 import { savePositions } from '../apply.ts'
 import { setMark } from '../copies.ts'
-import { addFork } from '../log.ts'
+import { addFork, chainAt } from '../log.ts'
 import type { Sql } from '../sql.ts'
 import { keepMember, loadMeta, marksOf } from '../state.ts'
 import { dropTopics } from '../topics.ts'
@@ -13,17 +13,8 @@ import { voidInJournal } from './journal.ts'
 import { keep } from './kept.ts'
 import { disown } from './own.ts'
 
-const Chain = z.object({ chain: z.string() })
 const First = z.object({ origin: z.string(), first: z.int(), last: z.int() })
 const Least = z.object({ place: z.int() })
-
-/** The chain at an index; null where the log here does not reach. */
-export function chainAt(sql: Sql, n: number): string | null {
-  const meta = loadMeta(sql)
-  if (n === meta?.n) return meta.chain
-  if (n === meta?.trimmed) return meta.trimmedChain
-  return sql.get(Chain, 'SELECT chain FROM log WHERE n = ?', n)?.chain ?? null
-}
 
 /**
  * Takes the log back to index n, from where Redis has gone another way. What came after is kept in the journal, before all

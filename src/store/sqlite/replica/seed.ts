@@ -3,12 +3,11 @@ import { type Head, isPartial as isPartialEpoch, isSeeded } from '../../copy.ts'
 import { chainOf } from '../../rules.ts'
 import type { LogEntry } from '../../store.ts'
 import { savePositions } from '../apply.ts'
-import { addFork, loadLineage, readLog, writeEntry } from '../log.ts'
+import { addFork, chainAt, loadLineage, readLog, writeEntry } from '../log.ts'
 import type { Sql } from '../sql.ts'
 import { loadMeta, type Meta, marksOf } from '../state.ts'
 import { markBeyond, settleAhead } from './ahead.ts'
 import { completeUpTo, isPartial } from './kept.ts'
-import { chainAt } from './rewind.ts'
 
 const StepRow = z.object({ n: z.int(), origin: z.string(), seq: z.int() })
 

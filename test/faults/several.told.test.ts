@@ -1,0 +1,106 @@
+import { pino } from 'pino'
+import { expect, onTestFinished, test } from 'vitest'
+import { storeUnavailable } from '../../src/errors.ts'
+import { AlertFeed } from '../../src/services/feed.ts'
+import { NOW } from '../helpers/events.ts'
+import { inCharge, inFallback, newDataFile, until } from '../helpers/joined.ts'
+import { replicaHere } from '../helpers/this-thread.ts'
+import { epochsOf, healed, ownRedis, proxyTo, restartFrom, type Site, savedCopy, site } from './several.ts'
+
+/** What subscribers were told of that Redis has lost since, while no server had the whole of it. */
+
+async function feedOf({ store }: Site): Promise<AlertFeed> {
+  const feed = new AlertFeed({ store, logger: pino({ level: 'silent' }), clock: () => NOW })
+  await feed.start()
+  onTestFinished(() => feed.close())
+  return feed
+}
+
+/** The next alerts that are told behind a cursor: whom they are about, and the last cursor. */
+async function told(feed: AlertFeed, count: number, after?: string, act = async (): Promise<void> => {}) {
+  const messages = await feed.subscribe({ after, minLevel: 'MEDIUM' })
+  const first = messages.next()
+  await act()
+  const users: string[] = []
+  let cursor = ''
+  for (let next = await first; !next.done; next = await messages.next()) {
+    users.push(next.value.alert.userId)
+    cursor = next.value.cursor
+    if (users.length === count) break
+  }
+  await messages.return?.()
+  return { users, cursor }
+}
+
+/** A replica that, while its disk is full, does not take over what Redis has. */
+function fullReplica(path = newDataFile()) {
+  const replica = replicaHere(path)
+  const it = {
+    path,
+    isFull: false,
+    replica: new Proxy(replica, {
+      get: (_, method) =>
+        method === 'applyEntries' && it.isFull ? () => Promise.reject(storeUnavailable(new Error('full'))) : Reflect.get(replica, method),
+    }),
+  }
+  return it
+}
+
+const raise = async (by: Site, ...users: string[]): Promise<void> => {
+  for (const user of users) await by.record(user, [`of ${user}`], { riskLevel: 'HIGH' })
+}
+
+test('an alert that another server puts where a lost one had been is told to who had been told that one', async () => {
+  const server = await ownRedis({ persistence: 'rdb' })
+  const [a, b] = [await site({ url: server.url }), await site({ url: server.url })]
+  await a.record('ann', ['a0'])
+  await healed(server, [a, b])
+  const [atA, atB] = [await feedOf(a), await feedOf(b)]
+  const copy = await savedCopy(server)
+  await a.store.pin('sqlite')
+  const { cursor, users } = await told(atB, 1, undefined, () => raise(b, 'lost'))
+  expect(users).toEqual(['lost'])
+  await atB.close()
+  await b.store.close()
+  await restartFrom(server, copy)
+  await raise(a, 'u1', 'u2', 'u3')
+  await a.store.pin('auto')
+  await until(a.store, inCharge)
+  expect(await epochsOf(server), 'nobody who is there knows that anything was lost').toBe(1)
+  const back = await told(atA, 3, cursor)
+  expect(back.users).toEqual(['u1', 'u2', 'u3'])
+  // When the lost one comes again, who was told it is not told again.
+  const again = await b.reopen({ url: server.url })
+  await healed(server, [a, again])
+  await raise(a, 'last')
+  expect((await told(atA, 1, back.cursor)).users).toEqual(['last'])
+})
+
+test('a server sees that an entry of which it has told was replaced, though its SQLite had not got that far', async () => {
+  const server = await ownRedis({ persistence: 'rdb' })
+  const proxy = await proxyTo(server)
+  const full = fullReplica()
+  const b = await site({ url: proxy.url, path: full.path, seams: { replica: full.replica } })
+  const a = await site({ url: server.url })
+  await a.record('ann', ['a0'])
+  await healed(server, [a, b])
+  const feed = await feedOf(b)
+  const copy = await savedCopy(server)
+  await a.store.pin('sqlite')
+  const listening = Promise.withResolvers<void>()
+  const heard = told(feed, 4, undefined, async () => listening.resolve())
+  await listening.promise
+  full.isFull = true
+  await raise(b, 'lost')
+  proxy.cut()
+  await until(b.store, inFallback)
+  await restartFrom(server, copy)
+  await raise(a, 'u1', 'u2', 'u3')
+  await a.store.pin('auto')
+  await until(a.store, inCharge)
+  full.isFull = false
+  proxy.heal()
+  await healed(server, [a, b])
+  expect(await epochsOf(server)).toBe(2)
+  expect((await heard).users).toEqual(['lost', 'u1', 'u2', 'u3'])
+})
