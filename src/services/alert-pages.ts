@@ -5,7 +5,8 @@ import type { Event, Mark, Place, Store, ToldEntry } from '../store/store.ts'
 import { covers, gaveAhead, gaveSettled, type Heard, type OneOf, shortId } from './cursor.ts'
 import { REMEMBERED } from './reader.ts'
 
-const PAGE = 100
+/** Alerts are told away from Redis no faster than pages can be read, while many others wait for SQLite. */
+const PAGE = 500
 const RETRY_MS = 20
 /** How long alerts are waited for that the log tells of and the store does not have. */
 const PATIENCE_MS = 1_000
