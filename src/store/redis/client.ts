@@ -6,7 +6,7 @@ import { type Command, Redis, type RedisOptions } from 'ioredis'
  */
 const LOOK_AGAIN_MS = 20
 const MOST_LOOKS = 5
-/** After a command was given up; a connection on which nothing has come since it was sent is then cut. */
+/** After a command was given up; a connection on which nothing has come meanwhile is then cut. */
 const HANG_UP_MS = 75
 
 /**
@@ -24,9 +24,9 @@ export class PatientRedis extends Redis {
   override sendCommand(command: Command, stream?: Parameters<Redis['sendCommand']>[1]): unknown {
     const answered = super.sendCommand(command, stream)
     const socket = this.stream
-    const received = socket?.bytesRead
     const giveUp = () => {
       command.reject(new Error('Command timed out'))
+      const received = socket?.bytesRead
       const hangUp = () => {
         if (socket?.bytesRead === received) socket?.destroy(new Error('Socket timed out'))
       }
@@ -34,20 +34,18 @@ export class PatientRedis extends Redis {
     }
     let isSettled = false
     let late: NodeJS.Timeout
-    let looks = 0
-    const lookAfter = (ms: number, seen?: number): void => {
+    const lookAgain = (looks = 1): void => {
+      const received = socket?.bytesRead
       late = setTimeout(() => {
-        const before = seen ?? socket?.bytesRead
         // What is there to be read is, between timers and immediates.
         setImmediate(() => {
-          looks += 1
           if (isSettled) return
-          if (socket?.bytesRead === before || looks > MOST_LOOKS) giveUp()
-          else lookAfter(LOOK_AGAIN_MS, socket?.bytesRead)
+          if (socket?.bytesRead === received || looks === MOST_LOOKS) giveUp()
+          else lookAgain(looks + 1)
         })
-      }, ms)
+      }, LOOK_AGAIN_MS)
     }
-    lookAfter(this.#patienceMs)
+    late = setTimeout(lookAgain, this.#patienceMs - LOOK_AGAIN_MS)
     const settled = () => {
       isSettled = true
       clearTimeout(late)
