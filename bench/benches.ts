@@ -10,7 +10,7 @@ import { dashboardCosts } from './dashboard.ts'
 import { crashNoticed, hangNoticed } from './detection.ts'
 import { durations, type Figure, failures, ms } from './figure.ts'
 import { moving } from './migrate.ts'
-import { idle, sharing, subscribers } from './news.ts'
+import { idle, returning, sharing, subscribers } from './news.ts'
 import { checkingTokens } from './tokens.ts'
 
 const COMMAND_TIMEOUT_MS = 500
@@ -277,6 +277,7 @@ export const BENCHES: Record<string, () => Promise<Figure[]>> = {
   outage,
   detection,
   subscribers,
+  returning,
   sharing,
   idle,
   dashboard,

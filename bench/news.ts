@@ -1,4 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { createClient } from 'graphql-ws'
+import { WebSocket } from 'ws'
+import * as z from 'zod'
 import { percentiles } from '../test/torture/latency.ts'
 import { listen, plainServer, runClients, usageOf, withBench } from './bench.ts'
 import { type Figure, failures, ms } from './figure.ts'
@@ -31,6 +34,58 @@ export async function subscribers(): Promise<Figure[]> {
     figure('from an alert to its last subscriber, p99', await heard(false)),
     figure('the same, Redis being killed meanwhile, p99', await heard(true)),
   ]
+}
+
+/** A subscriber with a cursor, or without: hands its messages on; `end` answers the last cursor. */
+function subscribing(url: string, after: string | null, take: (at: number) => void): { end(): Promise<string | null> } {
+  let last = after
+  const client = createClient({ url: url.replace('http', 'ws'), webSocketImpl: WebSocket, retryAttempts: 0 })
+  const ended = (async () => {
+    for await (const message of client.iterate({ query: NEWS, variables: { after } })) {
+      const { cursor, event } = Message.parse(message).data.riskAlerts
+      last = cursor
+      take(Date.parse(event.at))
+    }
+  })().catch(() => {})
+  return {
+    async end() {
+      client.terminate()
+      await ended
+      return last
+    },
+  }
+}
+
+const NEWS = 'subscription News($after: String) { riskAlerts(after: $after) { cursor event { at } } }'
+const Message = z.object({ data: z.object({ riskAlerts: z.object({ cursor: z.string(), event: z.object({ at: z.string() }) }) }) })
+
+/** Redis is away, and many alerts were raised since, all told to a subscriber who was cut off just now: how old the first alert is that they hear of then. */
+export async function returning(): Promise<Figure[]> {
+  return withBench(async ({ clients, redis, server }) => {
+    const url = server.url ?? ''
+    const before = subscribing(url, null, () => {})
+    await sleep(500)
+    await redis.kill()
+    const job = { send: 'risky', connections: 64, users: 1_000 } as const
+    const { requests } = await clients({ ...job, rate: null, seconds: 10 })
+    await sleep(1_000)
+    const cursor = await before.end()
+    const running = clients({ ...job, rate: 300, seconds: 5 })
+    await sleep(2_000)
+    const [ages, began] = [[] as number[], Date.now()]
+    const after = subscribing(url, cursor, (at) => at > began && ages.push(Date.now() - at))
+    await running
+    await after.end()
+    return [
+      {
+        what: 'from an alert to one who has just come back, Redis being away, at most',
+        value: Math.max(...ages),
+        unit: 'ms',
+        target: 1_000,
+        more: `behind ${requests.length.toLocaleString('en')} alerts that were told before, at 300 recordings/s`,
+      },
+    ]
+  })
 }
 
 const ALERTS = 20

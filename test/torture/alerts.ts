@@ -13,6 +13,11 @@ const Message = z.object({
   errors: z.array(z.object({ extensions: z.object({ code: z.string() }) })).optional(),
 })
 
+const Ping = z.object({ cursors: z.record(z.string(), z.string()) })
+
+/** What was acknowledged longer ago than this is told, also where the cursor expires then. */
+const TELLING_MS = 30_000
+
 /** One that is ended before it was connected says so to whoever listens, and graphql-ws does not any more by then. */
 class QuietSocket extends WebSocket {
   constructor(...args: ConstructorParameters<typeof WebSocket>) {
@@ -106,7 +111,7 @@ export class AlertWatch {
     const client = createClient({
       ...{ url, webSocketImpl: QuietSocket, retryAttempts: 0, connectionAckWaitTimeout: 10_000 },
       // The first one tells where it has begun.
-      on: { ping: () => this.#begun() },
+      on: { ping: (_, payload) => this.#begun(Object.values(Ping.parse(payload).cursors)[0]) },
     })
     const ended = setInterval(() => {
       if (this.#closed || this.#instance.url?.replace('http', 'ws') !== url) client.terminate()
@@ -121,8 +126,16 @@ export class AlertWatch {
     }
   }
 
-  #begun(): void {
+  #begun(cursor: string | undefined): void {
+    this.#cursor = cursor ?? this.#cursor
     if (this.#since !== Number.POSITIVE_INFINITY) return
+    const now = performance.now()
+    for (const [key, [raised, occurred]] of this.#expected) {
+      const acknowledgedAt = this.#untold.get(raised)
+      const isUntold = acknowledgedAt !== undefined && !this.#seen.has(raised) && !this.#seen.has(occurred)
+      if (isUntold && now - acknowledgedAt > TELLING_MS)
+        this.#world.ledger.violated('alert not told', `${this.#instance.name}: the event of ${key}, before the cursor expired`)
+    }
     this.#expected.clear()
     this.#untold.clear()
     this.#since = performance.now()
@@ -136,9 +149,8 @@ export class AlertWatch {
       this.#cursor = null
     }
     if (!data) return
-    this.#begun()
-    const { cursor, event } = data.riskAlerts
-    this.#cursor = cursor
+    this.#begun(data.riskAlerts.cursor)
+    const { event } = data.riskAlerts
     this.#isFresh = false
     // Who comes back with a cursor may be told once more what came near it; who stays may not, but of what two instances recorded each by itself.
     if (this.#live.has(event.id) && !this.#world.ledger.isOfSeveral(event.id))
