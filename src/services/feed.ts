@@ -171,7 +171,10 @@ export class AlertFeed {
     if (!isHeard && !this.#audience.isEmpty) return
     if (epoch !== this.#at.epoch) {
       // Goes on from where the log has forked from what was told.
-      this.#at = await this.#places.standing({ ...this.#at, marks: this.#heard.marks })
+      const { marks } = this.#heard
+      this.#at = await this.#places.standing({ ...this.#at, marks })
+      // Whoever joins it there has not been given what came after.
+      this.#heard = { ...this.#heard, marks: marks.filter(({ n }) => n <= this.#at.n) }
       return
     }
     for (const entry of entries) {
