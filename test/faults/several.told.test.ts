@@ -104,3 +104,27 @@ test('a server sees that an entry of which it has told was replaced, though its 
   expect(await epochsOf(server)).toBe(2)
   expect((await heard).users).toEqual(['lost', 'u1', 'u2', 'u3'])
 })
+
+test('what a server had told before Redis went away, and SQLite had not got, is told to who comes meanwhile, as soon as Redis is back', async () => {
+  const server = await ownRedis({ persistence: 'rdb' })
+  const proxy = await proxyTo(server)
+  const full = fullReplica()
+  const [a, b] = [await site({ url: server.url }), await site({ url: proxy.url, path: full.path, seams: { replica: full.replica } })]
+  await a.record('ann', ['a0'])
+  await healed(server, [a, b])
+  const feed = await feedOf(b)
+  const cursor = await feed.present()
+  full.isFull = true
+  expect((await told(feed, 2, undefined, () => raise(a, 'u1', 'u2'))).users).toEqual(['u1', 'u2'])
+  proxy.cut()
+  await until(b.store, inFallback)
+  const listening = Promise.withResolvers<void>()
+  const heard = told(feed, 3, cursor, async () => listening.resolve())
+  await listening.promise
+  // It is told what comes by itself.
+  await raise(b, 'here')
+  full.isFull = false
+  proxy.heal()
+  await healed(server, [a, b])
+  expect((await heard).users.toSorted()).toEqual(['here', 'u1', 'u2'])
+})
