@@ -6,7 +6,7 @@ import { withMark } from '../store/trail.ts'
 import { type AlertPage, AlertPages, heardOf } from './alert-pages.ts'
 import { decodeCursor, encodeCursor, type Given, gaveAhead, gaveSettled, type Heard, shortId } from './cursor.ts'
 import { Audience, Inbox, MAX_WAITING } from './inbox.ts'
-import { LogPlaces } from './log-places.ts'
+import { LogPlaces, persistently } from './log-places.ts'
 import {
   type AlertMessage,
   type AlertSubscription,
@@ -22,7 +22,7 @@ import { Recent } from './recent.ts'
 import { streamOf } from './stream.ts'
 
 const RETRY_MS = 500
-const START_RETRY_MS = 50
+const END_PATIENCE_MS = 500
 const START_PATIENCE_MS = 10_000
 /** So many entries before the place where the feed begins are known to be of the past, should the log go back. */
 const RECENT = 1_000
@@ -69,21 +69,14 @@ export class AlertFeed {
 
   /** Begins to follow the log at its present end. */
   async start(): Promise<void> {
-    const end = performance.now() + START_PATIENCE_MS
-    // Redis may go away, or its log be trimmed, between two questions: that must not keep a server from starting.
-    const again = async (error: unknown): Promise<void> => {
-      if (performance.now() > end) throw error
-      await setTimeout(START_RETRY_MS)
-      return this.#goToEnd().catch(again)
-    }
-    await this.#goToEnd().catch(again)
+    await persistently(() => this.#goToEnd(), START_PATIENCE_MS)
     this.#tail = this.#follow()
   }
 
   /** What came after the cursor (without one: nothing of the past), then what comes. Rejects when the cursor can't be used. */
   async subscribe(asked: AlertSubscription): Promise<AsyncIterableIterator<AlertMessage>> {
     const restorations = this.#restorations
-    const { present, ...end } = await this.#end()
+    const { present, ...end } = await persistently(() => this.#end(), END_PATIENCE_MS)
     const begin = asked.after == null ? end : await this.#places.begin(decodeCursor(present.dataSetId, asked.after), asked)
     const reader = new Reader({ minLevel: asked.minLevel, present, ...begin })
 

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { cursorExpired, storeUnavailable, XinyiError } from '../errors.ts'
 import type { Place, Store, StoreStatus, Trail } from '../store/store.ts'
 import type { Given } from './cursor.ts'
@@ -5,6 +6,7 @@ import { REMEMBERED, type Standing } from './reader.ts'
 
 /** How often the log may change its epoch while a place in it is looked for. */
 const MAX_TRIES = 50
+const END_RETRY_MS = 20
 /** How long a subscription waits for Redis where its cursor can't be placed without. */
 const PATIENCE_MS = 500
 
@@ -85,3 +87,16 @@ export class LogPlaces {
 }
 
 const isExpired = (error: unknown): boolean => error instanceof XinyiError && error.code === 'CURSOR_EXPIRED'
+
+/** Redis may go away, or the log be another, between two questions about its end: they are asked again. */
+export async function persistently<T>(ask: () => Promise<T>, patienceMs: number): Promise<T> {
+  const until = performance.now() + patienceMs
+  for (;;) {
+    try {
+      return await ask()
+    } catch (error) {
+      if (performance.now() > until) throw error
+      await setTimeout(END_RETRY_MS)
+    }
+  }
+}

@@ -1,11 +1,11 @@
 import { pino } from 'pino'
 import { expect, onTestFinished, test } from 'vitest'
-import { storeUnavailable } from '../../src/errors.ts'
+import { storeUnavailable, XinyiError } from '../../src/errors.ts'
 import { AlertFeed } from '../../src/services/feed.ts'
 import { NOW } from '../helpers/events.ts'
 import { inCharge, inFallback, newDataFile, until } from '../helpers/joined.ts'
 import { replicaHere } from '../helpers/this-thread.ts'
-import { epochsOf, healed, ownRedis, proxyTo, restartFrom, type Site, savedCopy, site } from './several.ts'
+import { behindTheirBacks, epochsOf, healed, heldReplica, ownRedis, proxyTo, restartFrom, type Site, savedCopy, site } from './several.ts'
 
 /** What subscribers were told of that Redis has lost since, while no server had the whole of it. */
 
@@ -20,6 +20,8 @@ async function feedOf({ store }: Site): Promise<AlertFeed> {
 async function told(feed: AlertFeed, count: number, after?: string, act = async (): Promise<void> => {}) {
   const messages = await feed.subscribe({ after, minLevel: 'MEDIUM' })
   const first = messages.next()
+  // Whoever waits for it hears of it.
+  first.catch(() => {})
   await act()
   const users: string[] = []
   let cursor = ''
@@ -44,6 +46,11 @@ function fullReplica(path = newDataFile()) {
     }),
   }
   return it
+}
+
+function nobody(error: unknown): { users: string[] } {
+  if (error instanceof XinyiError && error.code === 'CURSOR_EXPIRED') return { users: [] }
+  throw error
 }
 
 const raise = async (by: Site, ...users: string[]): Promise<void> => {
@@ -127,4 +134,29 @@ test('what a server had told before Redis went away, and SQLite had not got, is 
   proxy.heal()
   await healed(server, [a, b])
   expect((await heard).users.toSorted()).toEqual(['here', 'u1', 'u2'])
+})
+
+test('a server that is cut off while it is made anew from Redis, whose log was trimmed, tells of alerts meanwhile', async () => {
+  const server = await ownRedis()
+  const proxy = await proxyTo(server)
+  const held = heldReplica()
+  const [a, b] = [await site({ url: server.url }), await site({ url: proxy.url, path: held.path, seams: { replica: held.replica } })]
+  await raise(b, 'before')
+  await healed(server, [a, b])
+  const feed = await feedOf(b)
+  await b.store.pin('sqlite')
+  await a.record('ann', ['a1', 'a2', 'a3'])
+  await behindTheirBacks(server, (redis) => redis.xtrim('xinyi:log', 'MAXLEN', 1))
+  const isMadeAnew = held.before('beginRebuild')
+  await Promise.all([b.store.pin('auto'), isMadeAnew])
+  proxy.cut()
+  await until(b.store, inFallback)
+  held.goOn()
+  // Whoever subscribed just then is told that it begins anew.
+  const heard = async (user: string) => (await told(feed, 1, undefined, () => raise(b, user)).catch(nobody)).users
+  for (let tries = 1, users: string[] = []; users.length === 0; tries += 1) users = await heard(`meanwhile ${tries}`)
+  expect((await b.store.status()).mode).toBe('FALLBACK')
+  proxy.heal()
+  await healed(server, [a, b])
+  expect((await told(feed, 1, undefined, () => raise(a, 'after'))).users).toEqual(['after'])
 })

@@ -14,6 +14,7 @@ import type { Joint } from './joint.ts'
 import { completeAtFirst, putBack } from './mendable.ts'
 import type { Places } from './places.ts'
 import { pushAll } from './push.ts'
+import type { Primary, State } from './state.ts'
 import { Tail } from './tail.ts'
 import { Tidy } from './tidy.ts'
 import { type Verified, verify } from './verify.ts'
@@ -26,14 +27,6 @@ const NOTED_TRIES = 50
 const PIN_PATIENCE_MS = 2_000
 /** How long coming back on request waits for what comes of it. */
 const UNPIN_PATIENCE_MS = 2_000
-
-export type State =
-  | { mode: 'FALLBACK'; since: number }
-  /** Redis gets what it lacks; reads stay here. */
-  | { mode: 'REPLAYING'; since: number; primary: RedisStore; backlog: Backlog }
-  | Primary
-
-export type Primary = { mode: 'PRIMARY'; since: number; primary: RedisStore; tail: Tail; tidy: Tidy }
 
 /**
  * Which store is in charge. Everything that Redis is asked goes over a connection that was verified, and that is given up at
@@ -268,7 +261,12 @@ export class Link {
       const now = await replica.facts()
       // Whoever comes to one that others have begun goes by theirs, even if it is lost again at once.
       this.dataSet = dataSetOf(now)
-      if (this.#state !== replaying) return
+      if (rebuild && !isRolledBack) this.places.joinAnother(now.lineage, now.n)
+      else this.places.join(lineage)
+      if (this.#state !== replaying) {
+        this.places.leave(now.n)
+        return this.changes.announce()
+      }
       const tail = new Tail({
         primary,
         replica,
@@ -283,8 +281,6 @@ export class Link {
       const tidy = new Tidy({ primary, tail, joint: this.#joint, report })
       this.pending = 0
       this.lastError = null
-      if (rebuild && !isRolledBack) this.places.joinAnother(now.lineage, now.n)
-      else this.places.join(lineage)
       this.#enter({ mode: 'PRIMARY', since: clock(), primary, tail, tidy })
       logger.info({ pushed: report.pushed, milliseconds: clock() - replaying.since }, 'Redis is in charge')
     })

@@ -1,9 +1,10 @@
 import { XinyiError } from '../../errors.ts'
 import type { LogEntry, LogPage, Place, ToldEntry, Trail } from '../store.ts'
 import { wordOf } from './faults.ts'
-import type { Link, Primary, State } from './link.ts'
+import type { Link } from './link.ts'
 import type { Local } from './local.ts'
 import type { RemoteReplica } from './replica.ts'
+import type { Primary, State } from './state.ts'
 
 type Indexed = Pick<LogEntry, 'n' | 'settled'>
 

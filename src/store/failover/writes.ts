@@ -1,10 +1,11 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Appended, Event, Outcome } from '../store.ts'
 import { wordOf } from './faults.ts'
-import type { Link, Primary, State } from './link.ts'
+import type { Link } from './link.ts'
 import type { Local } from './local.ts'
 import { Mutex } from './mutex.ts'
 import { Sequence } from './sequence.ts'
+import type { Primary, State } from './state.ts'
 
 /** How many origins' newest acknowledged events a read makes sure of: a process writes under one at a time. */
 const FENCED_ORIGINS = 4
