@@ -229,10 +229,17 @@ function progressTo(last: Progress, { seq, ordinal }: Step): Progress {
   return { ...last, recent: recentOf(last.seq, [...seqsBefore(last), seq]) }
 }
 
+/** One who comes back asks of the same for each event that they have missed, or not. */
+const parsed = new WeakMap<Progress, readonly number[]>()
+
 /** The events before it that something was given of, newest first. */
-function seqsBefore({ seq, recent }: Progress): number[] {
-  let at = seq
-  return recent === '' ? [] : recent.split('.').map((distance) => (at -= Number.parseInt(distance, 36)))
+function seqsBefore(progress: Progress): readonly number[] {
+  const known = parsed.get(progress)
+  if (known) return known
+  let at = progress.seq
+  const seqs = progress.recent === '' ? [] : progress.recent.split('.').map((distance) => (at -= Number.parseInt(distance, 36)))
+  parsed.set(progress, seqs)
+  return seqs
 }
 
 const behind = (later: number, earlier: number): string => (later - earlier).toString(36)
