@@ -204,9 +204,13 @@ test('a Redis that goes away half-way is told with a sentence; the same command 
   await writeRedis(redis, some)
   const client = await connect(it.config)
   const source = await openLegacyRedis({ url: server.url }, { timeZone: 'Asia/Shanghai', now: Date.now() })
-  const run = new MigrationRun({ client, quarantine: null, onUser: (count) => count === 150 && void server.kill() })
+  let killed: Promise<void> | undefined
+  const kill = (count: number) => {
+    if (count === 150) killed = server.kill()
+  }
+  const run = new MigrationRun({ client, quarantine: null, onUser: kill })
   await expect(run.run([source])).rejects.toThrow(/does not go on .* Run the same command again/)
-  await Promise.all([source.close(), client.close()])
+  await Promise.all([source.close(), client.close(), killed])
   await server.restart()
   const report = await it.run(from)
   const turns = some.flatMap(({ turns }) => turns).length
