@@ -7,6 +7,8 @@ import { REMEMBERED } from './reader.ts'
 
 /** Alerts are told away from Redis no faster than pages can be read, while many others wait for SQLite. */
 const PAGE = 500
+/** So many are asked for at a time: each may hold long texts, and others wait for Redis, too. */
+const ALERTS = 50
 const RETRY_MS = 20
 /** How long alerts are waited for that the log tells of and the store does not have. */
 const PATIENCE_MS = 1_000
@@ -66,12 +68,12 @@ export class AlertPages {
     for (let at = Math.max(after, end - REMEMBERED); at < end; ) {
       const page = await this.#store.told({ epoch, n: at }, PAGE)
       const entries = page.epoch === epoch ? page.entries : []
-      for (const { n, settled, from, alertEvents } of entries)
+      for (const { n, settled, chain, from, alertEvents } of entries)
         for (const [ordinal, { id }] of alertEvents.entries())
           if (from && n <= end)
             found.push({
               ...{ id, settled, origin: shortId(from.origin), seq: from.seq, ordinal, isWhole: ordinal === alertEvents.length - 1 },
-              mark: settled ? { n, chain: from.chain } : undefined,
+              mark: settled ? { n, chain } : undefined,
             })
       at = entries.at(-1)?.n ?? end
     }
@@ -81,7 +83,7 @@ export class AlertPages {
   /** The entry at a settled place, where the log tells it. */
   async markAt({ epoch, n }: Place): Promise<Mark[]> {
     if (n === 0) return []
-    const { entries } = await this.#store.log({ epoch, n: n - 1 }, 1)
+    const { entries } = await this.#store.told({ epoch, n: n - 1 }, 1)
     return entries.filter((entry) => entry.settled && entry.n === n)
   }
 
@@ -95,10 +97,13 @@ export class AlertPages {
 
   async #alertsOf(entries: readonly ToldEntry[]): Promise<Map<string, RiskAlert>> {
     const ids = idsOf(entries)
-    if (ids.length === 0) return new Map()
-    const requests = ids.map((alertId) => ({ kind: 'alert', alertId }) as const)
-    const { answers } = await this.#store.read(requests, this.#clock())
-    return new Map(answers.flatMap((alert): [string, RiskAlert][] => (alert ? [[alert.id, alert]] : [])))
+    const alerts = new Map<string, RiskAlert>()
+    for (let i = 0; i < ids.length; i += ALERTS) {
+      const requests = ids.slice(i, i + ALERTS).map((alertId) => ({ kind: 'alert', alertId }) as const)
+      const { answers } = await this.#store.read(requests, this.#clock())
+      for (const alert of answers) if (alert) alerts.set(alert.id, alert)
+    }
+    return alerts
   }
 }
 

@@ -1,8 +1,8 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { cursorExpired, XinyiError } from '../errors.ts'
-import type { Place, Store, StoreStatus, ToldEntry } from '../store/store.ts'
-import { withMark } from '../store/trail.ts'
+import type { Mark, Place, Store, StoreStatus, ToldEntry } from '../store/store.ts'
+import { marksUpTo, withMark } from '../store/trail.ts'
 import { type AlertPage, AlertPages, heardOf } from './alert-pages.ts'
 import { decodeCursor, encodeCursor, type Given, gaveAhead, gaveSettled, type Heard, shortId } from './cursor.ts'
 import { Audience, Inbox, MAX_WAITING } from './inbox.ts'
@@ -44,7 +44,7 @@ export class AlertFeed {
   /** Behind the last entry that was told. */
   #at: Standing = { epoch: '', n: 0, settledEpoch: '' }
   /** Behind the last entry that was told with an index it keeps. */
-  #settledAt: Place = { epoch: '', n: 0 }
+  #settledAt: Place & Mark = { epoch: '', n: 0, chain: '' }
   /** What was told of the log. */
   #heard: Heard = { marks: [], steps: new Map(), ahead: new Map(), beyond: new Map() }
   /** How many entries were told. */
@@ -164,30 +164,33 @@ export class AlertFeed {
     if (!isHeard && !this.#audience.isEmpty) return
     if (epoch !== this.#at.epoch) {
       // Goes on from where the log has forked from what was told.
-      const { marks } = this.#heard
-      this.#at = await this.#places.standing({ ...this.#at, marks })
+      this.#at = await this.#places.standing({ ...this.#at, marks: this.#heard.marks })
       // Whoever joins it there has not been given what came after.
-      this.#heard = { ...this.#heard, marks: marks.filter(({ n }) => n <= this.#at.n) }
+      this.#heard = { ...this.#heard, marks: marksUpTo(this.#at.n, this.#heard.marks) }
+      this.#settledAt = { ...this.#settledAt }
       return
     }
     for (const entry of entries) {
       const told = toldOf(entry, this.#at, { alerts, known: this.#known })
       this.#at = { ...this.#at, n: entry.n }
-      if (entry.settled) this.#settledAt = { epoch: this.#at.settledEpoch, n: entry.n }
+      if (entry.settled) {
+        this.#settledAt = { epoch: this.#at.settledEpoch, n: entry.n, chain: entry.chain }
+        if (told.length > 0 || entry === entries.at(-1)) this.#heard = { ...this.#heard, marks: withMark(this.#heard.marks, entry) }
+      }
       for (const each of told) {
         this.#tellings += 1
         this.#remember(each)
-        this.#audience.give(each)
+        this.#audience.give({ ...each, marks: this.#heard.marks })
       }
     }
   }
 
   readonly #known = (id: string): Known | undefined => this.#told.get(id)
 
-  #remember({ n, settledIn, origin, seq, chain, alertEvents }: Told): void {
+  #remember({ settledIn, origin, seq, alertEvents }: Told): void {
     for (const [ordinal, { event, known }] of alertEvents.entries()) {
       const step = { origin, seq, ordinal }
-      const one = { ...step, isWhole: ordinal === alertEvents.length - 1, mark: settledIn === null ? undefined : { n, chain } }
+      const one = { ...step, isWhole: ordinal === alertEvents.length - 1 }
       this.#heard = settledIn === null ? gaveAhead(this.#heard, shortId(event.id), one, known.toldAt === 0) : gaveSettled(this.#heard, one)
       const { settled, ahead } = known
       const at = settledIn === null ? { settled, ahead: ahead ?? step } : { settled: step, ahead }
@@ -205,7 +208,7 @@ export class AlertFeed {
     const heard = heardOf(this.#heard, [...before, ...past])
     this.#heard = { ...heard, marks: last.reduce(withMark, heard.marks) }
     this.#at = { epoch, n, settledEpoch: settled.epoch }
-    this.#settledAt = settled
+    this.#settledAt = { chain: '', ...settled }
   }
 
   /** For one who wants nothing of the past. */
@@ -214,13 +217,16 @@ export class AlertFeed {
     const [told, settledAt, heard] = [this.#at, this.#settledAt, this.#heard]
     const present = await this.#places.present()
     const { epoch, n, settled } = present
-    const past = await this.#pages.between({ epoch, n: epoch === told.epoch ? told.n : settled.n }, n)
+    const isThere = epoch === told.epoch
+    const past = await this.#pages.between({ epoch, n: isThere ? told.n : settled.n }, n)
+    const last = isThere ? [] : await this.#pages.markAt({ epoch, n: settled.n }).catch(nothing)
+    const marks = isThere ? heard.marks : last.reduce(withMark, [])
     // More may have been told than is here now that Redis is away.
     const isBehind = settled.epoch === settledAt.epoch && settled.n < settledAt.n
     return {
       present,
       at: { epoch, n },
-      given: { upTo: isBehind ? settledAt : settled, ...heardOf(heard, past), due: [] },
+      given: { upTo: isBehind ? { epoch: settledAt.epoch, n: settledAt.n } : settled, ...heardOf({ ...heard, marks }, past), due: [] },
     }
   }
 
@@ -237,7 +243,7 @@ export class AlertFeed {
     const joinedAt = this.#settledAt
     const tellCursor = () => {
       // Before it joined more may have been told than it could read: Redis may have gone away with that.
-      if (this.#settledAt !== joinedAt && this.#settledAt.epoch === this.#at.settledEpoch) reader.reach(this.#settledAt)
+      if (this.#settledAt !== joinedAt && this.#settledAt.epoch === this.#at.settledEpoch) reader.reach(this.#settledAt, this.#heard.marks)
       onIdle?.(encodeCursor(dataSetId, reader.given))
     }
     // Whoever is cut off before anything comes can go on from here, too.
@@ -252,7 +258,7 @@ export class AlertFeed {
     if (reader.at.epoch !== this.#at.epoch) {
       const at = await this.#places.standing({ ...reader.at, marks: reader.given.marks })
       const present = await this.#places.standing({ ...reader.present, marks: [] })
-      if (at.epoch === present.epoch) reader.goTo(at, present)
+      if (at.epoch === present.epoch) reader.goBackTo(at, present)
     }
     const tail = this.#at
     if (reader.at.epoch === tail.epoch && reader.at.n <= tail.n) {
@@ -263,7 +269,7 @@ export class AlertFeed {
         const past = entries.filter(({ n }) => n <= tail.n)
         const messages = past.flatMap((entry) => told(entry, alerts)).flatMap((each) => reader.take(each))
         const settled = past.findLast((entry) => entry.settled)
-        if (settled) reader.reach({ epoch: tail.settledEpoch, n: settled.n })
+        if (settled) reader.reach({ epoch: tail.settledEpoch, n: settled.n, chain: settled.chain })
         reader.goTo({ epoch, n: past.at(-1)?.n ?? reader.at.n })
         return messages
       }

@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { cursorExpired, storeUnavailable, XinyiError } from '../errors.ts'
 import type { Place, Store, StoreStatus, Trail } from '../store/store.ts'
+import { marksUpTo } from '../store/trail.ts'
 import type { Given } from './cursor.ts'
 import { REMEMBERED, type Standing } from './reader.ts'
 
@@ -82,7 +83,7 @@ export class LogPlaces {
 
   async #findPlace(given: Given): Promise<Beginning> {
     const { settledEpoch, ...at } = await this.standing({ ...given.upTo, marks: given.marks })
-    return { at, given: { ...given, upTo: { epoch: settledEpoch, n: at.n }, marks: given.marks.filter(({ n }) => n <= at.n) } }
+    return { at, given: { ...given, upTo: { epoch: settledEpoch, n: at.n }, marks: marksUpTo(at.n, given.marks) } }
   }
 }
 

@@ -1,5 +1,6 @@
 import { type AlertEvent, type RiskAlert, type RiskLevel, riskRank } from '../model.ts'
-import type { Place, ToldEntry } from '../store/store.ts'
+import type { Mark, Place, ToldEntry } from '../store/store.ts'
+import { marksUpTo, withMark } from '../store/trail.ts'
 import {
   covers,
   coversAhead,
@@ -33,6 +34,8 @@ export interface Told extends Place {
   origin: string
   seq: number
   chain: string
+  /** What whoever has been told all up to here has come past; absent where it is told to one alone. */
+  marks?: readonly Mark[]
   /** An alert is null where it was erased meanwhile, or nobody listens. */
   alertEvents: readonly { event: AlertEvent; short: string; alert: RiskAlert | null; known: Known }[]
 }
@@ -51,7 +54,7 @@ export const UNKNOWN: Known = { toldAt: 0, settled: null, ahead: null }
 
 /** An entry as it is told, if it tells something. */
 export function toldOf(
-  { n, settled, from, alertEvents }: ToldEntry,
+  { n, settled, chain, from, alertEvents }: ToldEntry,
   standing: Standing,
   of: { alerts: ReadonlyMap<string, RiskAlert>; known: (id: string) => Known | undefined },
 ): Told[] {
@@ -60,8 +63,8 @@ export function toldOf(
   const events = alertEvents.map((event) => {
     return { event, short: shortId(event.id), alert: of.alerts.get(event.alertId) ?? null, known: of.known(event.id) ?? UNKNOWN }
   })
-  const { seq, chain } = from
-  return [{ epoch, n, settledIn: settled ? settledEpoch : null, origin: shortId(from.origin), seq, chain, alertEvents: events }]
+  const { origin, seq } = from
+  return [{ epoch, n, settledIn: settled ? settledEpoch : null, origin: shortId(origin), seq, chain, alertEvents: events }]
 }
 
 export interface AlertMessage {
@@ -144,10 +147,16 @@ export class Reader {
     return this.#given
   }
 
-  /** Goes on, on the way to the present: the log is read up to there, or has another epoch, in which these are its places. */
-  goTo(at: Place, present = this.#present): void {
+  /** Goes on, on the way to the present: the log is read up to there. */
+  goTo(at: Place): void {
+    this.#at = at
+  }
+
+  /** The log has another epoch, in which these are its places. */
+  goBackTo(at: Place, present: Place): void {
     this.#at = at
     this.#present = present
+    this.#given = { ...this.#given, marks: marksUpTo(at.n, this.#given.marks) }
   }
 
   /** From now on it hears all that is told. `given`: what it has been given so far, as the others call it. */
@@ -157,9 +166,14 @@ export class Reader {
     this.#listensSince = tellings
   }
 
-  /** It has taken all that is told up to a place of the log, settled in the present epoch. */
-  reach(place: Place): void {
-    this.#given = reached.after(place, this.#given, () => ({ ...this.#given, upTo: further(this.#given.upTo, place) }))
+  /** It has taken all that is told up to a place of the log, settled in the present epoch; `marks`: those of all who have. */
+  reach(place: Place & Mark, marks?: readonly Mark[]): void {
+    const { epoch, n } = place
+    this.#given = reached.after(place, this.#given, () => ({
+      ...this.#given,
+      upTo: further(this.#given.upTo, { epoch, n }),
+      marks: marks ?? withMark(this.#given.marks, place),
+    }))
   }
 
   /** Whether any of it is to be given. */
@@ -200,7 +214,7 @@ export class Reader {
 }
 
 /** What was given, with one more alert event of what is told, which was wanted or not. */
-function afterOne(given: Given, { n, settledIn, origin, seq, chain, alertEvents }: Told, ordinal: number, isWanted: boolean): Given {
+function afterOne(given: Given, { n, settledIn, origin, seq, chain, marks, alertEvents }: Told, ordinal: number, isWanted: boolean): Given {
   const isWhole = ordinal === alertEvents.length - 1
   const one = { origin, seq, ordinal, isWhole }
   const { event, short } = alertEvents[ordinal] as Told['alertEvents'][number]
@@ -210,6 +224,7 @@ function afterOne(given: Given, { n, settledIn, origin, seq, chain, alertEvents 
   return {
     ...given,
     ...gaveSettled(given, { ...one, mark: { n, chain } }),
+    ...(isWhole && marks && { marks }),
     due,
     upTo: further(given.upTo, { epoch: settledIn, n: isWhole ? n : n - 1 }),
   }

@@ -173,7 +173,7 @@ class Unusable extends Error {
 }
 
 function unusable(error: unknown): never {
-  throw error instanceof XinyiError && (error.code === 'CURSOR_EXPIRED' || error.code === 'BAD_USER_INPUT') ? new Unusable(error) : error
+  throw error instanceof XinyiError && error.field === 'after' ? new Unusable(error) : error
 }
 
 /** The cursor of what was delivered last; null where there is none. */

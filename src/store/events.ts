@@ -88,6 +88,6 @@ export const toldBy = ({
   seq,
   chain,
 }: Pick<LogEntry, 'n' | 'settled' | 'alertEvents' | 'origin' | 'seq' | 'chain'>): ToldEntry => ({
-  ...{ n, settled, alertEvents },
-  from: alertEvents.length > 0 ? { origin, seq, chain } : null,
+  ...{ n, settled, chain, alertEvents },
+  from: alertEvents.length > 0 ? { origin, seq } : null,
 })

@@ -236,9 +236,9 @@ export interface LogEntry {
   alertEvents: readonly AlertEvent[]
 }
 
-export interface ToldEntry extends Pick<LogEntry, 'n' | 'settled' | 'alertEvents'> {
+export interface ToldEntry extends Pick<LogEntry, 'n' | 'settled' | 'chain' | 'alertEvents'> {
   /** The event that brought them about; null where there are none. */
-  from: Pick<LogEntry, 'origin' | 'seq' | 'chain'> | null
+  from: Pick<LogEntry, 'origin' | 'seq'> | null
 }
 
 export interface SweepReport {

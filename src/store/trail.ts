@@ -20,24 +20,21 @@ export interface Trail extends Place {
 
 /** Of a chain: enough to tell two logs apart. */
 const CHAIN_LENGTH = 10
-export const MAX_MARKS = 10
-/** So many times further back lies each mark than the one before, and so at most what is read again of a log that went another way. */
+export const MAX_MARKS = 14
+/** Of marks of which one lies so many times further back than another, those between are left out. */
 const SPREAD = 4
-
-/**
- * The epochs after this one, or all where it is not known. CURSOR_EXPIRED where one of them began with a rollback on purpose: places of before
- * mean nothing any more.
- */
-export function forksSince(epoch: string, lineage: readonly Fork[]): readonly Fork[] {
-  const since = lineage.slice(lineage.findIndex((fork) => fork.epoch === epoch) + 1)
-  if (since.some(isRollback)) throw cursorExpired()
-  return since
-}
 
 /** The index of a place in the present epoch: in an earlier one, where the log forked from it at the latest. CURSOR_EXPIRED where that is not known. */
 export function indexOf({ epoch, n }: Place, lineage: readonly Fork[]): number {
   if (!lineage.some((fork) => fork.epoch === epoch)) throw cursorExpired()
   return Math.min(n, ...forksSince(epoch, lineage).map((fork) => fork.n))
+}
+
+/** The epochs after one. CURSOR_EXPIRED where one of them began with a rollback on purpose: places of before mean nothing any more. */
+function forksSince(epoch: string, lineage: readonly Fork[]): readonly Fork[] {
+  const since = lineage.slice(lineage.findIndex((fork) => fork.epoch === epoch) + 1)
+  if (since.some(isRollback)) throw cursorExpired()
+  return since
 }
 
 /** The same marks and one more, of which few reach far back: the older they are, the further apart. */
@@ -52,21 +49,34 @@ export function withMark(marks: readonly Mark[], { n, chain }: Mark): readonly M
     const isBetween = newer && older && n - older.n <= SPREAD * (n - newer.n)
     if (!isBetween) kept.push(mark)
   }
-  return kept.slice(0, MAX_MARKS)
+  // The oldest stays, however far back.
+  if (kept.length > MAX_MARKS) kept.splice(-2, 1)
+  return kept
 }
 
+/** Those that are left to whoever is back at an index: what came after may be of a log that was left. */
+export const marksUpTo = (index: number, marks: readonly Mark[]): readonly Mark[] => marks.filter(({ n }) => n <= index)
+
 /** Where one goes on who left this trail, in a log of this lineage, which ends with the present epoch, with these chains at the marks. */
-export function placeOf({ marks, ...place }: Trail, lineage: readonly Fork[], chains: readonly (string | null)[]): Place {
-  forksSince(place.epoch, lineage)
-  return { epoch: lineage.at(-1)?.epoch ?? '', n: placeIn(marks, chains, () => indexOf(place, lineage)) }
-}
+export const placeOf = (trail: Trail, lineage: readonly Fork[], chains: readonly (string | null)[]): Place => ({
+  epoch: lineage.at(-1)?.epoch ?? '',
+  n: placeIn(trail, { lineage, chains, byEpoch: () => indexOf(trail, lineage) }),
+})
 
 /**
  * The index to go on from in a log with these chains at the marks (null, or '', where it does not tell): the newest of them that it has, else
- * `byEpoch`. CURSOR_EXPIRED where a mark before that is of another log.
+ * `byEpoch`. CURSOR_EXPIRED where a mark before that is of another log, and where the log was rolled back since.
  */
-export function placeIn(marks: readonly Mark[], chains: readonly (string | null)[], byEpoch: () => number): number {
-  const shared = marks.find(({ chain }, i) => chain !== '' && chains[i]?.startsWith(chain))
+export function placeIn(
+  { epoch, marks }: Pick<Trail, 'epoch' | 'marks'>,
+  log: { lineage: readonly Fork[]; chains: readonly (string | null)[]; byEpoch: () => number },
+): number {
+  const { lineage, chains, byEpoch } = log
+  const isKnown = lineage.some((fork) => fork.epoch === epoch)
+  if (isKnown) forksSince(epoch, lineage)
+  // What is of an epoch that is not known here may be of before.
+  const rolledBackTo = isKnown ? undefined : lineage.findLast(isRollback)?.n
+  const shared = marks.find(({ n, chain }, i) => chains[i]?.startsWith(chain) && n > (rolledBackTo ?? -1))
   if (shared) return shared.n
   const n = byEpoch()
   if (marks.some((mark, i) => mark.n <= n && chains[i])) throw cursorExpired()

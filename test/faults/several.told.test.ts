@@ -1,6 +1,7 @@
 import { pino } from 'pino'
 import { expect, onTestFinished, test } from 'vitest'
 import { storeUnavailable, XinyiError } from '../../src/errors.ts'
+import { decodeCursor } from '../../src/services/cursor.ts'
 import { AlertFeed } from '../../src/services/feed.ts'
 import { NOW } from '../helpers/events.ts'
 import { inCharge, inFallback, newDataFile, until } from '../helpers/joined.ts'
@@ -10,7 +11,7 @@ import { behindTheirBacks, epochsOf, healed, heldReplica, ownRedis, proxyTo, res
 /** What subscribers were told of that Redis has lost since, while no server had the whole of it. */
 
 async function feedOf({ store }: Site): Promise<AlertFeed> {
-  const feed = new AlertFeed({ store, logger: pino({ level: 'silent' }), clock: () => NOW })
+  const feed = new AlertFeed({ store, logger: pino({ level: 'silent' }), clock: () => NOW, heartbeatMs: 20 })
   await feed.start()
   onTestFinished(() => feed.close())
   return feed
@@ -134,6 +135,33 @@ test('what a server had told before Redis went away, and SQLite had not got, is 
   proxy.heal()
   await healed(server, [a, b])
   expect((await heard).users.toSorted()).toEqual(['here', 'u1', 'u2'])
+})
+
+test('after a fork that told nothing a subscription goes on, through the next absence, too, and so does who comes back with its cursor', async () => {
+  const server = await ownRedis({ persistence: 'rdb' })
+  const [a, b] = [await site({ url: server.url }), await site({ url: server.url })]
+  await a.record('ann', ['a0', 'a1'])
+  await healed(server, [a, b])
+  const copy = await savedCopy(server)
+  await b.store.pin('sqlite')
+  await a.record('ann', ['a2', 'a3'])
+  const feed = await feedOf(a)
+  let cursor = ''
+  const messages = await feed.subscribe({ minLevel: 'MEDIUM', onIdle: (present) => (cursor = present) })
+  const next = messages.next()
+  await a.store.pin('sqlite')
+  await restartFrom(server, copy)
+  await b.record('carl', ['c1', 'c2', 'c3'])
+  await b.store.pin('auto')
+  await until(b.store, inCharge)
+  await a.store.pin('auto')
+  await healed(server, [a, b])
+  const { dataSetId, settled } = await a.store.status()
+  await expect.poll(() => decodeCursor(dataSetId, cursor).upTo).toEqual(settled)
+  await a.store.pin('sqlite')
+  await raise(a, 'dora')
+  expect((await next).value?.alert.userId).toBe('dora')
+  expect((await told(feed, 1, cursor)).users).toEqual(['dora'])
 })
 
 test('a server that is cut off while it is made anew from Redis, whose log was trimmed, tells of alerts meanwhile', async () => {

@@ -11,10 +11,10 @@ function logOf(seqs: readonly number[], origin: string, before: readonly string[
 }
 
 const indexes = (length: number) => Array.from({ length }, (_, i) => i)
-const chainsAt = (log: readonly string[], marks: readonly Mark[]) => marks.map(({ n }) => log[n] ?? null)
-const notByEpoch = (): number => {
-  throw new Error('not by its marks')
-}
+const LINEAGE = [{ epoch: 'e', n: 0 }]
+/** Where one goes on with these marks in this log; by an epoch, at `index`. */
+const placeFrom = (marks: readonly Mark[], log: readonly string[], { lineage = LINEAGE, epoch = 'e', index = Number.NaN } = {}) =>
+  placeIn({ epoch, marks }, { lineage, chains: marks.map(({ n }) => log[n] ?? null), byEpoch: () => index })
 
 test('whoever comes back to a log that went another way goes on from before that, but not from much further back', () => {
   fc.assert(
@@ -27,9 +27,9 @@ test('whoever comes back to a log that went another way goes on from before that
       while ((passed.at(-1) ?? 0) >= left.length) passed.pop()
       const marks = passed.reduce<readonly Mark[]>((so, n) => withMark(so, { n, chain: left[n] ?? '' }), [])
       expect(marks.length).toBeLessThanOrEqual(MAX_MARKS)
-      expect(placeIn(marks, chainsAt(left, marks), notByEpoch), 'where nothing has changed, from where they were').toBe(passed.at(-1))
+      expect(placeFrom(marks, left), 'where nothing has changed, from where they were').toBe(passed.at(-1))
       const fork = passed.findLast((n) => n < shared.length) ?? 0
-      const at = placeIn(marks, chainsAt(present, marks), notByEpoch)
+      const at = placeFrom(marks, present)
       expect(at).toBeLessThanOrEqual(fork)
       const newest = passed.at(-1) ?? 0
       expect(newest - at).toBeLessThanOrEqual(4 * (newest - fork) + 40)
@@ -43,10 +43,30 @@ test('what was come past again, after the log went another way, is of the presen
   const marks = withMark(before, { n: 4, chain: present[4] ?? '' })
   expect(marks[0]?.n).toBe(4)
   expect(marks.every(({ n }) => n <= 4)).toBe(true)
-  expect(placeIn(marks, chainsAt(present, marks), notByEpoch)).toBe(4)
+  expect(placeFrom(marks, present)).toBe(4)
 })
 
 test('an entry of before there were chains tells nothing', () => {
   expect(withMark([{ n: 1, chain: 'a' }], { n: 2, chain: '' })).toEqual([{ n: 1, chain: 'a' }])
-  expect(placeIn([{ n: 2, chain: 'a' }], [''], () => 7)).toBe(7)
+  expect(placeFrom([{ n: 2, chain: 'a' }], ['', '', ''], { index: 7 })).toBe(7)
+})
+
+test('however many were come past, the marks reach back to the first', () => {
+  let marks: readonly Mark[] = []
+  for (let n = 1; n <= 100_000; n += 1) marks = withMark(marks, { n, chain: 'a' })
+  expect(marks.length).toBeLessThanOrEqual(MAX_MARKS)
+  expect([marks[0]?.n, marks[1]?.n, marks.at(-1)?.n]).toEqual([100_000, 99_999, 1])
+})
+
+test('after a rollback on purpose a place is known by what came after that, and by nothing of before', () => {
+  const log = logOf(indexes(9), 'a')
+  const lineage = [...LINEAGE, { epoch: 'rollback-000000000000001-x', n: 4 }]
+  const at = (n: number) => ({ n, chain: log[n] ?? '' })
+  expect(placeFrom([at(6), at(2)], log, { lineage, epoch: 'unknown' })).toBe(6)
+  expect(placeFrom([at(4), at(2)], log, { lineage, epoch: 'rollback-000000000000001-x' })).toBe(4)
+  for (const marks of [[at(4), at(2)], [at(6)]])
+    expect(() => placeFrom(marks, log, { lineage })).toThrow(expect.objectContaining({ code: 'CURSOR_EXPIRED' }))
+  expect(() => placeFrom([at(4)], log, { lineage, epoch: 'unknown', index: 9 })).toThrow(
+    expect.objectContaining({ code: 'CURSOR_EXPIRED' }),
+  )
 })

@@ -36,8 +36,8 @@ export class JoinedLog {
         const known = place.epoch === primary.epoch ? tail.told(place.n, limit) : []
         if (known.length > 0) return { epoch: primary.epoch, entries: known }
         const page = await primary.told(place, limit)
-        const newest = page.entries.findLast(({ from }) => from)
-        if (newest?.from) tail.saw({ n: newest.n, chain: newest.from.chain })
+        const newest = page.entries.at(-1)
+        if (newest) tail.saw(newest)
         return page
       },
       here: (replica, n) => replica.told(n, limit),

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Fork } from '../copy.ts'
 import type { Place, Trail } from '../store.ts'
-import { forksSince, indexOf, placeIn } from '../trail.ts'
+import { indexOf, placeIn } from '../trail.ts'
 
 /**
  * What indexes of the log mean here, over time. While Redis orders the log, they are its own, of its epoch. Away from it,
@@ -60,8 +60,9 @@ export class Places {
   /** Where one goes on who left such a trail, in the log with these chains at its marks. */
   placeOf({ marks, ...place }: Trail, chains: readonly (string | null)[]): Place {
     if (place.epoch === this.#away) return place
-    forksSince(this.#ordered(place).epoch, this.#lineage)
-    return { epoch: this.epoch, n: this.settled(placeIn(marks, chains, () => this.indexOf(place))).n }
+    const { epoch } = this.#ordered(place)
+    const n = placeIn({ epoch, marks }, { lineage: this.#lineage, chains, byEpoch: () => this.indexOf(place) })
+    return { epoch: this.epoch, n: this.settled(n).n }
   }
 
   /** The newest place up to this one that Redis had ordered, in its epoch. */

@@ -109,13 +109,12 @@ export class Tail {
       if (entry.n > this.#taken && this.#handedIn.size < MAX_HANDED_IN) this.#handedIn.set(entry.n, own)
       this.#remember(entry)
       this.#hasUpTo(entry.n)
-      this.saw(entry)
     }
   }
 
   /** Redis has told somebody here of this entry. */
   saw({ n, chain }: Mark): void {
-    if (n > (this.#newest?.n ?? 0)) this.#newest = { n, chain }
+    if (chain !== '' && n > (this.#newest?.n ?? 0)) this.#newest = { n, chain }
   }
 
   /** The newest entry that it has told of here, as far as that is known. */
@@ -204,6 +203,7 @@ export class Tail {
   }
 
   #remember(entry: LogEntry): void {
+    this.saw(entry)
     if (entry.event && isRemoval(entry.event)) {
       this.#told.clear()
       this.#removedAt = Math.max(this.#removedAt, entry.n)

@@ -143,8 +143,8 @@ function decodeHole(hole: string): { origin: string; seq: number; chain: string 
 const rowsSchema = z.array(z.tuple([text, z.array(text)]))
 /** Index, text, … */
 const indexedSchema = z.array(z.union([n, text]))
-/** Of entries that tell something: index, origin, seq, chain, alert events. */
-const toldSchema = z.array(z.tuple([n, text, z.coerce.number(), text, text]))
+/** Of entries that tell something: index, origin, seq, alert events. */
+const toldSchema = z.array(z.tuple([n, text, z.coerce.number(), text]))
 
 /** The entries after `from` up to `to`. An index whose entry can't be read counts as one that was erased: it must not hold up those behind it. */
 export function decodeEntries(from: number, to: number, rows: unknown, holes: unknown): LogEntry[] {
@@ -181,11 +181,10 @@ export async function readEntries(run: Run, after: Place, limit: number): Promis
 export async function readTold(run: Run, after: Place, limit: number): Promise<ToldEntry[]> {
   const { from, to, found } = await askLog(run, { after, limit, told: true })
   const told = new Map(
-    toldSchema
-      .parse(found[0])
-      .map(([index, origin, seq, chain, alerts]) => [index, { origin, seq, chain, alertEvents: decodeAlertEvents(alerts) }]),
+    toldSchema.parse(found[0]).map(([index, origin, seq, alerts]) => [index, { origin, seq, alertEvents: decodeAlertEvents(alerts) }]),
   )
-  return Array.from({ length: to - from }, (_, i) => from + 1 + i).map((index) =>
-    toldBy({ n: index, settled: true, ...(told.get(index) ?? { origin: '', seq: 0, chain: '', alertEvents: [] }) }),
+  const chains = z.array(text).parse(found[1])
+  return Array.from({ length: to - from }, (_, i) => from + 1 + i).map((index, i) =>
+    toldBy({ n: index, settled: true, chain: chains[i] ?? '', ...(told.get(index) ?? { origin: '', seq: 0, alertEvents: [] }) }),
   )
 }

@@ -1,6 +1,6 @@
 -- log: entries after a place. ARGV[1] JSON {epoch, after: {epoch, n}, limit, told}. Answers {'stale'}, {'expired'} when the log does not reach there,
 -- or {'ok', from, to, entries as XRANGE gives them, holes: index, text, …}: those after `from` up to `to`. With `told` the entries are
--- {index, origin, seq, chain, alert events (JSON)} of those that have any.
+-- {index, origin, seq, alert events (JSON)} of those that have any, and the chains of all come instead of the holes.
 local MAX_PAGE = 1000000
 local request = cjson.decode(ARGV[1])
 local meta = redis.call('HMGET', META, 'epoch', 'n', 'trimmed')
@@ -50,11 +50,12 @@ if #entries < to - from then
   end
 end
 if not request.told then return { 'ok', from, to, entries, holes } end
-local told = {}
+local told, chains = {}, {}
+for n = from + 1, to do chains[n - from] = '' end
+for i = 1, #holes, 2 do chains[holes[i] - from] = string.match(holes[i + 1], ' (%x*)$') or '' end
 for _, entry in ipairs(entries) do
-  local fields = fields_of(entry)
-  if fields.alerts and fields.alerts ~= '[]' then
-    told[#told + 1] = { tonumber(string.match(entry[1], '^%d+')), fields.origin, fields.seq, fields.chain or '', fields.alerts }
-  end
+  local fields, n = fields_of(entry), tonumber(string.match(entry[1], '^%d+'))
+  chains[n - from] = fields.chain or ''
+  if fields.alerts and fields.alerts ~= '[]' then told[#told + 1] = { n, fields.origin, fields.seq, fields.alerts } end
 end
-return { 'ok', from, to, told }
+return { 'ok', from, to, told, chains }
