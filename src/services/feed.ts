@@ -62,7 +62,7 @@ export class AlertFeed {
   constructor({ store, logger, clock, heartbeatMs = 15_000 }: { store: Store; logger: Logger; clock: () => number; heartbeatMs?: number }) {
     this.#store = store
     this.#pages = new AlertPages(store, logger, clock)
-    this.#places = new LogPlaces(store)
+    this.#places = new LogPlaces(store, logger)
     this.#logger = logger
     this.#heartbeatMs = heartbeatMs
   }
@@ -118,7 +118,7 @@ export class AlertFeed {
 
   /** The cursor of somebody who has been given everything up to now. */
   async present(): Promise<string> {
-    const { present, given } = await this.#end()
+    const { present, given } = await persistently(() => this.#end(), END_PATIENCE_MS)
     return encodeCursor(present.dataSetId, given)
   }
 
@@ -167,7 +167,6 @@ export class AlertFeed {
       this.#at = await this.#places.standing({ ...this.#at, marks: this.#heard.marks })
       // Whoever joins it there has not been given what came after.
       this.#heard = { ...this.#heard, marks: marksUpTo(this.#at.n, this.#heard.marks) }
-      this.#settledAt = { ...this.#settledAt }
       return
     }
     for (const entry of entries) {
@@ -214,20 +213,14 @@ export class AlertFeed {
   /** For one who wants nothing of the past. */
   async #end(): Promise<{ present: StoreStatus; at: Place; given: Given }> {
     // As of before the end of the log is looked up: what is told meanwhile is not of the past.
-    const [told, settledAt, heard] = [this.#at, this.#settledAt, this.#heard]
+    const [told, heard] = [this.#at, this.#heard]
     const present = await this.#places.present()
     const { epoch, n, settled } = present
     const isThere = epoch === told.epoch
     const past = await this.#pages.between({ epoch, n: isThere ? told.n : settled.n }, n)
     const last = isThere ? [] : await this.#pages.markAt({ epoch, n: settled.n }).catch(nothing)
     const marks = isThere ? heard.marks : last.reduce(withMark, [])
-    // More may have been told than is here now that Redis is away.
-    const isBehind = settled.epoch === settledAt.epoch && settled.n < settledAt.n
-    return {
-      present,
-      at: { epoch, n },
-      given: { upTo: isBehind ? { epoch: settledAt.epoch, n: settledAt.n } : settled, ...heardOf({ ...heard, marks }, past), due: [] },
-    }
+    return { present, at: { epoch, n }, given: { upTo: settled, ...heardOf({ ...heard, marks }, past), due: [] } }
   }
 
   #isAtTail({ epoch, n }: Place): boolean {

@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
+import type { Logger } from 'pino'
 import { cursorExpired, storeUnavailable, XinyiError } from '../errors.ts'
 import type { Place, Store, StoreStatus, Trail } from '../store/store.ts'
 import { marksUpTo } from '../store/trail.ts'
@@ -19,9 +20,11 @@ export interface Beginning {
 /** Where in the log as it is now somebody is, who was at a place in the log as it was. */
 export class LogPlaces {
   readonly #store: Store
+  readonly #logger: Logger
 
-  constructor(store: Store) {
+  constructor(store: Store, logger: Logger) {
     this.#store = store
+    this.#logger = logger
   }
 
   /** How the log stands. Its newest entry may be one that was not told yet. */
@@ -49,8 +52,8 @@ export class LogPlaces {
       return await this.#goBackTo(given, AbortSignal.timeout(PATIENCE_MS))
     } catch (error) {
       if (!isExpired(error)) throw error
-      if (atLeastOnce) return await this.#goFarBack(given)
-      throw cursorExpired('after')
+      if (!atLeastOnce) throw cursorExpired('after')
+      return await this.#goFarBack(given)
     }
   }
 
@@ -61,8 +64,7 @@ export class LogPlaces {
       return await this.#findPlace(given)
     } catch (error) {
       if (!isExpired(error)) throw error
-      const { mode } = await this.#store.status()
-      if (mode === 'PRIMARY' || mode === 'EMBEDDED') return await this.#findPlace(given)
+      if (knowsAll(await this.#store.status())) return await this.#findPlace(given)
       if (late.aborted) throw error
       await changed
       return await this.#goBackTo(given, late)
@@ -71,6 +73,9 @@ export class LogPlaces {
 
   /** As far as is remembered of what was told, and the log reaches. */
   async #goFarBack(given: Given): Promise<Beginning> {
+    // What SQLite does not have, Redis may.
+    if (!knowsAll(await this.#store.status())) throw storeUnavailable(new Error('a place in the log may be known when Redis is back'))
+    this.#logger.warn('a place in the log is not known any more: what the log still tells is told again, as far as that may be new')
     for (let entries = REMEMBERED; ; entries = Math.floor(entries / 2)) {
       const { epoch, settled } = await this.present()
       try {
@@ -86,6 +91,8 @@ export class LogPlaces {
     return { at, given: { ...given, upTo: { epoch: settledEpoch, n: at.n }, marks: marksUpTo(at.n, given.marks) } }
   }
 }
+
+const knowsAll = ({ mode }: StoreStatus): boolean => mode === 'PRIMARY' || mode === 'EMBEDDED'
 
 const isExpired = (error: unknown): boolean => error instanceof XinyiError && error.code === 'CURSOR_EXPIRED'
 

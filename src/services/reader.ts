@@ -153,10 +153,11 @@ export class Reader {
   }
 
   /** The log has another epoch, in which these are its places. */
-  goBackTo(at: Place, present: Place): void {
+  goBackTo({ settledEpoch, ...at }: Standing, present: Place): void {
     this.#at = at
     this.#present = present
-    this.#given = { ...this.#given, marks: marksUpTo(at.n, this.#given.marks) }
+    const { upTo, marks } = this.#given
+    if (upTo.epoch !== settledEpoch) this.#given = { ...this.#given, marks: marksUpTo(at.n, marks) }
   }
 
   /** From now on it hears all that is told. `given`: what it has been given so far, as the others call it. */
@@ -172,7 +173,7 @@ export class Reader {
     this.#given = reached.after(place, this.#given, () => ({
       ...this.#given,
       upTo: further(this.#given.upTo, { epoch, n }),
-      marks: marks ?? withMark(this.#given.marks, place),
+      marks: marks ? newer(this.#given, epoch, marks) : withMark(this.#given.marks, place),
     }))
   }
 
@@ -224,10 +225,17 @@ function afterOne(given: Given, { n, settledIn, origin, seq, chain, marks, alert
   return {
     ...given,
     ...gaveSettled(given, { ...one, mark: { n, chain } }),
-    ...(isWhole && marks && { marks }),
+    ...(marks && { marks: newer(given, settledIn, isWhole ? marks : marksUpTo(n - 1, marks)) }),
     due,
     upTo: further(given.upTo, { epoch: settledIn, n: isWhole ? n : n - 1 }),
   }
 }
+
+/**
+ * The marks of one who has been given all that is told, where those of the feed are these. It may have gone back since, as SQLite has less than
+ * Redis had told; but where Redis has another log, theirs are of the one that was left.
+ */
+const newer = ({ upTo, marks }: Given, settledEpoch: string, feeds: readonly Mark[]): readonly Mark[] =>
+  settledEpoch === upTo.epoch && (marks[0]?.n ?? 0) > (feeds[0]?.n ?? 0) ? marks : feeds
 
 const further = (upTo: Place, place: Place): Place => (place.epoch !== upTo.epoch || place.n > upTo.n ? place : upTo)

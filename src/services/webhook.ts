@@ -74,7 +74,7 @@ export class Webhook {
             { code: error.code },
             'the webhook can not be told what was missed, as its noted position is none of this data set; it goes on from now',
           )
-          await this.#note(await this.#feed.present()).catch(() => {})
+          await this.#noteNow().catch(() => {})
         } else logger.warn({ err: error }, 'the webhook lost the feed of alerts, and goes on from where it was')
       }
       await setTimeout(RESTART_MS, undefined, { signal }).catch(() => {})
@@ -83,11 +83,7 @@ export class Webhook {
 
   async #follow(): Promise<void> {
     const { signal } = this.#closing
-    let after = noted(this.#options.file)
-    if (after === null) {
-      after = await this.#feed.present()
-      await this.#note(after)
-    }
+    const after = noted(this.#options.file) ?? (await this.#noteNow())
     // Told again is better than missed.
     const messages = await this.#feed.subscribe({ after, minLevel: 'UNKNOWN', atLeastOnce: true }).catch(unusable)
     const end = () => void messages.return?.()
@@ -146,6 +142,13 @@ export class Webhook {
       const cause = error instanceof Error ? error.cause : undefined
       return cause instanceof Error && 'code' in cause ? String(cause.code) : error instanceof Error ? error.name : 'unknown'
     }
+  }
+
+  /** It goes on from now. */
+  async #noteNow(): Promise<string> {
+    const cursor = await this.#feed.present()
+    await this.#note(cursor)
+    return cursor
   }
 
   /** Durable, and whole or not at all. */

@@ -1,7 +1,7 @@
 import { pino } from 'pino'
 import { expect, onTestFinished, test } from 'vitest'
 import { storeUnavailable, XinyiError } from '../../src/errors.ts'
-import { decodeCursor } from '../../src/services/cursor.ts'
+import { decodeCursor, encodeCursor } from '../../src/services/cursor.ts'
 import { AlertFeed } from '../../src/services/feed.ts'
 import { NOW } from '../helpers/events.ts'
 import { inCharge, inFallback, newDataFile, until } from '../helpers/joined.ts'
@@ -11,7 +11,7 @@ import { behindTheirBacks, epochsOf, healed, heldReplica, ownRedis, proxyTo, res
 /** What subscribers were told of that Redis has lost since, while no server had the whole of it. */
 
 async function feedOf({ store }: Site): Promise<AlertFeed> {
-  const feed = new AlertFeed({ store, logger: pino({ level: 'silent' }), clock: () => NOW, heartbeatMs: 20 })
+  const feed = new AlertFeed({ store, logger: pino({ level: 'silent' }), clock: () => NOW, heartbeatMs: 2 })
   await feed.start()
   onTestFinished(() => feed.close())
   return feed
@@ -162,6 +162,71 @@ test('after a fork that told nothing a subscription goes on, through the next ab
   await raise(a, 'dora')
   expect((await next).value?.alert.userId).toBe('dora')
   expect((await told(feed, 1, cursor)).users).toEqual(['dora'])
+})
+
+test('what others raise is told also where SQLite takes nothing', async () => {
+  const server = await ownRedis()
+  const full = fullReplica()
+  const [a, b] = [await site({ url: server.url }), await site({ url: server.url, path: full.path, seams: { replica: full.replica } })]
+  await a.record('ann', ['a0'])
+  await healed(server, [a, b])
+  const feed = await feedOf(b)
+  full.isFull = true
+  // Each is to come before the next one is raised.
+  const messages = await feed.subscribe({ minLevel: 'MEDIUM' })
+  for (const user of ['u1', 'u2', 'u3']) {
+    const next = messages.next()
+    await raise(a, user)
+    expect((await next).value?.alert.userId).toBe(user)
+  }
+  full.isFull = false
+})
+
+test('a cursor never claims what its reader was not given, and names entries of all that it claims, whatever SQLite lacks', async () => {
+  const server = await ownRedis()
+  const proxy = await proxyTo(server)
+  const full = fullReplica()
+  const [a, b] = [await site({ url: server.url }), await site({ url: proxy.url, path: full.path, seams: { replica: full.replica } })]
+  await a.record('ann', ['a0'])
+  await healed(server, [a, b])
+  full.isFull = true
+  const before = (await b.store.status()).settled
+  await raise(a, 'u1')
+  const feed = await feedOf(b)
+  const { dataSetId } = await b.store.status()
+  const idle = (heard: () => number, end: number) => (cursor: string) => {
+    const { upTo, marks } = decodeCursor(dataSetId, cursor)
+    if (upTo.n > before.n) expect([heard(), marks[0]?.n]).toEqual([end, upTo.n])
+  }
+  const [wrong, heard]: [unknown[], string[]] = [[], []]
+  const noting = (check: (cursor: string) => void) => (cursor: string) => {
+    try {
+      check(cursor)
+    } catch (error) {
+      wrong.push(error)
+    }
+  }
+  // One who is told everything from now on, and one who comes when SQLite serves, with a cursor of before.
+  const live = await feed.subscribe({ minLevel: 'MEDIUM', onIdle: noting(idle(() => 0, 0)) })
+  const news = live.next()
+  await raise(a, 'u2')
+  expect((await news).value?.alert.userId).toBe('u2')
+  live.next().catch(() => {})
+  proxy.cut()
+  await until(b.store, inFallback)
+  const given = { steps: new Map(), ahead: new Map(), beyond: new Map(), due: [] }
+  const after = encodeCursor(dataSetId, { upTo: before, marks: [], ...given })
+  const late = await feed.subscribe({ after, minLevel: 'MEDIUM', onIdle: noting(idle(() => heard.length, 2)) })
+  const next = late.next()
+  full.isFull = false
+  proxy.heal()
+  for (let each = await next; heard.length < 2; each = await late.next()) {
+    heard.push(each.value?.alert.userId ?? '')
+    if (heard.length === 2) break
+  }
+  await healed(server, [a, b])
+  expect(heard).toEqual(['u1', 'u2'])
+  expect(wrong).toEqual([])
 })
 
 test('a server that is cut off while it is made anew from Redis, whose log was trimmed, tells of alerts meanwhile', async () => {

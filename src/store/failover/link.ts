@@ -229,7 +229,7 @@ export class Link {
     this.#state.mode !== 'FALLBACK' && this.#state.primary === primary ? this.#state : { mode: 'FALLBACK', since: 0 }
 
   async #replay(verified: Verified, replaying: Extract<State, { mode: 'REPLAYING' }>): Promise<void> {
-    const { primary, lineage, rebuild, isRolledBack = false } = verified
+    const { primary, lineage, rebuild } = verified
     const { local, logger, clock } = this.#joint
     const { replica } = local
     // What is applied ahead has other indexes then.
@@ -261,7 +261,7 @@ export class Link {
       const now = await replica.facts()
       // Whoever comes to one that others have begun goes by theirs, even if it is lost again at once.
       this.dataSet = dataSetOf(now)
-      if (rebuild && !isRolledBack) this.places.joinAnother(now.lineage, now.n)
+      if (rebuild) this.places.joinAnother(now.lineage, now.n)
       else this.places.join(lineage)
       if (this.#state !== replaying) {
         this.places.leave(now.n)

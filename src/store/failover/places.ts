@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Fork } from '../copy.ts'
+import { type Fork, newestRollback } from '../copy.ts'
 import type { Place, Trail } from '../store.ts'
 import { indexOf, placeIn } from '../trail.ts'
 
@@ -45,10 +45,11 @@ export class Places {
     this.#away = null
   }
 
-  /** Joins another data set, which has everything up to index n that was ever told here. */
+  /** Joins another log, which has everything up to index n that was ever told here, unless it was rolled back on purpose since. */
   joinAnother(lineage: readonly Fork[], n: number): void {
     const to = { epoch: lineage.at(-1)?.epoch ?? '', n }
-    for (const { epoch } of this.#lineage) if (!lineage.some((fork) => fork.epoch === epoch)) this.#moved.set(epoch, to)
+    if (newestRollback(lineage) === newestRollback(this.#lineage))
+      for (const { epoch } of this.#lineage) if (!lineage.some((fork) => fork.epoch === epoch)) this.#moved.set(epoch, to)
     this.join(lineage)
   }
 

@@ -11,6 +11,8 @@ const PAGE = 200
 /** So many entries are taken over at a time, so that nothing waits long for the thread that does it. */
 const STEP = 100
 const RETRY_MS = 500
+/** After so long it is looked for news meanwhile. */
+const LONG_MS = 50
 /** Unless somebody waits for the replica: a hundred entries cost it little more than ten. */
 const GATHER_MS = 15
 /** The same for what is in the journal here already, and so would not be missing if Redis went away now. */
@@ -114,6 +116,7 @@ export class Tail {
 
   /** Redis has told somebody here of this entry. */
   saw({ n, chain }: Mark): void {
+    if (n > this.#known) this.#hasUpTo(n)
     if (chain !== '' && n > (this.#newest?.n ?? 0)) this.#newest = { n, chain }
   }
 
@@ -225,7 +228,7 @@ export class Tail {
   async #take(entries: readonly (LogEntry | OwnEntry)[]): Promise<void> {
     for (let tries = 0; !this.#stopped.signal.aborted; tries += 1) {
       try {
-        const taken = await this.#replica.applyEntries(entries)
+        const taken = await this.#watchingDuring(this.#replica.applyEntries(entries))
         this.#taken = entries[taken - 1]?.n ?? this.#taken
         for (const { n } of entries) this.#handedIn.delete(n)
         this.#changes.announce()
@@ -236,10 +239,26 @@ export class Tail {
         if (error instanceof Outdated) throw error
         // The disk has to be put right; Redis can't help it.
         if (tries === 0) this.#trouble(error)
-        await setTimeout(RETRY_MS, undefined, { signal: this.#stopped.signal }).catch(() => {})
+        await this.#watchingDuring(setTimeout(RETRY_MS, undefined, { signal: this.#stopped.signal }).catch(() => {}))
       }
     }
   }
+
+  /** Whoever listens here hears of what others write also while SQLite takes long over something, or takes nothing. */
+  async #watchingDuring<T>(work: Promise<T>): Promise<T> {
+    let isOver = false
+    const over = work.then(noop, noop).then(() => {
+      isOver = true
+    })
+    const long = new AbortController()
+    await Promise.race([over, setTimeout(LONG_MS, undefined, { signal: long.signal }).catch(noop)])
+    long.abort()
+    // Where Redis is lost the tail ends, and does not wait for it.
+    while (!isOver && !this.#stopped.signal.aborted) await Promise.race([over, this.#grown().catch(() => over)])
+    return work
+  }
 }
+
+const noop = (): void => {}
 
 const isRemoval = ({ kind }: Event): boolean => kind === 'erased' || kind === 'expired'

@@ -18,8 +18,6 @@ export interface Verified {
   lineage: readonly Fork[]
   /** The replica has to be made anew from Redis: its log does not meet the one there. */
   rebuild: boolean
-  /** Places from before mean nothing any more. */
-  isRolledBack?: boolean
 }
 
 const LOG_PAGE = 200
@@ -63,7 +61,7 @@ export async function verify(redis: Redis, joint: Joint): Promise<Verified> {
   }
   if (here < there) {
     await giveWay(primary, joint, found.lineage)
-    return { primary, lineage: found.lineage, rebuild: true, isRolledBack: true }
+    return { primary, lineage: found.lineage, rebuild: true }
   }
   return meet(primary, found, facts, redis, joint)
 }
