@@ -13,8 +13,13 @@ const PATIENCE_MS = 5_000
 /** From what an event is accepted, to whoever subscribed just before that being owed it. */
 const CLOCKS_MS = 100
 
+const Stepped = z.array(z.tuple([z.string(), z.number(), z.number(), z.string(), z.number()])).default([])
 const Cursor = z.object({
-  steps: z.array(z.tuple([z.string(), z.number()]).rest(z.unknown())).default([]),
+  e: z.string(),
+  n: z.number(),
+  marks: z.array(z.tuple([z.number(), z.string()])).default([]),
+  steps: Stepped,
+  ahead: Stepped,
   origins: z.array(z.string()).default([]),
   given: z.array(z.tuple([z.string(), z.number(), z.number()])).default([]),
 })
@@ -255,4 +260,11 @@ class Subscriber {
   }
 }
 
-const shown = (cursor: string): string => Buffer.from(cursor, 'base64url').toString()
+/** Of a cursor what can be read: up to where, by which newest entry, and of each origin up to where, how many before that by name, and from where on. */
+function shown(cursor: string): string {
+  const { e, n, marks, steps, ahead, origins, given } = Cursor.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString()))
+  const stepped = (all: typeof steps) =>
+    all.map(([origin, seq, ordinal, recent, since]) => `${origin} ${seq}.${ordinal} (${recent.split('.').length}) ${since}`).join(', ')
+  const last = given.at(-1)
+  return `${e} ${n} [${marks[0]?.[0] ?? ''}] steps ${stepped(steps)}; ahead ${stepped(ahead)}; last ${last ? `${origins[last[1]]} ${last[2]}` : '-'}`
+}
