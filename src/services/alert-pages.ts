@@ -107,12 +107,12 @@ export class AlertPages {
   }
 }
 
-/** What was heard, with what is of the past. */
+/** What was heard, with what is of the past, as is all that comes before it in its origin. */
 export const heardOf = (heard: Heard, past: readonly Past[]): Heard =>
-  past.reduce(
-    (so, { id, settled, ...one }) => (settled ? gaveSettled(so, one) : gaveAhead(so, shortId(id), one, !covers(so.steps, one.origin, one))),
-    heard,
-  )
+  past.reduce((so, { id, settled, ...one }) => {
+    const isNew = !covers(so.steps, one.origin, one)
+    return settled ? gaveSettled(so, one) : gaveAhead(so, shortId(id), one, { isNew, since: 0 })
+  }, heard)
 
 const triggerOf = ({ occurredAt, payload: { query, response, riskLevel } }: Extract<Event, { kind: 'recorded' }>): AlertTrigger => ({
   ...{ occurredAt, query, response, riskLevel },

@@ -178,15 +178,19 @@ export function gaveSettled({ marks, steps, ahead, beyond }: Heard, { origin, is
   }
 }
 
-/** The same, with an alert event given ahead of the log; `isNew`: not under this id before. In another order the event may have brought about another. */
-export function gaveAhead(heard: Heard, id: string, { origin, isWhole, mark: _, ...step }: OneOf, isNew: boolean): Heard {
+/**
+ * The same, with an alert event given ahead of the log; `isNew`: not under this id before. In another order the event may have brought about
+ * another. `since`: what came before it in its origin does not count as given.
+ */
+export function gaveAhead(heard: Heard, id: string, one: OneOf, { isNew, since = one.seq }: { isNew: boolean; since?: number }): Heard {
+  const { origin, isWhole, mark: _, ...step } = one
   if (!isNew && (isPast(heard.steps, origin, step) || covers(heard.ahead, origin, step))) return heard
   const beyond = new Map(heard.beyond).set(id, { origin, seq: step.seq })
   const [oldest] = beyond.values()
   // Of one event all are named, or none.
   if (beyond.size > MAX_BEYOND && oldest)
     for (const [each, source] of beyond) if (source.origin === oldest.origin && source.seq === oldest.seq) beyond.delete(each)
-  return { ...heard, ahead: stepTo(heard.ahead, origin, step, { isWhole, since: step.seq }), beyond }
+  return { ...heard, ahead: stepTo(heard.ahead, origin, step, { isWhole, since }), beyond }
 }
 
 /** The same, with this one given; `isWhole`: and all of its event. `since`: what came before it does not count as given. */

@@ -190,7 +190,8 @@ export class AlertFeed {
     for (const [ordinal, { event, known }] of alertEvents.entries()) {
       const step = { origin, seq, ordinal }
       const one = { ...step, isWhole: ordinal === alertEvents.length - 1 }
-      this.#heard = settledIn === null ? gaveAhead(this.#heard, shortId(event.id), one, known.toldAt === 0) : gaveSettled(this.#heard, one)
+      this.#heard =
+        settledIn === null ? gaveAhead(this.#heard, shortId(event.id), one, { isNew: known.toldAt === 0 }) : gaveSettled(this.#heard, one)
       const { settled, ahead } = known
       const at = settledIn === null ? { settled, ahead: ahead ?? step } : { settled: step, ahead }
       this.#told.set(event.id, { toldAt: this.#tellings, ...at })

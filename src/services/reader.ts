@@ -221,7 +221,7 @@ function afterOne(given: Given, { n, settledIn, origin, seq, chain, marks, alert
   const { event, short } = alertEvents[ordinal] as Told['alertEvents'][number]
   const isDue = isWanted && (event.kind === 'ESCALATED' || event.kind === 'LAPSED')
   const due = isDue ? [...given.due.filter((id) => id !== short), short].slice(-MAX_DUE) : given.due
-  if (settledIn === null) return { ...given, ...gaveAhead(given, short, one, isWanted), due }
+  if (settledIn === null) return { ...given, ...gaveAhead(given, short, one, { isNew: isWanted }), due }
   return {
     ...given,
     ...gaveSettled(given, { ...one, mark: { n, chain } }),

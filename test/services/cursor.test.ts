@@ -1,7 +1,9 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { heardOf } from '../../src/services/alert-pages.ts'
 import {
   covers,
+  coversAhead,
   decodeCursor,
   encodeCursor,
   type Given,
@@ -51,7 +53,7 @@ test('an event that is given counts as given from then on, and no other does for
   const others = Array.from({ length: 4 }, (_, i) => shortId(`other ${i}`))
   const seqs = Array.from({ length: 300 }, (_, i) => i + 1)
   const give = (given: Given, origin: string, seq: number): Given => {
-    return { ...given, ...gaveAhead(given, shortId(`${origin} ${seq}`), { origin, seq, ordinal: 0, isWhole: true }, true) }
+    return { ...given, ...gaveAhead(given, shortId(`${origin} ${seq}`), { origin, seq, ordinal: 0, isWhole: true }, { isNew: true }) }
   }
   const coveredBy = ({ ahead }: Given) => seqs.filter((seq) => covers(ahead, o, { seq, ordinal: 0 }))
   const comesBack = 0
@@ -94,4 +96,11 @@ test('a cursor names the origins that went on last, and not more than so many', 
   ])
   expect(gaveSettled(heard, { origin: 'first', seq: 1, ordinal: 5, isWhole: true }).steps).toBe(steps)
   expect(covers(steps, 'first', { seq: MAX_STEPS + 1, ordinal: 1 })).toBe(false)
+})
+
+test('what comes before all that is remembered of the past is of the past, too, settled or not', () => {
+  const past = [5_000, 5_001].map((seq) => ({ id: `${seq}`, settled: false, origin: shortId('o'), seq, ordinal: 0, isWhole: true }))
+  const heard = heardOf(NOTHING, past)
+  for (const seq of [1, 4_999, 5_000, 5_001]) expect(coversAhead(heard, shortId('o'), { seq, ordinal: 0 }, false)).toBe(true)
+  expect(coversAhead(heard, shortId('o'), { seq: 5_002, ordinal: 0 }, false)).toBe(false)
 })
