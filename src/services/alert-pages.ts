@@ -7,8 +7,8 @@ import { REMEMBERED } from './reader.ts'
 
 /** Alerts are told away from Redis no faster than pages can be read, while many others wait for SQLite. */
 const PAGE = 500
-/** So many are asked for at a time: each may hold long texts, and others wait for Redis, too. */
-const ALERTS = 50
+/** So many are asked for at a time: each may hold long texts. Others wait for Redis, too, and one is queued behind many for SQLite. */
+const ALERTS = { REDIS: 50, SQLITE: 250 }
 const RETRY_MS = 20
 /** How long alerts are waited for that the log tells of and the store does not have. */
 const PATIENCE_MS = 1_000
@@ -98,8 +98,9 @@ export class AlertPages {
   async #alertsOf(entries: readonly ToldEntry[]): Promise<Map<string, RiskAlert>> {
     const ids = idsOf(entries)
     const alerts = new Map<string, RiskAlert>()
-    for (let i = 0; i < ids.length; i += ALERTS) {
-      const requests = ids.slice(i, i + ALERTS).map((alertId) => ({ kind: 'alert', alertId }) as const)
+    const atOnce = ALERTS[this.#store.backend]
+    for (let i = 0; i < ids.length; i += atOnce) {
+      const requests = ids.slice(i, i + atOnce).map((alertId) => ({ kind: 'alert', alertId }) as const)
       const { answers } = await this.#store.read(requests, this.#clock())
       for (const alert of answers) if (alert) alerts.set(alert.id, alert)
     }
