@@ -1,14 +1,18 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { AlertEvent, AlertTrigger, RiskAlert } from '../model.ts'
-import type { Event, Mark, Place, Store, ToldEntry } from '../store/store.ts'
+import type { Event, LogPage, Mark, Place, Store, ToldEntry } from '../store/store.ts'
 import { covers, gaveAhead, gaveSettled, type Heard, type OneOf, shortId } from './cursor.ts'
 import { REMEMBERED } from './reader.ts'
+import { Recent } from './recent.ts'
 
 /** Alerts are told away from Redis no faster than pages can be read, while many others wait for SQLite. */
 const PAGE = 500
 /** So many are asked for at a time: each may hold long texts. Others wait for Redis, too, and one is queued behind many for SQLite. */
 const ALERTS = { REDIS: 50, SQLITE: 250 }
+/** Where a server comes back so do all who listened to it, with much the same to read. */
+const SHARED_PAGES = 32
+const SHARED_MS = 1_000
 const RETRY_MS = 20
 /** How long alerts are waited for that the log tells of and the store does not have. */
 const PATIENCE_MS = 1_000
@@ -34,6 +38,8 @@ export class AlertPages {
   readonly #store: Store
   readonly #logger: Logger
   readonly #clock: () => number
+  /** What the log told lately, by where it was read from. */
+  readonly #shared = new Recent<string, { page: Promise<LogPage<ToldEntry>>; until: number }>(SHARED_PAGES)
 
   constructor(store: Store, logger: Logger, clock: () => number) {
     this.#store = store
@@ -44,8 +50,7 @@ export class AlertPages {
   /** The next entries after a place, with the alerts of those that are wanted; none where the epoch has changed meanwhile. */
   async read(after: Place, signal: AbortSignal, isWanted: (entry: ToldEntry) => boolean): Promise<AlertPage> {
     const until = performance.now() + PATIENCE_MS
-    for (;;) {
-      const page = await this.#store.told(after, PAGE)
+    for (let page = await this.#told(after); ; page = await this.#store.told(after, PAGE)) {
       const wanted = page.entries.filter((entry) => entry.from && isWanted(entry))
       const alerts = await this.#alertsOf(wanted)
       const lacking = idsOf(wanted).filter((id) => !alerts.has(id))
@@ -60,6 +65,22 @@ export class AlertPages {
         return { ...page, alerts }
       }
     }
+  }
+
+  /** The next entries after a place, which others may have read just now: in one epoch a full page stays as it is, but for what is erased. */
+  #told(after: Place): Promise<LogPage<ToldEntry>> {
+    const key = `${after.n} ${after.epoch}`
+    const known = this.#shared.get(key)
+    if (known && performance.now() < known.until) return known.page
+    const page = this.#store.told(after, PAGE)
+    this.#shared.set(key, { page, until: performance.now() + SHARED_MS })
+    const forget = () => {
+      if (this.#shared.get(key)?.page === page) this.#shared.delete(key)
+    }
+    page.then(({ epoch, entries }) => {
+      if (epoch !== after.epoch || entries.length < PAGE) forget()
+    }, forget)
+    return page
   }
 
   /** The alert events after a place, up to an index of the same epoch, and what brought them about; the newest of them, if there are very many. */

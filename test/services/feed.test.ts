@@ -206,6 +206,36 @@ describe.each(stores)('the alert feed on $name', (kind) => {
     expect(await take(resumed, 1_199)).toHaveLength(1_199)
   })
 
+  test('all who come back at once read the log together', async () => {
+    const { feed, store, recorder } = await startServices(kind)
+    const cursor = await feed.present()
+    const record = (i: number) => recorder.record({ userId: `user ${i % 10}`, query: 'q', response: 'r', riskLevel: 'HIGH' })
+    for (let i = 0; i < 1_100; i += 100) await Promise.all(Array.from({ length: 100 }, (_, j) => record(i + j)))
+    const read: number[] = []
+    const watched = new Proxy(store, {
+      get: (_, method) => {
+        const call = Reflect.get(store, method)
+        if (typeof call !== 'function') return call
+        if (method !== 'told') return call.bind(store)
+        return async (...asked: Parameters<Store['told']>) => {
+          const page = await store.told(...asked)
+          // What is at the end may grow, so that it is read by each.
+          if (page.entries.length === asked[1] && asked[1] > 1) read.push(asked[0].n)
+          return page
+        }
+      },
+    })
+    const other = new AlertFeed({ store: watched, logger: pino({ level: 'silent' }), clock: () => NOW })
+    await other.start()
+    onTestFinished(() => other.close())
+    read.length = 0
+    const told = await Promise.all(
+      Array.from({ length: 10 }, async () => take(await other.subscribe({ after: cursor, minLevel: 'MEDIUM' }), 1_100)),
+    )
+    for (const each of told) expect(new Set(each.map(({ event }) => event.id)).size).toBe(1_100)
+    expect(read.toSorted((a, b) => a - b)).toEqual([0, 500])
+  })
+
   test('a tail that lags behind brings nothing from before the subscription, and nothing twice', async () => {
     const { say, store } = await startServices(kind)
     const { feed, follow } = await lagging(store)
