@@ -2,7 +2,7 @@ import { createClient } from 'graphql-ws'
 import { expect, onTestFinished, test } from 'vitest'
 import WebSocket from 'ws'
 import { startRedis } from '../helpers/redis.ts'
-import { freshSettings, serveHere } from './xinyi.ts'
+import { freshSettings, serveHere, xinyi } from './xinyi.ts'
 
 const NEWS = 'subscription { riskAlerts { event { kind } alert { id user { userId } } } }'
 const RECORD = `mutation ($userId: String!) {
@@ -19,7 +19,8 @@ interface Heard {
 
 /** A server on this Redis, and a counselor who listens there. */
 async function desk(redisUrl: string, counselor: string) {
-  const server = await serveHere(freshSettings({ MEMORY_STORAGE_BACKEND: 'redis', REDIS_URL: redisUrl }))
+  const settings = freshSettings({ MEMORY_STORAGE_BACKEND: 'redis', REDIS_URL: redisUrl })
+  const server = await serveHere(settings)
   const ask = async (query: string, variables: object = {}) => {
     const response = await fetch(server.url, {
       method: 'POST',
@@ -42,6 +43,10 @@ async function desk(redisUrl: string, counselor: string) {
   return {
     server,
     ask,
+    /** Its SQLite has all that Redis has: leaving Redis on request waits for that. */
+    async keepsAll(): Promise<void> {
+      for (const to of ['sqlite', 'auto']) expect(await xinyi(['storage', 'pin', to], settings)).toMatchObject({ code: 0 })
+    },
     /** What comes next. */
     async hears(): Promise<Heard> {
       const { value } = await next
@@ -69,6 +74,7 @@ test('two counselors at two servers hear of everybody at risk, and of what the o
   const raised = { kind: 'RAISED', user: 'ann', alertId: recordConversation.alert.id }
   expect([await here.hears(), await there.hears()]).toEqual([raised, raised])
   // What Redis has told a server, and its SQLite not yet, is gone with Redis.
+  await Promise.all([here.keepsAll(), there.keepsAll()])
   await Promise.all([here.until(isBack), there.until(isBack)])
 
   await redis.kill()
