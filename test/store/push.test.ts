@@ -37,10 +37,11 @@ async function gap() {
     /** So long after the last try; answers whether everything was pushed, be it under a new origin. */
     async tryAfter(ms: number, takesMs = 0, meanwhile?: () => Promise<unknown>): Promise<boolean> {
       now += ms
+      const brought: (Promise<unknown> | undefined)[] = []
       const pushed = () => {
         now += takesMs
         // Over the same connection, and so before what is asked next.
-        meanwhile?.()
+        brought.push(meanwhile?.())
       }
       try {
         await replica.journal([ours.recorded({ user: 'also here' })])
@@ -49,6 +50,8 @@ async function gap() {
       } catch (error) {
         if (error instanceof Outdated) return false
         throw error
+      } finally {
+        await Promise.all(brought)
       }
     },
     origins: async () => Object.keys(await primary.positions()),
