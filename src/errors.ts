@@ -55,6 +55,8 @@ export const cursorExpired = (field?: string): XinyiError =>
     field === undefined ? {} : { field },
   )
 
+export const isExpired = (error: unknown): error is XinyiError => error instanceof XinyiError && error.code === 'CURSOR_EXPIRED'
+
 /** The process can't start or a command can't run; its message is shown to the operator as it is. */
 export class StartError extends Error {
   override readonly name = 'StartError'

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import { cursorExpired, XinyiError } from '../errors.ts'
+import { cursorExpired, isExpired } from '../errors.ts'
 import type { Mark, Place, Store, StoreStatus, ToldEntry } from '../store/store.ts'
 import { marksUpTo, withMark } from '../store/trail.ts'
 import { type AlertPage, AlertPages, heardOf } from './alert-pages.ts'
@@ -145,7 +145,7 @@ export class AlertFeed {
         if (signal.aborted) return
         if (!failing) this.#logger.warn({ err: error }, 'the store does not answer the alert feed, which tries again')
         failing = true
-        if (error instanceof XinyiError && error.code === 'CURSOR_EXPIRED') {
+        if (isExpired(error)) {
           this.#restorations += 1
           this.#isMoving = true
           this.#audience.end(error)
@@ -274,7 +274,7 @@ export class AlertFeed {
 }
 
 function nothing(error: unknown): never[] {
-  if (error instanceof XinyiError && error.code === 'CURSOR_EXPIRED') return []
+  if (isExpired(error)) return []
   throw error
 }
 

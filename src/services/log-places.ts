@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import { cursorExpired, storeUnavailable, XinyiError } from '../errors.ts'
+import { cursorExpired, isExpired, storeUnavailable } from '../errors.ts'
 import type { Place, Store, StoreStatus, Trail } from '../store/store.ts'
 import { marksUpTo } from '../store/trail.ts'
 import type { Given } from './cursor.ts'
@@ -93,8 +93,6 @@ export class LogPlaces {
 }
 
 const knowsAll = ({ mode }: StoreStatus): boolean => mode === 'PRIMARY' || mode === 'EMBEDDED'
-
-const isExpired = (error: unknown): boolean => error instanceof XinyiError && error.code === 'CURSOR_EXPIRED'
 
 /** Redis may go away, or the log be another, between two questions about its end: they are asked again. */
 export async function persistently<T>(ask: () => Promise<T>, patienceMs: number): Promise<T> {

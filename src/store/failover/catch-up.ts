@@ -1,4 +1,4 @@
-import { XinyiError } from '../../errors.ts'
+import { isExpired } from '../../errors.ts'
 import type { RedisStore } from '../redis/store.ts'
 import { Interrupted } from './faults.ts'
 import type { RemoteReplica } from './replica.ts'
@@ -19,7 +19,7 @@ export async function catchUp(primary: RedisStore, replica: RemoteReplica): Prom
       if ((await replica.applyEntries(entries)) < entries.length) throw new Interrupted()
     }
   } catch (error) {
-    if (!(error instanceof XinyiError && error.code === 'CURSOR_EXPIRED')) throw error
+    if (!isExpired(error)) throw error
     isWhole = false
   }
   await replica.renumber()

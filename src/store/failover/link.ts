@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
-import { XinyiError } from '../../errors.ts'
+import { isExpired } from '../../errors.ts'
 import type { StorageMode } from '../../model.ts'
 import { connectRedis } from '../redis/connect.ts'
 import { warningsOf } from '../redis/inspect.ts'
@@ -274,7 +274,7 @@ export class Link {
         onTrouble: (error) => logger.warn({ because: wordOf(error) }, 'SQLite does not take over what Redis has; it is tried again'),
         onErasure: () => local.scrubSoon(),
         onLost: (error) => {
-          this.#joint.isInterrupted = error instanceof Interrupted || (error instanceof XinyiError && error.code === 'CURSOR_EXPIRED')
+          this.#joint.isInterrupted = error instanceof Interrupted || isExpired(error)
           this.leave(this.#ofPrimary(primary), wordOf(error))
         },
       })

@@ -1,4 +1,4 @@
-import { XinyiError } from '../../errors.ts'
+import { isExpired } from '../../errors.ts'
 import type { LogEntry, LogPage, Place, ToldEntry, Trail } from '../store.ts'
 import { wordOf } from './faults.ts'
 import type { Link } from './link.ts'
@@ -71,8 +71,7 @@ export class JoinedLog {
     try {
       return await work(state, epoch)
     } catch (error) {
-      const isExpired = error instanceof XinyiError && error.code === 'CURSOR_EXPIRED'
-      if (state.mode === 'PRIMARY' && !isExpired) this.#link.leave(state, wordOf(error))
+      if (state.mode === 'PRIMARY' && !isExpired(error)) this.#link.leave(state, wordOf(error))
       if (epoch !== places.epoch) return this.#inOneEpoch(work)
       throw error
     }
@@ -84,7 +83,7 @@ export class JoinedLog {
         return await read.there(state, { epoch, n })
       } catch (error) {
         // Redis may have lost the beginning of its log (trimmed, or filled anew), and the replica not.
-        if (!(error instanceof XinyiError && error.code === 'CURSOR_EXPIRED')) throw error
+        if (!isExpired(error)) throw error
       }
     } else {
       await this.#local.whole()

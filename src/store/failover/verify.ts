@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Redis } from 'ioredis'
-import { XinyiError } from '../../errors.ts'
+import { isExpired } from '../../errors.ts'
 import { type Fork, isFilledInPart, isPartial, isSeeded, newestRollback } from '../copy.ts'
 import { createDataSet, type Found, inspect } from '../redis/inspect.ts'
 import { RedisStore } from '../redis/store.ts'
@@ -188,7 +188,7 @@ async function heldUpTo(primary: RedisStore, positions: Readonly<Record<string, 
 }
 
 function emptyWhereTrimmed(error: unknown): { entries: LogEntry[] } {
-  if (error instanceof XinyiError && error.code === 'CURSOR_EXPIRED') return { entries: [] }
+  if (isExpired(error)) return { entries: [] }
   throw error
 }
 
