@@ -85,6 +85,13 @@ export class AlertFeed {
     const ready: Message[] = []
     let beat: NodeJS.Timeout | undefined
     let hasLeft = false
+    let saidAt = performance.now()
+    // Whoever is cut off again and again, and misses nothing that they want, gets on all the same.
+    const sayHowFar = () => {
+      if (performance.now() - saidAt < this.#heartbeatMs) return
+      saidAt = performance.now()
+      asked.onIdle?.(encodeCursor(dataSetId, reader.given))
+    }
     // Nothing is begun before the first is asked for, so a subscription that nobody reads holds nothing.
     const next = async (): Promise<{ value: AlertMessage } | null> => {
       for (;;) {
@@ -99,7 +106,10 @@ export class AlertFeed {
         } else if (restorations !== this.#restorations) throw cursorExpired()
         // Nothing is awaited after this look at the tail, so no entry falls between it and joining.
         else if (this.#isAtTail(reader.at)) beat = this.#join(inbox, reader, { ...asked, dataSetId })
-        else ready.push(...(await this.#catchUp(reader)))
+        else {
+          ready.push(...(await this.#catchUp(reader)))
+          if (ready.length === 0 && !hasLeft) sayHowFar()
+        }
       }
     }
     return streamOf(next, () => {

@@ -82,7 +82,7 @@ export interface AlertSubscription {
   minLevel: RiskLevel
   /** Where the cursor can't be placed in the log: what the log still tells is told, and may have been before, instead of CURSOR_EXPIRED. */
   atLeastOnce?: boolean | undefined
-  /** Called at the beginning, once what was missed is given, and now and then while nothing comes, with the cursor of whoever was given all that came up to then. */
+  /** Called at the beginning, once what was missed is given, and now and then while nothing comes, or is found of it, with the cursor of whoever was given all up to there. */
   onIdle?: ((cursor: string) => void) | undefined
   /** Called when it is ended because too much waits for it. */
   onTooSlow?: (() => void) | undefined

@@ -236,6 +236,32 @@ describe.each(stores)('the alert feed on $name', (kind) => {
     expect(read.toSorted((a, b) => a - b)).toEqual([0, 500])
   })
 
+  test('who is cut off while they catch up, and had missed nothing that they want, goes on from where they were', async () => {
+    const { feed, store, recorder, say } = await startServices(kind)
+    const cursor = await feed.present()
+    const record = (i: number) => recorder.record({ userId: `user ${i % 10}`, query: 'q', response: 'r', riskLevel: 'HIGH' })
+    for (let i = 0; i < 1_100; i += 100) await Promise.all(Array.from({ length: 100 }, (_, j) => record(i + j)))
+    await say({ riskLevel: 'IMMINENT' })
+    const from: number[] = []
+    const told: Store['told'] = (after, limit) => {
+      from.push(after.n)
+      return store.told(after, limit)
+    }
+    const other = new AlertFeed({ store: wrapped(store, { told }), logger: pino({ level: 'silent' }), clock: () => NOW, heartbeatMs: 0 })
+    await other.start()
+    onTestFinished(() => other.close())
+    const { promise: said, resolve: sayFirst } = Promise.withResolvers<string>()
+    const cutOff = await other.subscribe({ after: cursor, minLevel: 'IMMINENT', onIdle: sayFirst })
+    const waiting = cutOff.next()
+    const after = await said
+    await cutOff.return?.()
+    await waiting
+    from.length = 0
+    const [first] = await take(await other.subscribe({ after, minLevel: 'IMMINENT' }), 1)
+    expect(first?.event.level).toBe('IMMINENT')
+    expect(Math.min(...from)).toBeGreaterThanOrEqual(499)
+  })
+
   test('a tail that lags behind brings nothing from before the subscription, and nothing twice', async () => {
     const { say, store } = await startServices(kind)
     const { feed, follow } = await lagging(store)
