@@ -3,6 +3,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { storeUnavailable, XinyiError } from '../../src/errors.ts'
 import { decodeCursor, encodeCursor } from '../../src/services/cursor.ts'
 import { AlertFeed } from '../../src/services/feed.ts'
+import type { LogPage, ToldEntry } from '../../src/store/store.ts'
 import { NOW } from '../helpers/events.ts'
 import { inCharge, inFallback, newDataFile, until } from '../helpers/joined.ts'
 import { replicaHere } from '../helpers/this-thread.ts'
@@ -252,4 +253,27 @@ test('a server that is cut off while it is made anew from Redis, whose log was t
   proxy.heal()
   await healed(server, [a, b])
   expect((await told(feed, 1, undefined, () => raise(a, 'after'))).users).toEqual(['after'])
+})
+
+test('who reads the log of a server at the moment at which it takes over what others have begun goes on there', async () => {
+  const server = await ownRedis()
+  const a = await site({ url: server.url })
+  await raise(a, 'ann', 'amy')
+  await healed(server, [a])
+  const proxy = await proxyTo(server)
+  proxy.cut()
+  const [path, reading] = [newDataFile(), Promise.withResolvers<LogPage<ToldEntry>>()]
+  const here = replicaHere(path)
+  const beginRebuild: typeof here.beginRebuild = (head) => {
+    const begun = here.beginRebuild(head)
+    b.store.told(place, 10).then(reading.resolve, reading.reject)
+    return begun
+  }
+  const replica = new Proxy(here, { get: (_, method) => (method === 'beginRebuild' ? beginRebuild : Reflect.get(here, method)) })
+  const b = await site({ url: proxy.url, path, seams: { replica } })
+  await raise(b, 'bob')
+  const place = await b.store.status()
+  proxy.heal()
+  await healed(server, [a, b])
+  expect(await reading.promise).toMatchObject({ epoch: (await b.store.status()).epoch })
 })

@@ -256,9 +256,9 @@ export class Link {
       // Of those who were written about meanwhile.
       report.repaired += await completeAtFirst(verified, this.#joint, caughtUp)
       if (this.#state !== replaying) return
-      if (rebuild) await replica.beginRebuild(await primary.head())
+      // No answer of the log there is now can come between this one and what follows at once.
+      const now = rebuild ? await replica.beginRebuild(await primary.head()) : await replica.facts()
       Object.assign(this.#joint, { isInterrupted: false, forked: null })
-      const now = await replica.facts()
       // Whoever comes to one that others have begun goes by theirs, even if it is lost again at once.
       this.dataSet = dataSetOf(now)
       if (rebuild) this.places.joinAnother(now.lineage, now.n)

@@ -147,10 +147,12 @@ export class Replica {
 
   readonly adoptEpoch = (of: { epoch: string; lineage: readonly Fork[] }): void => this.#write((sql) => adoptEpoch(sql, of))
 
-  beginRebuild(head: Head): void {
+  /** Answers where it stands then: whoever asks after that reads another log. */
+  beginRebuild(head: Head): ReplicaFacts {
     this.#write((sql) => beginRebuild(sql, head))
     // There may be notes under its key. Whoever is in Redis in spite of them is found when they are taken over.
     this.#erasures.recall(() => {})
+    return this.facts()
   }
 
   /** Has those erased who are here, and were erased elsewhere up to these times. */
@@ -216,9 +218,7 @@ export class Replica {
   }
 
   readonly nextUsers = (after: string, limit: number): string[] => nextUsers(this.#sql, after, limit)
-
   readonly seedHead = (epoch: string, entries: number): Head => this.#sql.snapshot(() => seedHead(this.#sql, this.#meta(), epoch, entries))
-
   readonly seedLog = (after: number, limit: number): LogEntry[] => this.#sql.snapshot(() => seedLog(this.#sql, after, limit))
 
   readonly settle = (head: Parameters<typeof settle>[1]): void => this.#write((sql) => settle(sql, head))
