@@ -239,6 +239,22 @@ test('what comes before all that is taken for granted is told, and nothing of th
   for (const seq of [100, 300, 499]) expect(idsOf(past.take(told(seq, 'two', seq, `${seq}`)))).toEqual([])
 })
 
+test('what comes before all that is taken for granted, and no cursor can name, is told once to whoever stays', () => {
+  const it = reader()
+  for (let seq = 500; seq <= 800; seq += 1) it.take(told(seq, null, seq, `${seq}`))
+  const old = Array.from({ length: 300 }, (_, i) => `old ${i + 1}`)
+  expect(old.flatMap((id, i) => idsOf(it.take(told(801 + i, null, i + 1, id))))).toEqual(old)
+  expect(
+    old.flatMap((id, i) => idsOf(it.take(told(1_101 + i, null, i + 1, id)))),
+    'in another epoch',
+  ).toEqual([])
+  it.listen(1)
+  expect(
+    old.flatMap((id, i) => idsOf(it.take(told(801 + i, 'one', i + 1, id)))),
+    'settled',
+  ).toEqual([])
+})
+
 test('of what an event brought about a cursor names all, or nothing', () => {
   const it = reader()
   it.take(told(11, null, 1, 'a', 'b'))
