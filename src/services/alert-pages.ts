@@ -1,8 +1,10 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import type { AlertEvent, AlertTrigger, RiskAlert } from '../model.ts'
+import { isExpired } from '../errors.ts'
+import { type AlertEvent, type AlertTrigger, DAY_MS, type RiskAlert } from '../model.ts'
 import type { Event, LogPage, Mark, Place, Store, ToldEntry } from '../store/store.ts'
 import { covers, gaveAhead, gaveSettled, type Heard, type OneOf, shortId } from './cursor.ts'
+import { farthest } from './log-places.ts'
 import { REMEMBERED } from './reader.ts'
 import { Recent } from './recent.ts'
 
@@ -13,6 +15,8 @@ const ALERTS = { REDIS: 50, SQLITE: 250 }
 /** Where a server comes back so do all who listened to it, with much the same to read. */
 const SHARED_PAGES = 32
 const SHARED_MS = 1_000
+/** Of so many of them each is known to be of the past. */
+const RECENT = 1_000
 const RETRY_MS = 20
 /** How long alerts are waited for that the log tells of and the store does not have. */
 const PATIENCE_MS = 1_000
@@ -21,6 +25,8 @@ const PATIENCE_MS = 1_000
 export interface Past extends OneOf {
   id: string
   settled: boolean
+  /** What comes before it in its origin is of the past from this event on; of what is older and ahead of the log, that is not known. */
+  since: number
 }
 
 export interface AlertPage {
@@ -47,13 +53,16 @@ export class AlertPages {
     this.#clock = clock
   }
 
-  /** The next entries after a place, with the alerts of those that are wanted; none where the epoch has changed meanwhile. */
+  /**
+   * The next entries after a place, with the alerts of those that are wanted; none where the epoch has changed meanwhile. Of what is older
+   * than alerts are kept, those that are gone are not missed.
+   */
   async read(after: Place, signal: AbortSignal, isWanted: (entry: ToldEntry) => boolean): Promise<AlertPage> {
     const until = performance.now() + PATIENCE_MS
     for (let page = await this.#told(after); ; page = await this.#store.told(after, PAGE)) {
       const wanted = page.entries.filter((entry) => entry.from && isWanted(entry))
       const alerts = await this.#alertsOf(wanted)
-      const lacking = idsOf(wanted).filter((id) => !alerts.has(id))
+      const lacking = await this.#lackingOf(wanted, alerts)
       if (lacking.length === 0) return { ...page, alerts }
       const again = await this.#store.told(after, PAGE)
       if (again.epoch !== page.epoch) return { epoch: again.epoch, entries: [], alerts }
@@ -86,19 +95,33 @@ export class AlertPages {
   /** The alert events after a place, up to an index of the same epoch, and what brought them about; the newest of them, if there are very many. */
   async between({ epoch, n: after }: Place, end: number): Promise<Past[]> {
     const found: Past[] = []
-    for (let at = Math.max(after, end - REMEMBERED); at < end; ) {
+    const first = new Map<string, number>()
+    const begin = Math.max(after, end - REMEMBERED)
+    for (let at = begin; at < end; ) {
       const page = await this.#store.told({ epoch, n: at }, PAGE)
       const entries = page.epoch === epoch ? page.entries : []
-      for (const { n, settled, chain, from, alertEvents } of entries)
+      for (const { n, settled, chain, from, alertEvents } of entries) {
+        if (!from || n > end) continue
+        const { seq } = from
+        const origin = shortId(from.origin)
+        if (!first.has(origin)) first.set(origin, begin === after ? seq : 0)
+        const one = { settled, origin, seq, since: first.get(origin) ?? 0, mark: settled ? { n, chain } : undefined }
         for (const [ordinal, { id }] of alertEvents.entries())
-          if (from && n <= end)
-            found.push({
-              ...{ id, settled, origin: shortId(from.origin), seq: from.seq, ordinal, isWhole: ordinal === alertEvents.length - 1 },
-              mark: settled ? { n, chain } : undefined,
-            })
+          found.push({ ...one, id, ordinal, isWhole: ordinal === alertEvents.length - 1 })
+      }
       at = entries.at(-1)?.n ?? end
     }
     return found
+  }
+
+  /** The newest alert events up to a settled place, should the log go back: as far as it reaches, and is remembered. */
+  async recent(end: Place): Promise<readonly Past[]> {
+    try {
+      return newestOf(await this.between(await farthest(this.#store, end, REMEMBERED), end.n), RECENT)
+    } catch (error) {
+      if (isExpired(error)) return []
+      throw error
+    }
   }
 
   /** The entry at a settled place, where the log tells it. */
@@ -106,6 +129,13 @@ export class AlertPages {
     if (n === 0) return []
     const { entries } = await this.#store.told({ epoch, n: n - 1 }, 1)
     return entries.filter((entry) => entry.settled && entry.n === n)
+  }
+
+  async #lackingOf(wanted: readonly ToldEntry[], alerts: ReadonlyMap<string, RiskAlert>): Promise<string[]> {
+    const lacking = (since?: number) => idsOf(wanted, since).filter((id) => !alerts.has(id))
+    if (lacking().length === 0) return []
+    const days = (await this.#store.policy())?.alertsDays ?? 0
+    return lacking(days === 0 ? undefined : this.#clock() - days * DAY_MS)
   }
 
   /** An alert that is not here while Redis is away is told of by what the log says: that is less, but nobody is missed. */
@@ -129,11 +159,17 @@ export class AlertPages {
   }
 }
 
-/** What was heard, with what is of the past, as is all that comes before it in its origin. */
+/** So many of the newest, and of each origin the last, as what comes before that is of the past, too. */
+export function newestOf(past: readonly Past[], count: number): readonly Past[] {
+  const last = new Map(past.map((one) => [one.origin, one]))
+  return past.filter((one, i) => i >= past.length - count || last.get(one.origin) === one)
+}
+
+/** What was heard, with what is of the past. What had come to nothing ahead of the log is not: in another order it may come to something. */
 export const heardOf = (heard: Heard, past: readonly Past[]): Heard =>
-  past.reduce((so, { id, settled, ...one }) => {
+  past.reduce((so, { id, settled, since, ...one }) => {
     const isNew = !covers(so.steps, one.origin, one)
-    return settled ? gaveSettled(so, one) : gaveAhead(so, shortId(id), one, { isNew, since: 0 })
+    return settled ? gaveSettled(so, one) : gaveAhead(so, shortId(id), one, { isNew, since })
   }, heard)
 
 const triggerOf = ({ occurredAt, payload: { query, response, riskLevel } }: Extract<Event, { kind: 'recorded' }>): AlertTrigger => ({
@@ -150,6 +186,7 @@ function standInOf(event: Event, { alertId, level, at }: AlertEvent): RiskAlert 
   }
 }
 
-const idsOf = (entries: readonly ToldEntry[]): string[] => [
-  ...new Set(entries.flatMap(({ alertEvents }) => alertEvents.map(({ alertId }) => alertId))),
+/** The alerts that entries tell of, as far as they tell of what came after a time. */
+const idsOf = (entries: readonly ToldEntry[], since = Number.NEGATIVE_INFINITY): string[] => [
+  ...new Set(entries.flatMap(({ alertEvents }) => alertEvents.flatMap(({ alertId, at }) => (at > since ? [alertId] : [])))),
 ]

@@ -24,8 +24,8 @@ import { streamOf } from './stream.ts'
 const RETRY_MS = 500
 const END_PATIENCE_MS = 500
 const START_PATIENCE_MS = 10_000
-/** So many entries before the place where the feed begins are known to be of the past, should the log go back. */
-const RECENT = 1_000
+/** How many cursors of those who joined last are remembered. */
+const GIVENS = 1_000
 /** How often a reader that is ahead of the tail looks whether it has come. */
 const LAG_MS = 10
 
@@ -42,7 +42,7 @@ export class AlertFeed {
   readonly #audience = new Audience<Told>()
   readonly #closing = new AbortController()
   /** Behind the last entry that was told. */
-  #at: Standing = { epoch: '', n: 0, settledEpoch: '' }
+  #at: Standing = { dataSetId: '', epoch: '', n: 0, settledEpoch: '' }
   /** Behind the last entry that was told with an index it keeps. */
   #settledAt: Place & Mark = { epoch: '', n: 0, chain: '' }
   /** What was told of the log. */
@@ -52,7 +52,7 @@ export class AlertFeed {
   /** Which alert events were told, by their ids. */
   readonly #told = new Recent<string, Known>(REMEMBERED)
   /** What those who joined last had been given by then, by its cursor. */
-  readonly #givens = new Recent<string, Given>(RECENT)
+  readonly #givens = new Recent<string, Given>(GIVENS)
   /** How often the log has gone back: what began before that can't go on. */
   #restorations = 0
   /** The feed is going to another place of the log without telling what is between: nobody may join it where it was. */
@@ -81,7 +81,6 @@ export class AlertFeed {
     const reader = new Reader({ minLevel: asked.minLevel, present, ...begin })
 
     const inbox = new Inbox<Told>(MAX_WAITING)
-    const { dataSetId } = present
     const ready: Message[] = []
     let beat: NodeJS.Timeout | undefined
     let hasLeft = false
@@ -90,13 +89,13 @@ export class AlertFeed {
     const sayHowFar = () => {
       if (performance.now() - saidAt < this.#heartbeatMs) return
       saidAt = performance.now()
-      asked.onIdle?.(encodeCursor(dataSetId, reader.given))
+      asked.onIdle?.(this.#cursorOf(reader.given))
     }
     // Nothing is begun before the first is asked for, so a subscription that nobody reads holds nothing.
     const next = async (): Promise<{ value: AlertMessage } | null> => {
       for (;;) {
         const first = ready.shift()
-        if (first) return { value: messageOf(dataSetId, first) }
+        if (first) return { value: this.#messageOf(first) }
         // Who has left while they caught up must not join: nobody would let go of them again.
         if (hasLeft || this.#closing.signal.aborted) return null
         if (beat) {
@@ -105,7 +104,7 @@ export class AlertFeed {
           ready.push(...reader.take(news))
         } else if (restorations !== this.#restorations) throw cursorExpired()
         // Nothing is awaited after this look at the tail, so no entry falls between it and joining.
-        else if (this.#isAtTail(reader.at)) beat = this.#join(inbox, reader, { ...asked, dataSetId })
+        else if (this.#isAtTail(reader.at)) beat = this.#join(inbox, reader, asked)
         else {
           ready.push(...(await this.#catchUp(reader)))
           if (ready.length === 0 && !hasLeft) sayHowFar()
@@ -209,15 +208,15 @@ export class AlertFeed {
   }
 
   async #goToEnd(): Promise<void> {
-    const { epoch, n, settled } = await this.#places.present()
+    const { dataSetId, epoch, n, settled } = await this.#places.present()
     // What is not settled yet will come again, and so may what is, should the log go back; it is of the past all the same.
     const past = await this.#pages.between({ epoch, n: settled.n }, n)
-    const before = await this.#pages.between({ epoch, n: Math.max(0, settled.n - RECENT) }, settled.n).catch(nothing)
+    const before = await this.#pages.recent({ epoch, n: settled.n })
     const last = await this.#pages.markAt({ epoch, n: settled.n }).catch(nothing)
     for (const { id } of past) this.#told.set(id, { toldAt: this.#tellings, settled: null, ahead: null })
     const heard = heardOf(this.#heard, [...before, ...past])
     this.#heard = { ...heard, marks: last.reduce(withMark, heard.marks) }
-    this.#at = { epoch, n, settledEpoch: settled.epoch }
+    this.#at = { dataSetId, epoch, n, settledEpoch: settled.epoch }
     this.#settledAt = { chain: '', ...settled }
   }
 
@@ -234,21 +233,25 @@ export class AlertFeed {
     return { present, at: { epoch, n }, given: { upTo: settled, ...heardOf({ ...heard, marks }, past), due: [] } }
   }
 
+  readonly #cursorOf = (given: Given): string => encodeCursor(this.#at.dataSetId, given)
+  readonly #messageOf = ({ given, ...message }: Message): AlertMessage => ({ ...message, cursor: this.#cursorOf(given) })
+
   #isAtTail({ epoch, n }: Place): boolean {
     return !this.#isMoving && epoch === this.#at.epoch && n === this.#at.n
   }
 
   /** It hears what is told from now on; answers what tells it its cursor now and then, until that is cleared. */
-  #join(inbox: Inbox<Told>, reader: Reader, { dataSetId, onIdle, onTooSlow }: AlertSubscription & { dataSetId: string }): NodeJS.Timeout {
-    const given = this.#givens.get(encodeCursor(dataSetId, reader.given)) ?? reader.given
-    this.#givens.set(encodeCursor(dataSetId, given), given)
+  #join(inbox: Inbox<Told>, reader: Reader, { onIdle, onTooSlow }: AlertSubscription): NodeJS.Timeout {
+    const cursor = this.#cursorOf(reader.given)
+    const given = this.#givens.get(cursor) ?? reader.given
+    this.#givens.set(cursor, given)
     this.#audience.add(inbox, onTooSlow)
     reader.listen(this.#tellings, given)
     const joinedAt = this.#settledAt
     const tellCursor = () => {
       // Before it joined more may have been told than it could read: Redis may have gone away with that.
       if (this.#settledAt !== joinedAt && this.#settledAt.epoch === this.#at.settledEpoch) reader.reach(this.#settledAt, this.#heard.marks)
-      onIdle?.(encodeCursor(dataSetId, reader.given))
+      onIdle?.(this.#cursorOf(reader.given))
     }
     // Whoever is cut off before anything comes can go on from here, too.
     tellCursor()
@@ -287,11 +290,6 @@ function nothing(error: unknown): never[] {
   if (isExpired(error)) return []
   throw error
 }
-
-const messageOf = (dataSetId: string, { given, ...message }: Message): AlertMessage => ({
-  ...message,
-  cursor: encodeCursor(dataSetId, given),
-})
 
 const NONE: AlertPage['alerts'] = new Map()
 const noop = (): void => {}

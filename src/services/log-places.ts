@@ -41,7 +41,8 @@ export class LogPlaces {
       const page = await this.#store.told(await this.#store.placeOf(trail), 1)
       // With nothing after the place, it is the end.
       const at = page.entries[0] ? page.entries[0].n - 1 : present.n
-      if (page.epoch === present.epoch) return { epoch: page.epoch, n: at, settledEpoch: present.settled.epoch }
+      const { dataSetId, settled } = present
+      if (page.epoch === present.epoch) return { dataSetId, epoch: page.epoch, n: at, settledEpoch: settled.epoch }
     }
     throw storeUnavailable(new Error('the log changes its epoch all the time'))
   }
@@ -76,20 +77,33 @@ export class LogPlaces {
     // What SQLite does not have, Redis may.
     if (!knowsAll(await this.#store.status())) throw storeUnavailable(new Error('a place in the log may be known when Redis is back'))
     this.#logger.warn('a place in the log is not known any more: what the log still tells is told again, as far as that may be new')
-    for (let entries = REMEMBERED; ; entries = Math.floor(entries / 2)) {
-      const { epoch, settled } = await this.present()
-      try {
-        return await this.#findPlace({ ...given, upTo: { epoch, n: Math.max(0, settled.n - entries) }, marks: [] })
-      } catch (error) {
-        if (!isExpired(error) || entries === 0) throw error
-      }
-    }
+    const { epoch, settled } = await this.present()
+    return await this.#findPlace({ ...given, upTo: await farthest(this.#store, { epoch, n: settled.n }, REMEMBERED), marks: [] })
   }
 
   async #findPlace(given: Given): Promise<Beginning> {
-    const { settledEpoch, ...at } = await this.standing({ ...given.upTo, marks: given.marks })
-    return { at, given: { ...given, upTo: { epoch: settledEpoch, n: at.n }, marks: marksUpTo(at.n, given.marks) } }
+    const { settledEpoch, epoch, n } = await this.standing({ ...given.upTo, marks: given.marks })
+    return { at: { epoch, n }, given: { ...given, upTo: { epoch: settledEpoch, n }, marks: marksUpTo(n, given.marks) } }
   }
+}
+
+/** The place in the log from which it still tells everything up to this one, at most so many entries before it. */
+export async function farthest(store: Pick<Store, 'told'>, { epoch, n }: Place, entries: number): Promise<Place> {
+  let [untold, told] = [Math.max(0, n - entries) - 1, n]
+  // Mostly it reaches back further.
+  for (let at = untold + 1; told - untold > 1; at = Math.floor((untold + told) / 2)) {
+    const reaches = await store.told({ epoch, n: at }, 1).then(yes, no)
+    if (reaches) told = at
+    else untold = at
+  }
+  return { epoch, n: told }
+}
+
+const yes = (): boolean => true
+
+function no(error: unknown): boolean {
+  if (isExpired(error)) return false
+  throw error
 }
 
 const knowsAll = ({ mode }: StoreStatus): boolean => mode === 'PRIMARY' || mode === 'EMBEDDED'

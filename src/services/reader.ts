@@ -24,6 +24,8 @@ const REMEMBERED_EACH = 1_000
 
 /** A place in the log as it is now. */
 export interface Standing extends Place {
+  /** A server that has begun without Redis takes over that of the others. */
+  dataSetId: string
   /** Of the indexes of settled entries, as every instance knows it. */
   settledEpoch: string
 }
@@ -157,11 +159,11 @@ export class Reader {
   }
 
   /** The log has another epoch, in which these are its places. */
-  goBackTo({ settledEpoch, ...at }: Standing, present: Place): void {
-    this.#at = at
+  goBackTo({ settledEpoch, epoch, n }: Standing, present: Place): void {
+    this.#at = { epoch, n }
     this.#present = present
     const { upTo, marks } = this.#given
-    if (upTo.epoch !== settledEpoch) this.#given = { ...this.#given, marks: marksUpTo(at.n, marks) }
+    if (upTo.epoch !== settledEpoch) this.#given = { ...this.#given, marks: marksUpTo(n, marks) }
   }
 
   /** From now on it hears all that is told. `given`: what it has been given so far, as the others call it. */
@@ -174,11 +176,12 @@ export class Reader {
   /** It has taken all that is told up to a place of the log, settled in the present epoch; `marks`: those of all who have. */
   reach(place: Place & Mark, marks?: readonly Mark[]): void {
     const { epoch, n } = place
-    this.#given = reached.after(place, this.#given, () => ({
-      ...this.#given,
-      upTo: further(this.#given.upTo, { epoch, n }),
-      marks: marks ? newer(this.#given, epoch, marks) : withMark(this.#given.marks, place),
-    }))
+    const given = this.#given
+    this.#given = reached.after(place, given, () => {
+      const upTo = further(given.upTo, { epoch, n })
+      const all = marks ? newer(given, epoch, marks) : withMark(given.marks, place)
+      return upTo === given.upTo && all === given.marks ? given : { ...given, upTo, marks: all }
+    })
   }
 
   /** Whether any of it is to be given. */

@@ -1,62 +1,17 @@
-import { pino } from 'pino'
-import { expect, onTestFinished, test } from 'vitest'
-import { storeUnavailable, XinyiError } from '../../src/errors.ts'
+import { expect, test } from 'vitest'
+import { XinyiError } from '../../src/errors.ts'
 import { decodeCursor, encodeCursor } from '../../src/services/cursor.ts'
-import { AlertFeed } from '../../src/services/feed.ts'
 import type { LogPage, ToldEntry } from '../../src/store/store.ts'
-import { NOW } from '../helpers/events.ts'
 import { inCharge, inFallback, newDataFile, until } from '../helpers/joined.ts'
 import { replicaHere } from '../helpers/this-thread.ts'
-import { behindTheirBacks, epochsOf, healed, heldReplica, ownRedis, proxyTo, restartFrom, type Site, savedCopy, site } from './several.ts'
+import { behindTheirBacks, epochsOf, healed, heldReplica, ownRedis, proxyTo, restartFrom, savedCopy, site } from './several.ts'
+import { feedOf, fullReplica, raise, told } from './told.ts'
 
 /** What subscribers were told of that Redis has lost since, while no server had the whole of it. */
-
-async function feedOf({ store }: Site): Promise<AlertFeed> {
-  const feed = new AlertFeed({ store, logger: pino({ level: 'silent' }), clock: () => NOW, heartbeatMs: 2 })
-  await feed.start()
-  onTestFinished(() => feed.close())
-  return feed
-}
-
-/** The next alerts that are told behind a cursor: whom they are about, and the last cursor. */
-async function told(feed: AlertFeed, count: number, after?: string, act = async (): Promise<void> => {}) {
-  const messages = await feed.subscribe({ after, minLevel: 'MEDIUM' })
-  const first = messages.next()
-  // Whoever waits for it hears of it.
-  first.catch(() => {})
-  await act()
-  const users: string[] = []
-  let cursor = ''
-  for (let next = await first; !next.done; next = await messages.next()) {
-    users.push(next.value.alert.userId)
-    cursor = next.value.cursor
-    if (users.length === count) break
-  }
-  await messages.return?.()
-  return { users, cursor }
-}
-
-/** A replica that, while its disk is full, does not take over what Redis has. */
-function fullReplica(path = newDataFile()) {
-  const replica = replicaHere(path)
-  const it = {
-    path,
-    isFull: false,
-    replica: new Proxy(replica, {
-      get: (_, method) =>
-        method === 'applyEntries' && it.isFull ? () => Promise.reject(storeUnavailable(new Error('full'))) : Reflect.get(replica, method),
-    }),
-  }
-  return it
-}
 
 function nobody(error: unknown): { users: string[] } {
   if (error instanceof XinyiError && error.code === 'CURSOR_EXPIRED') return { users: [] }
   throw error
-}
-
-const raise = async (by: Site, ...users: string[]): Promise<void> => {
-  for (const user of users) await by.record(user, [`of ${user}`], { riskLevel: 'HIGH' })
 }
 
 test('an alert that another server puts where a lost one had been is told to who had been told that one', async () => {

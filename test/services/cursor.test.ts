@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { heardOf } from '../../src/services/alert-pages.ts'
+import { heardOf, newestOf, type Past } from '../../src/services/alert-pages.ts'
 import {
   covers,
   coversAhead,
@@ -98,9 +98,23 @@ test('a cursor names the origins that went on last, and not more than so many', 
   expect(covers(steps, 'first', { seq: MAX_STEPS + 1, ordinal: 1 })).toBe(false)
 })
 
-test('what comes before all that is remembered of the past is of the past, too, settled or not', () => {
-  const past = [5_000, 5_001].map((seq) => ({ id: `${seq}`, settled: false, origin: shortId('o'), seq, ordinal: 0, isWhole: true }))
-  const heard = heardOf(NOTHING, past)
+const past = (of: Partial<Past>): Past[] =>
+  [5_000, 5_001].map((seq) => ({ id: `${seq}`, settled: false, origin: shortId('o'), seq, since: 0, ordinal: 0, isWhole: true, ...of }))
+
+test('what comes before all that is remembered of the past is of the past, too, where no more of it is known', () => {
+  const heard = heardOf(NOTHING, past({}))
   for (const seq of [1, 4_999, 5_000, 5_001]) expect(coversAhead(heard, shortId('o'), { seq, ordinal: 0 }, false)).toBe(true)
   expect(coversAhead(heard, shortId('o'), { seq: 5_002, ordinal: 0 }, false)).toBe(false)
+})
+
+test('what had come to nothing ahead of the log is not of the past, as it may come to something there', () => {
+  const heard = heardOf(NOTHING, past({ since: 5_000 }))
+  for (const seq of [5_000, 5_001]) expect(coversAhead(heard, shortId('o'), { seq, ordinal: 0 }, false)).toBe(true)
+  for (const seq of [1, 4_999]) expect(coversAhead(heard, shortId('o'), { seq, ordinal: 0 }, false)).toBe(false)
+})
+
+test('of the past the newest are known one by one, and of each origin the last', () => {
+  const of = (origin: string, ...seqs: number[]) => seqs.flatMap((seq) => past({ origin, seq }).slice(0, 1))
+  const all = [...of('old', 1, 2, 3), ...of('new', 1, 2, 3)]
+  expect(newestOf(all, 2).map(({ origin, seq }) => `${origin} ${seq}`)).toEqual(['old 3', 'new 2', 'new 3'])
 })

@@ -5,7 +5,7 @@ import { DAY_MS } from '../../src/model.ts'
 import { AlertFeed } from '../../src/services/feed.ts'
 import type { AlertMessage } from '../../src/services/reader.ts'
 import type { Place, Store } from '../../src/store/store.ts'
-import { NOW } from '../helpers/events.ts'
+import { NOW, Origin } from '../helpers/events.ts'
 import { stores } from '../helpers/stores.ts'
 import { startServices } from './services.ts'
 
@@ -90,6 +90,26 @@ describe.each(stores)('the alert feed on $name', (kind) => {
       alert: { level: 'HIGH', status: 'OPEN', trigger: { query: 'heard', riskLevel: 'HIGH' } },
     })
     expect(value.alert.id).toBe(value.event.alertId)
+  })
+
+  test('an alert that is kept no more is told of to nobody who comes back', async () => {
+    const { store } = await startServices(kind)
+    const origin = new Origin()
+    const clock = { now: NOW }
+    const feed = new AlertFeed({ store, logger: pino({ level: 'silent' }), clock: () => clock.now })
+    await feed.start()
+    onTestFinished(() => feed.close())
+    await store.append([origin.policy({ alertsDays: 1 })])
+    const after = await feed.present()
+    await store.append([origin.recorded({ user: 'pat', id: 'p1', riskLevel: 'HIGH' })])
+    const page = await store.told({ epoch: (await store.status()).epoch, n: 0 }, 100)
+    const alertId = page.entries.flatMap(({ alertEvents }) => alertEvents)[0]?.alertId ?? ''
+    await store.append([origin.acted('pat', { alertId, action: 'RESOLVE', actor: 'wang', resolution: 'talked' }, NOW + 10)])
+    clock.now = NOW + 3 * DAY_MS
+    await store.append([origin.acted('pat', { alertId, action: 'EXPIRE', due: NOW + 10 + DAY_MS }, clock.now)])
+    await store.append([origin.recorded({ user: 'ann', id: 'a1', riskLevel: 'HIGH', acceptedAt: clock.now })])
+    const [first] = await take(await feed.subscribe({ after, minLevel: 'MEDIUM' }), 1)
+    expect(first?.alert.userId).toBe('ann')
   })
 
   test('an alert that the store has not when it is told is told as soon as it is there', async () => {

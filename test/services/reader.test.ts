@@ -255,6 +255,17 @@ test('what comes before all that is taken for granted, and no cursor can name, i
   ).toEqual([])
 })
 
+test('who is told nothing needs no more room, however often it is noted how far they are', () => {
+  const it = reader()
+  it.listen(1)
+  const [place, marks] = [{ epoch: 'one', n: 20, chain: 'c20' }, [{ n: 20, chain: 'c20' }]]
+  it.reach(place, marks)
+  const { given } = it
+  expect(given.upTo.n).toBe(20)
+  it.reach(place, marks)
+  expect(it.given).toBe(given)
+})
+
 test('of what an event brought about a cursor names all, or nothing', () => {
   const it = reader()
   it.take(told(11, null, 1, 'a', 'b'))

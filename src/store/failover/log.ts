@@ -1,4 +1,4 @@
-import { isExpired } from '../../errors.ts'
+import { cursorExpired, isExpired } from '../../errors.ts'
 import type { LogEntry, LogPage, Place, ToldEntry, Trail } from '../store.ts'
 import { wordOf } from './faults.ts'
 import type { Link } from './link.ts'
@@ -91,6 +91,12 @@ export class JoinedLog {
     const entries = await read.here(this.#local.replica, n)
     const { places } = this.#link
     if (epoch !== places.epoch) return this.#entries({ epoch, n }, read)
+    if (state.mode === 'PRIMARY') {
+      // What is applied ahead has its index only until it comes by the log, which may have given it to another.
+      const ordered = entries.filter(({ settled }) => settled)
+      if (ordered.length === 0) throw cursorExpired()
+      return { epoch, entries: ordered }
+    }
     // While an absence lasts, nothing that came in it is settled, though Redis may have been filled with it already.
     const last = places.settled(Number.MAX_SAFE_INTEGER).n
     return { epoch, entries: entries.map((entry) => ({ ...entry, settled: entry.settled && entry.n <= last })) }

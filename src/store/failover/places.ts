@@ -45,10 +45,14 @@ export class Places {
     this.#away = null
   }
 
-  /** Joins another log, which has everything up to index n that was ever told here, unless it was rolled back on purpose since. */
+  /**
+   * Joins another log, which has everything up to index n that was ever told here, unless it was rolled back on purpose since. One that
+   * others have begun was not, as far as concerns what was told here.
+   */
   joinAnother(lineage: readonly Fork[], n: number): void {
     const to = { epoch: lineage.at(-1)?.epoch ?? '', n }
-    if (newestRollback(lineage) === newestRollback(this.#lineage))
+    const isOurs = this.#lineage.some(({ epoch }) => lineage.some((fork) => fork.epoch === epoch))
+    if (!isOurs || newestRollback(lineage) === newestRollback(this.#lineage))
       for (const { epoch } of this.#lineage) if (!lineage.some((fork) => fork.epoch === epoch)) this.#moved.set(epoch, to)
     this.join(lineage)
   }

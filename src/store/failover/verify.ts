@@ -98,13 +98,13 @@ async function meet(primary: RedisStore, found: Ready, facts: ReplicaFacts, redi
   const known = new Set(facts.lineage.map(({ epoch }) => epoch))
   let lineage = [...facts.lineage, ...found.lineage.filter(({ epoch }) => !known.has(epoch))]
   let common = facts.n
-  // It has forgotten entries that it had answered for, and will give their indexes to others.
+  // It has forgotten entries that it had answered for, or that were told of here, and will give their indexes to others.
   const { answered, seen } = joint
   const lost = () => lineage.filter(({ epoch }) => !found.lineage.some((fork) => fork.epoch === epoch))
   const [there, now] = await primary.chainAt([facts.n, seen.n])
   // Others may have filled the indexes of what it has lost before this server has looked.
   const hasReplaced = seen.epoch === primary.epoch && now != null && now !== seen.chain
-  const hasGoneBack = hasReplaced || (answered.epoch === primary.epoch && found.n < answered.n)
+  const hasGoneBack = hasReplaced || [answered, seen].some(({ epoch, n }) => epoch === primary.epoch && found.n < n)
   if (facts.n <= found.n && (there === null || (there === facts.chain && joint.isInterrupted))) {
     // Redis has trimmed its log past where it is here, so it can't be told whether the two are one: it is, unless Redis lacks something.
     rebuild = true
