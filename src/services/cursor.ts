@@ -17,8 +17,10 @@ export interface Progress extends Step {
    * between them had come to nothing, and in another order of the log may come to something. Those before the oldest of these count as given.
    */
   recent: string
-  /** But not those before this one, unless they are named. */
+  /** But not those before this one, unless they are named, or among the older ones. */
   since: number
+  /** The same of those: another server may have told them later, in another order of the log. */
+  older?: Progress | undefined
 }
 
 /** What a reader has been given. */
@@ -58,6 +60,8 @@ export const MAX_STEPS = 32
 /** Of how many origins a cursor says what there was of the events before. */
 const RECENT_STEPS = 4
 const MAX_RECENT_LENGTH = 512
+/** How often what was given of one origin may begin anew with what is older than all before. */
+const MAX_SPANS = 3
 /** How many alert events a cursor can name. Of an older one it is not told that the log has settled it in another way. */
 export const MAX_BEYOND = 256
 /** How many ids of what was due a cursor can name. */
@@ -71,9 +75,10 @@ const Recent = z
   .string()
   .max(MAX_RECENT_LENGTH)
   .regex(/^([1-9a-z][0-9a-z]{0,9}(\.(?!$)|$))*$/)
+/** Those of one origin come together, what is older behind what is newer. */
 const Stepped = z
   .array(z.tuple([Short, z.int().min(1), z.int().min(0), Recent, z.int().min(0)]))
-  .max(MAX_STEPS)
+  .max(MAX_STEPS + RECENT_STEPS * (MAX_SPANS - 1))
   .default([])
 const Cursor = z.strictObject({
   v: z.literal(4),
@@ -108,8 +113,12 @@ export function encodeCursor(dataSetId: string, given: Given): string {
 
 function textOf(dataSetId: string, { upTo, marks, steps, ahead, beyond, due }: Given): string {
   const stepped = (all: Steps) =>
-    [...all].map(([origin, { seq, ordinal, recent, since }], i): [string, number, number, string, number] => {
-      return [origin, seq, ordinal, i < all.size - RECENT_STEPS ? '' : recent, since]
+    [...all].flatMap(([origin, progress], i) => {
+      const behind = all.size - 1 - i
+      const spans = behind < RECENT_STEPS ? spansOf(progress) : [progress]
+      return spans.map(({ seq, ordinal, recent, since }, older): [string, number, number, string, number] => {
+        return [origin, seq, ordinal, behind < (older > 0 ? 1 : RECENT_STEPS) ? recent : '', since]
+      })
     })
   const origins = [...new Set([...beyond.values()].map(({ origin }) => origin))]
   const cursor: z.input<typeof Cursor> = {
@@ -125,8 +134,15 @@ function textOf(dataSetId: string, { upTo, marks, steps, ahead, beyond, due }: G
 
 export function decodeCursor(dataSetId: string, cursor: string): Given {
   const { d, e, n, marks, steps, ahead, due, origins, given } = parse(cursor)
-  const stepped = (all: typeof steps): Steps =>
-    new Map(all.map(([origin, seq, ordinal, recent, since]) => [origin, { seq, ordinal, recent, since }]))
+  const stepped = (all: typeof steps): Steps => {
+    const found = new Map<string, Progress>()
+    for (const [origin, seq, ordinal, recent, since] of all) {
+      const [newer, span] = [found.get(origin), { seq, ordinal, recent, since }]
+      if (newer) Object.assign(spansOf(newer).at(-1) ?? newer, { older: span })
+      else found.set(origin, span)
+    }
+    return found
+  }
   if (d !== dataSetId) throw cursorExpired('after')
   return {
     upTo: { epoch: e, n },
@@ -145,13 +161,19 @@ export function isPast(steps: Steps, origin: string, { seq, ordinal }: Step): bo
 }
 
 /** Whether an alert event of an origin was given. */
-export function covers(steps: Steps, origin: string, { seq, ordinal }: Step): boolean {
+export function covers(steps: Steps, origin: string, step: Step): boolean {
   const last = steps.get(origin)
-  if (!last || !isPast(steps, origin, { seq, ordinal })) return false
-  if (seq === last.seq) return true
-  const before = seqsBefore(last)
-  return before.includes(seq) || (seq >= last.since && seq < oldestOf(last, before))
+  return last !== undefined && isPast(steps, origin, step) && spansOf(last).some((span) => isWithin(span, step))
 }
+
+function isWithin(span: Progress, { seq, ordinal }: Step): boolean {
+  if (seq >= span.seq) return seq === span.seq && ordinal <= span.ordinal
+  const before = seqsBefore(span)
+  return before.includes(seq) || (seq >= span.since && seq < oldestOf(span, before))
+}
+
+/** What was given of an origin, and what of it is older than that. */
+const spansOf = (progress: Progress): Progress[] => (progress.older ? [progress, ...spansOf(progress.older)] : [progress])
 
 /** The oldest event from which on all are named of which something was given: those before it count as given, as far as they are not before `since`. */
 const oldestOf = (last: Progress, before = seqsBefore(last)): number => before.findLast((seq) => seq >= last.since) ?? last.seq
@@ -195,15 +217,27 @@ export function gaveAhead(heard: Heard, id: string, one: OneOf, { isNew, since =
 
 /** The same, with this one given; `isWhole`: and all of its event. `since`: what came before it does not count as given. */
 function stepTo(steps: Steps, origin: string, step: Step, { isWhole, since }: { isWhole: boolean; since: number }): Steps {
+  if (covers(steps, origin, step)) return steps
   const last = steps.get(origin)
-  // A part of an event before the last can't be named: it would be given again, but not missed.
-  if (covers(steps, origin, step) || (last && step.seq < last.seq && !isWhole)) return steps
+  const progress = progressAfter(last, step, { isWhole, since, spans: MAX_SPANS })
+  if (progress === last) return steps
   const after = new Map(steps)
   after.delete(origin)
-  after.set(origin, last ? { ...progressTo(last, step), since: sinceOf(last, since) } : { ...step, recent: '', since })
+  after.set(origin, progress)
   const [oldest] = after.keys()
   if (after.size > MAX_STEPS && oldest !== undefined) after.delete(oldest)
   return after
+}
+
+function progressAfter(last: Progress | undefined, step: Step, by: { isWhole: boolean; since: number; spans: number }): Progress {
+  if (!last) return { ...step, recent: '', since: by.since }
+  if (step.seq < last.since && by.spans > 1) {
+    const older = progressAfter(last.older, step, { ...by, spans: by.spans - 1 })
+    return older === last.older ? last : { ...last, older }
+  }
+  // A part of an event before the last can't be named: it would be given again, but not missed.
+  if (step.seq < last.seq && !by.isWhole) return last
+  return { ...progressTo(last, step), since: sinceOf(last, by.since) }
 }
 
 /** Since when events count as given, where one of `since` was: where some do that are not named, what lies between these and an older one does not. */

@@ -19,8 +19,6 @@ import { Recent } from './recent.ts'
 
 /** How many ids of alert events are remembered to tell repeats by. */
 export const REMEMBERED = 10_000
-/** The same for one reader. */
-const REMEMBERED_EACH = 1_000
 
 /** A place in the log as it is now. */
 export interface Standing extends Place {
@@ -129,8 +127,6 @@ export class Reader {
   #listensSince = Number.POSITIVE_INFINITY
   /** What was told ahead of the log since, and left to the log to tell, by the ids of alert events in short; the newest of it. */
   readonly #left = new Recent<string, true>(MAX_BEYOND)
-  /** The newest that it was given, while it caught up, of what a cursor forgets soon, by the ids of alert events in short. */
-  readonly #unnamed = new Recent<string, true>(REMEMBERED_EACH)
 
   constructor({ minLevel, at, present, given }: { minLevel: RiskLevel; at: Place; present: Place; given: Given }) {
     this.#minLevel = minLevel
@@ -198,7 +194,6 @@ export class Reader {
       if (isWanted) this.#left.delete(each.short)
       else if (settledIn === null) this.#leave(each, origin, { seq, ordinal })
       this.#given = (isWanted ? taken : passedOver).after(each, this.#given, () => afterOne(this.#given, told, ordinal, isWanted))
-      if (isWanted && this.#before === null && seq < (this.#given.ahead.get(origin)?.since ?? 0)) this.#unnamed.set(each.short, true)
       return isWanted && alert ? [{ given: this.#given, replayed, event, alert }] : []
     })
   }
@@ -212,8 +207,7 @@ export class Reader {
     const { ahead } = known
     const wasAhead = ahead !== null && coversAhead(before, ahead.origin, ahead, true)
     const isCovered = isGiven || coversAhead(before, origin, step, settled) || isElsewhere || wasAhead
-    const isNamed = this.#given.beyond.has(short) || before.beyond.has(short) || this.#given.due.includes(short)
-    return !isCovered && !isNamed && !this.#unnamed.has(short)
+    return !isCovered && !this.#given.beyond.has(short) && !before.beyond.has(short) && !this.#given.due.includes(short)
   }
 
   /** Notes what whoever listens is not told though others are: the log has come past it without telling it, and may yet tell it in another order. */

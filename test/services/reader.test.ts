@@ -239,20 +239,19 @@ test('what comes before all that is taken for granted is told, and nothing of th
   for (const seq of [100, 300, 499]) expect(idsOf(past.take(told(seq, 'two', seq, `${seq}`)))).toEqual([])
 })
 
-test('what comes before all that is taken for granted, and no cursor can name, is told once to whoever stays', () => {
-  const it = reader()
-  for (let seq = 500; seq <= 800; seq += 1) it.take(told(seq, null, seq, `${seq}`))
-  const old = Array.from({ length: 300 }, (_, i) => `old ${i + 1}`)
-  expect(old.flatMap((id, i) => idsOf(it.take(told(801 + i, null, i + 1, id))))).toEqual(old)
-  expect(
-    old.flatMap((id, i) => idsOf(it.take(told(1_101 + i, null, i + 1, id)))),
-    'in another epoch',
-  ).toEqual([])
+test('of what comes before all that is taken for granted nothing is told twice, however much it is, behind a cursor, too', () => {
+  const first = reader()
+  const tell = (it: Reader, ...of: Parameters<typeof told>) => it.take({ ...told(...of), origin: shortId('o') })
+  for (let seq = 500; seq <= 800; seq += 1) tell(first, seq, null, seq, `${seq}`)
+  const old = Array.from({ length: 400 }, (_, i) => `old ${i + 1}`)
+  const take = (it: Reader, ids: string[], n: number, settledIn: string | null) =>
+    ids.flatMap((id) => idsOf(tell(it, n, settledIn, old.indexOf(id) + 1, id)))
+  const half = old.slice(0, 300)
+  expect(take(first, half, 801, null)).toEqual(half)
+  const it = reader(decodeCursor('d', encodeCursor('d', first.given)))
+  expect(take(it, old, 802, null), 'in another epoch').toEqual(old.slice(300))
   it.listen(1)
-  expect(
-    old.flatMap((id, i) => idsOf(it.take(told(801 + i, 'one', i + 1, id)))),
-    'settled',
-  ).toEqual([])
+  expect(take(it, old, 803, 'one'), 'settled').toEqual([])
 })
 
 test('who is told nothing needs no more room, however often it is noted how far they are', () => {
