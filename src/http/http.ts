@@ -28,6 +28,9 @@ import { serveSignIn } from './sign-in.ts'
 import { tracedRequest } from './traced.ts'
 import { WebSocketEndpoint } from './websocket.ts'
 
+/** Who comes back to a stream of alerts sends a cursor as Last-Event-ID, which may have 20,000 bytes after a long absence of Redis. */
+const MAX_HEADER_BYTES = 32_768
+
 /** For headers, for a whole request, for taking nothing of an answer, and between two requests: slow clients must not pile up. */
 const timeouts = ({ requestTimeoutMs }: Pick<Config, 'requestTimeoutMs'>) => ({
   headersTimeout: Math.min(10_000, requestTimeoutMs),
@@ -82,7 +85,9 @@ export class HttpService {
   /** One more server; the caller lets it listen. */
   newServer(door: Door): Server {
     const { config } = this.#options
-    const server = createServer({ ...timeouts(config), keepAlive: true }, (req, res) => this.#handle(req, res, server, door))
+    const server = createServer({ ...timeouts(config), keepAlive: true, maxHeaderSize: MAX_HEADER_BYTES }, (req, res) =>
+      this.#handle(req, res, server, door),
+    )
     // A connection on which nothing moves, in either direction; a WebSocket has its own ways.
     server.timeout = 2 * config.requestTimeoutMs
     if (!door.isSocket) this.#connections.watch(server)

@@ -31,7 +31,7 @@ const REFUSALS: Readonly<Record<string, HttpError>> = {
   HPE_HEADER_OVERFLOW: {
     status: 431,
     code: 'PAYLOAD_TOO_LARGE',
-    message: 'The headers have more than 16 KiB.',
+    message: 'The headers have more than 32 KiB.',
     hint: 'Send the query by POST, and fewer cookies.',
   },
   HPE_CHUNK_EXTENSIONS_OVERFLOW: {

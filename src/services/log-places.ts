@@ -3,7 +3,7 @@ import type { Logger } from 'pino'
 import { cursorExpired, isExpired, storeUnavailable } from '../errors.ts'
 import type { Place, Store, StoreStatus, Trail } from '../store/store.ts'
 import { marksUpTo } from '../store/trail.ts'
-import type { Given } from './cursor.ts'
+import type { Given } from './given.ts'
 import { REMEMBERED, type Standing } from './reader.ts'
 
 /** How often the log may change its epoch while a place in it is looked for. */

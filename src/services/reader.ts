@@ -14,7 +14,7 @@ import {
   type Source,
   type Step,
   shortId,
-} from './cursor.ts'
+} from './given.ts'
 import { Recent } from './recent.ts'
 
 /** How many ids of alert events are remembered to tell repeats by. */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { encodeCursor, type Given } from '../../src/services/cursor.ts'
+import { encodeCursor } from '../../src/services/cursor.ts'
+import type { Given } from '../../src/services/given.ts'
 import type { AlertMessage } from '../../src/services/reader.ts'
 import { NOW } from '../helpers/events.ts'
 import { inCharge, inFallback, until } from '../helpers/joined.ts'

@@ -110,6 +110,12 @@ test('what many ask for in the same words is worked out once for all, over whate
   expect([await users(), await users()]).toEqual(['after', 'last'])
 })
 
+test('the longest Last-Event-ID that there can be is taken', async () => {
+  const { url } = await startApp()
+  const frame = await (await listen(url, 'x'.repeat(20_000))).next()
+  expect(JSON.parse(frame.data ?? '').errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT', field: 'after' } }])
+})
+
 test('a stream with a Last-Event-ID that is none says so', async () => {
   const { url } = await startApp()
   const frame = await (await listen(url, 'nonsense')).next()

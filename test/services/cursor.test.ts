@@ -1,19 +1,23 @@
+import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { heardOf, newestOf, type Past } from '../../src/services/alert-pages.ts'
+import { decodeCursor, encodeCursor } from '../../src/services/cursor.ts'
 import {
   covers,
   coversAhead,
-  decodeCursor,
-  encodeCursor,
   type Given,
   gaveAhead,
   gaveSettled,
   type Heard,
   MAX_BEYOND,
+  MAX_DUE,
   MAX_STEPS,
+  type Progress,
   shortId,
-} from '../../src/services/cursor.ts'
+} from '../../src/services/given.ts'
+import { seededEpoch } from '../../src/store/copy.ts'
+import { MAX_MARKS } from '../../src/store/trail.ts'
 
 const NOTHING: Given = { upTo: { epoch: 'one', n: 10 }, marks: [], steps: new Map(), ahead: new Map(), beyond: new Map(), due: [] }
 
@@ -80,6 +84,42 @@ test('an event that is given counts as given from then on, and no other does for
       }
     }),
   )
+})
+
+/** As much as one can say. */
+function longest(): Given {
+  const names = (count: number, prefix: string) => Array.from({ length: count }, (_, i) => shortId(`${prefix} ${i}`))
+  const span = (older: number): Progress => ({
+    ...{ seq: 12_345_678, ordinal: 1, recent: `${'1z.'.repeat(170)}1`, since: 1_234_567 },
+    ...(older > 0 && { older: span(older - 1) }),
+  })
+  const steps = new Map(names(MAX_STEPS, 'o').map((origin) => [origin, span(2)]))
+  return {
+    upTo: { epoch: seededEpoch(true), n: 123_456_789 },
+    marks: Array.from({ length: MAX_MARKS }, (_, i) => ({ n: 123_456_789 - i, chain: '0123456789' })),
+    ...{ steps, ahead: steps, due: names(MAX_DUE, 'd') },
+    beyond: new Map(names(MAX_BEYOND, 'b').map((id, i) => [id, { origin: shortId(`o ${i % MAX_STEPS}`), seq: 12_345_678 - i }])),
+  }
+}
+
+test('a cursor that says as much as one can still fits into a header', () => {
+  const given = longest()
+  const cursor = encodeCursor(randomUUID(), given)
+  expect(cursor.length).toBeLessThan(20_000)
+  expect(decodeCursor(JSON.parse(Buffer.from(cursor, 'base64url').toString()).d, cursor).beyond).toEqual(given.beyond)
+})
+
+const cursorWith = (of: object): string => Buffer.from(JSON.stringify({ v: 4, d: 'd', e: 'e', n: 1, ...of })).toString('base64url')
+
+test('a cursor of before names alert events in another way, and means the same', () => {
+  const [o, id] = [shortId('o'), shortId('id')]
+  const { beyond } = decodeCursor('d', cursorWith({ origins: [o], given: [[id, 0, 7]] }))
+  expect(beyond).toEqual(new Map([[id, { origin: o, seq: 7 }]]))
+})
+
+test('a text that names no alert events is not a cursor', () => {
+  for (const given of ['', 'short', 'abcdefgh', 'abcdefgh-1', 'abcdefgh1.', 'abcdefgh1..abcdefgh1', 'x!abcdefgh1', 'abcdefghzzzzzzzzzzz'])
+    expect(() => decodeCursor('d', cursorWith({ given })), given).toThrow(expect.objectContaining({ code: 'BAD_USER_INPUT' }))
 })
 
 test('a cursor names the origins that went on last, and not more than so many', () => {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { AlertEvent, RiskAlert } from '../../src/model.ts'
-import { decodeCursor, encodeCursor, type Given, MAX_BEYOND, type Progress, shortId } from '../../src/services/cursor.ts'
+import { decodeCursor, encodeCursor } from '../../src/services/cursor.ts'
+import { type Given, MAX_BEYOND, type Progress, shortId } from '../../src/services/given.ts'
 import { Reader, type Told, UNKNOWN } from '../../src/services/reader.ts'
 import { NOW } from '../helpers/events.ts'
 

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { WebSocket } from 'ws'
 import * as z from 'zod'
 import type { Random } from '../../src/demo/random.ts'
-import { shortId } from '../../src/services/cursor.ts'
+import { decodeCursor } from '../../src/services/cursor.ts'
+import { type Given, type Steps, shortId } from '../../src/services/given.ts'
 import type { Ledger } from './ledger.ts'
 import type { World } from './world.ts'
 
@@ -13,16 +14,6 @@ const PATIENCE_MS = 5_000
 /** From what an event is accepted, to whoever subscribed just before that being owed it. */
 const CLOCKS_MS = 100
 
-const Stepped = z.array(z.tuple([z.string(), z.number(), z.number(), z.string(), z.number()])).default([])
-const Cursor = z.object({
-  e: z.string(),
-  n: z.number(),
-  marks: z.array(z.tuple([z.number(), z.string()])).default([]),
-  steps: Stepped,
-  ahead: Stepped,
-  origins: z.array(z.string()).default([]),
-  given: z.array(z.tuple([z.string(), z.number(), z.number()])).default([]),
-})
 const Errors = z.array(z.object({ extensions: z.object({ code: z.string() }).optional() }))
 const Message = z.discriminatedUnion('type', [
   z.object({ type: z.literal('connection_ack') }),
@@ -251,9 +242,10 @@ class Subscriber {
 
   /** Which event it came from: what the cursor names last. */
   #note(id: string, cursor: string): void {
-    const { steps, origins, given } = Cursor.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString()))
-    const ahead = given.at(-1)
-    const source = ahead?.[0] === shortId(id) ? `${origins[ahead[1]]} ${ahead[2]}` : steps.at(-1)?.slice(0, 2).join(' ')
+    const { steps, beyond } = givenBy(cursor)
+    const ahead = [...beyond].at(-1)
+    const [origin, last] = [...steps].at(-1) ?? []
+    const source = ahead?.[0] === shortId(id) ? `${ahead[1].origin} ${ahead[1].seq}` : last && `${origin} ${last.seq}`
     if (source === undefined) return
     const ids = this.#tellings.get(source) ?? new Set()
     this.#tellings.set(source, ids.add(id))
@@ -262,9 +254,18 @@ class Subscriber {
 
 /** Of a cursor what can be read: up to where, by which newest entry, and of each origin up to where, how many before that by name, and from where on. */
 function shown(cursor: string): string {
-  const { e, n, marks, steps, ahead, origins, given } = Cursor.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString()))
-  const stepped = (all: typeof steps) =>
-    all.map(([origin, seq, ordinal, recent, since]) => `${origin} ${seq}.${ordinal} (${recent.split('.').length}) ${since}`).join(', ')
-  const last = given.at(-1)
-  return `${e} ${n} [${marks[0]?.[0] ?? ''}] steps ${stepped(steps)}; ahead ${stepped(ahead)}; last ${last ? `${origins[last[1]]} ${last[2]}` : '-'}`
+  const { upTo, marks, steps, ahead, beyond } = givenBy(cursor)
+  const stepped = (all: Steps) =>
+    [...all]
+      .map(([origin, { seq, ordinal, recent, since }]) => `${origin} ${seq}.${ordinal} (${recent.split('.').length}) ${since}`)
+      .join(', ')
+  const last = [...beyond.values()].at(-1)
+  return `${upTo.epoch} ${upTo.n} [${marks[0]?.n ?? ''}] steps ${stepped(steps)}; ahead ${stepped(ahead)}; last ${last ? `${last.origin} ${last.seq}` : '-'}`
+}
+
+const DataSet = z.object({ d: z.string() })
+
+function givenBy(cursor: string): Given {
+  const { d } = DataSet.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString()))
+  return decodeCursor(d, cursor)
 }
