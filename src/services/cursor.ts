@@ -1,18 +1,12 @@
 import * as z from 'zod'
 import { badInput, cursorExpired } from '../errors.ts'
 import { MAX_MARKS } from '../store/trail.ts'
-import {
-  type Given,
-  MAX_BEYOND,
-  MAX_DUE,
-  MAX_RECENT_LENGTH,
-  MAX_SPANS,
-  MAX_STEPS,
-  type Progress,
-  RECENT_STEPS,
-  type Steps,
-  spansOf,
-} from './given.ts'
+import { type Given, MAX_BEYOND, MAX_DUE, MAX_RECENT_LENGTH, MAX_STEPS, type Progress, type Steps, spansOf } from './given.ts'
+
+/** Of how many origins a cursor says what there was of the events before. */
+const RECENT_STEPS = 4
+/** How often a cursor says of an origin what was given of older events. */
+const MAX_OLDER = 8
 
 const Short = z.string().regex(/^[\w-]{8}$/)
 const Recent = z
@@ -22,7 +16,7 @@ const Recent = z
 /** Those of one origin come together, what is older behind what is newer. */
 const Stepped = z
   .array(z.tuple([Short, z.int().min(1), z.int().min(0), Recent, z.int().min(0)]))
-  .max(MAX_STEPS + RECENT_STEPS * (MAX_SPANS - 1))
+  .max(MAX_STEPS + MAX_OLDER)
   .default([])
 /** An alert event that is named: the index of its origin and '!' where that is another than before, its id, and how far its event is behind the last of the origin. */
 const NAMED = /^(?:(\d{1,3})!)?([\w-]{8})(-?[0-9a-z]{1,11})$/
@@ -61,14 +55,17 @@ export function encodeCursor(dataSetId: string, given: Given): string {
 }
 
 function textOf(dataSetId: string, { upTo, marks, steps, ahead, beyond, due }: Given): string {
-  const stepped = (all: Steps) =>
-    [...all].flatMap(([origin, progress], i) => {
-      const behind = all.size - 1 - i
-      const spans = behind < RECENT_STEPS ? spansOf(progress) : [progress]
+  const stepped = (all: Steps) => {
+    let left = MAX_OLDER
+    const newestFirst = [...all].toReversed().map(([origin, progress], behind) => {
+      const spans = spansOf(progress).slice(0, 1 + left)
+      left -= spans.length - 1
       return spans.map(({ seq, ordinal, recent, since }, older): [string, number, number, string, number] => {
         return [origin, seq, ordinal, behind < (older > 0 ? 1 : RECENT_STEPS) ? recent : '', since]
       })
     })
+    return newestFirst.toReversed().flat()
+  }
   const origins = [...new Set([...beyond.values()].map(({ origin }) => origin))]
   const given = [...beyond].map(([id, { origin, seq }]): Named => [id, origins.indexOf(origin), seq])
   const cursor: z.input<typeof Cursor> = {

@@ -55,11 +55,9 @@ export type Steps = ReadonlyMap<string, Progress>
 
 /** How many origins a cursor can name: each start of an instance is one. What others brought about may be given twice where the log has gone back that far, but none is missed. */
 export const MAX_STEPS = 32
-/** Of how many origins a cursor says what there was of the events before. */
-export const RECENT_STEPS = 4
 export const MAX_RECENT_LENGTH = 512
 /** How often what was given of one origin may begin anew with what is older than all before. */
-export const MAX_SPANS = 3
+const MAX_SPANS = 3
 /** How many alert events a cursor can name. Of an older one it is not told that the log has settled it in another way. */
 export const MAX_BEYOND = 256
 /** How many ids of what was due a cursor can name. */
