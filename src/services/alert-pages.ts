@@ -1,10 +1,9 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import { isExpired } from '../errors.ts'
 import { type AlertEvent, type AlertTrigger, DAY_MS, type RiskAlert } from '../model.ts'
 import type { Event, LogPage, Mark, Place, Store, ToldEntry } from '../store/store.ts'
 import { covers, gaveAhead, gaveSettled, type Heard, type OneOf, shortId } from './given.ts'
-import { farthest } from './log-places.ts'
+import { farthest, knowsAll } from './log-places.ts'
 import { REMEMBERED } from './reader.ts'
 import { Recent } from './recent.ts'
 
@@ -15,8 +14,8 @@ const ALERTS = { REDIS: 50, SQLITE: 250 }
 /** Where a server comes back so do all who listened to it, with much the same to read. */
 const SHARED_PAGES = 32
 const SHARED_MS = 1_000
-/** Of so many of them each is known to be of the past. */
-const RECENT = 1_000
+/** So many of them are known to be of the past, where they are found within this time. */
+const [RECENT, RECENT_MS] = [1_000, 1_000]
 const RETRY_MS = 20
 /** How long alerts are waited for that the log tells of and the store does not have. */
 const PATIENCE_MS = 1_000
@@ -62,12 +61,13 @@ export class AlertPages {
     for (let page = await this.#told(after); ; page = await this.#store.told(after, PAGE)) {
       const wanted = page.entries.filter((entry) => entry.from && isWanted(entry))
       const alerts = await this.#alertsOf(wanted)
-      const lacking = await this.#lackingOf(wanted, alerts)
+      const lacking = idsOf(wanted).filter((id) => !alerts.has(id))
       if (lacking.length === 0) return { ...page, alerts }
       const again = await this.#store.told(after, PAGE)
       if (again.epoch !== page.epoch) return { epoch: again.epoch, entries: [], alerts }
       // Of whoever is erased the log tells nothing any more.
-      const untold = lacking.filter((id) => idsOf(again.entries).includes(id))
+      const told = idsOf(again.entries, await this.#keptSince())
+      const untold = lacking.filter((id) => told.includes(id))
       if (untold.length > 0 && performance.now() < until && !signal.aborted) await setTimeout(RETRY_MS)
       else {
         if (untold.length > 0) await this.#standIn(after, untold, alerts)
@@ -114,14 +114,17 @@ export class AlertPages {
     return found
   }
 
-  /** The newest alert events up to a settled place, should the log go back: as far as it reaches, and is remembered. */
+  /** The newest alert events up to a settled place, should the log go back: as far as it reaches, and they are soon found. */
   async recent(end: Place): Promise<readonly Past[]> {
-    try {
-      return newestOf(await this.between(await farthest(this.#store, end, REMEMBERED), end.n), RECENT)
-    } catch (error) {
-      if (isExpired(error)) return []
-      throw error
+    const until = performance.now() + RECENT_MS
+    const { n: begin } = await farthest(this.#store, end, REMEMBERED)
+    let found: Past[] = []
+    for (let at = end.n; at > begin && found.length < RECENT && performance.now() < until; ) {
+      const from = Math.max(begin, at - PAGE)
+      found = [...(await this.between({ epoch: end.epoch, n: from }, at)), ...found]
+      at = from
     }
+    return found
   }
 
   /** The entry at a settled place, where the log tells it. */
@@ -131,11 +134,10 @@ export class AlertPages {
     return entries.filter((entry) => entry.settled && entry.n === n)
   }
 
-  async #lackingOf(wanted: readonly ToldEntry[], alerts: ReadonlyMap<string, RiskAlert>): Promise<string[]> {
-    const lacking = (since?: number) => idsOf(wanted, since).filter((id) => !alerts.has(id))
-    if (lacking().length === 0) return []
+  /** Of what came before this time an alert may be gone, as the retention has it; where nothing says so, it only is not here yet. */
+  async #keptSince(): Promise<number | undefined> {
     const days = (await this.#store.policy())?.alertsDays ?? 0
-    return lacking(days === 0 ? undefined : this.#clock() - days * DAY_MS)
+    return days > 0 && knowsAll(await this.#store.status()) ? this.#clock() - days * DAY_MS : undefined
   }
 
   /** An alert that is not here while Redis is away is told of by what the log says: that is less, but nobody is missed. */
@@ -157,12 +159,6 @@ export class AlertPages {
     }
     return alerts
   }
-}
-
-/** So many of the newest, and of each origin the last, as what comes before that is of the past, too. */
-export function newestOf(past: readonly Past[], count: number): readonly Past[] {
-  const last = new Map(past.map((one) => [one.origin, one]))
-  return past.filter((one, i) => i >= past.length - count || last.get(one.origin) === one)
 }
 
 /** What was heard, with what is of the past. What had come to nothing ahead of the log is not: in another order it may come to something. */

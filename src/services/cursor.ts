@@ -5,8 +5,8 @@ import { type Given, MAX_BEYOND, MAX_DUE, MAX_RECENT_LENGTH, MAX_STEPS, type Pro
 
 /** Of how many origins a cursor says what there was of the events before. */
 const RECENT_STEPS = 4
-/** How often a cursor says of an origin what was given of older events. */
-const MAX_OLDER = 8
+/** How often a cursor says of an origin what was given of older events, and how much of what there was of those before. */
+const [MAX_OLDER, MAX_OLDER_LENGTH] = [8, 1_024]
 
 const Short = z.string().regex(/^[\w-]{8}$/)
 const Recent = z
@@ -56,13 +56,17 @@ export function encodeCursor(dataSetId: string, given: Given): string {
 
 function textOf(dataSetId: string, { upTo, marks, steps, ahead, beyond, due }: Given): string {
   const stepped = (all: Steps) => {
-    let left = MAX_OLDER
+    let [left, room] = [MAX_OLDER, MAX_OLDER_LENGTH]
     const newestFirst = [...all].toReversed().map(([origin, progress], behind) => {
-      const spans = spansOf(progress).slice(0, 1 + left)
-      left -= spans.length - 1
-      return spans.map(({ seq, ordinal, recent, since }, older): [string, number, number, string, number] => {
-        return [origin, seq, ordinal, behind < (older > 0 ? 1 : RECENT_STEPS) ? recent : '', since]
+      const [{ seq, ordinal, recent, since }, ...spans] = [progress, ...spansOf(progress).slice(1, 1 + left)]
+      left -= spans.length
+      const older = spans.map((span): Span => {
+        // Where it is not said what there was, nothing is taken for granted: rather is it told again.
+        const isSaid = span.recent.length <= room
+        if (isSaid) room -= span.recent.length
+        return [origin, span.seq, span.ordinal, isSaid ? span.recent : '', isSaid ? span.since : span.seq]
       })
+      return [[origin, seq, ordinal, behind < RECENT_STEPS ? recent : '', since] satisfies Span, ...older]
     })
     return newestFirst.toReversed().flat()
   }
@@ -79,6 +83,7 @@ function textOf(dataSetId: string, { upTo, marks, steps, ahead, beyond, due }: G
   return Buffer.from(JSON.stringify(cursor)).toString('base64url')
 }
 
+type Span = [origin: string, seq: number, ordinal: number, recent: string, since: number]
 type Named = [id: string, origin: number, seq: number]
 
 /** Cursors come in headers, too, for which proxies have little room. */

@@ -157,9 +157,12 @@ const sinceOf = (last: Progress, since: number): number => (since >= last.since 
 
 /** The events that are named as given, but for those that count as given without that, here or by what else is known. */
 function namedBy(last: Progress, known: Progress | undefined): number[] {
-  const before = seqsBefore(last)
-  const oldest = Math.max(oldestOf(last, before), known ? oldestOf(known) : 0)
-  return [last.seq, ...before].filter((seq) => seq >= oldest)
+  const spans = spansOf(last)
+  // What comes before the oldest that is named counts as given, as it does here.
+  const claiming = spans.findIndex((span) => span.since < oldestOf(span))
+  const named = claiming < 0 ? spans : spans.slice(0, claiming + 1)
+  const oldest = Math.max(oldestOf(named.at(-1) ?? last), known ? oldestOf(known) : 0)
+  return named.flatMap((span) => [span.seq, ...seqsBefore(span)]).filter((seq) => seq >= oldest)
 }
 
 /** The same, with these events of an origin, which come before its last, given as well. */

@@ -2,6 +2,7 @@ import { pino } from 'pino'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { cursorExpired, storeUnavailable } from '../../src/errors.ts'
 import { DAY_MS } from '../../src/model.ts'
+import { AlertPages } from '../../src/services/alert-pages.ts'
 import { AlertFeed } from '../../src/services/feed.ts'
 import type { AlertMessage } from '../../src/services/reader.ts'
 import type { Place, Store } from '../../src/store/store.ts'
@@ -110,6 +111,22 @@ describe.each(stores)('the alert feed on $name', (kind) => {
     await store.append([origin.recorded({ user: 'ann', id: 'a1', riskLevel: 'HIGH', acceptedAt: clock.now })])
     const [first] = await take(await feed.subscribe({ after, minLevel: 'MEDIUM' }), 1)
     expect(first?.alert.userId).toBe('ann')
+  })
+
+  test('an alert older than alerts are kept is not passed over where it is not known yet, as Redis has just gone away', async () => {
+    const { store } = await startServices(kind)
+    const origin = new Origin()
+    await store.append([origin.policy({ alertsDays: 1 }), origin.recorded({ user: 'pat', id: 'p1', riskLevel: 'HIGH' })])
+    const { epoch } = await store.status()
+    let pages = 0
+    const told: Store['told'] = async (...asked) => (pages++ === 0 ? store.told(...asked) : { epoch: 'away', entries: [] })
+    const read: Store['read'] = async (requests, now, view) => {
+      const { answers, served } = await store.read(requests, now, view)
+      return { answers: answers.map(() => null) as unknown as typeof answers, served }
+    }
+    const pagesOf = new AlertPages(wrapped(store, { told, read }), pino({ level: 'silent' }), () => NOW + 3 * DAY_MS)
+    const page = await pagesOf.read({ epoch, n: 0 }, AbortSignal.timeout(5_000), () => true)
+    expect(page).toMatchObject({ epoch: 'away', entries: [] })
   })
 
   test('an alert that the store has not when it is told is told as soon as it is there', async () => {

@@ -2,6 +2,7 @@
 -- or {'ok', from, to, entries as XRANGE gives them, holes: index, text, …}: those after `from` up to `to`. With `told` the entries are
 -- {index, origin, seq, alert events (JSON)} of those that have any, and the chains of all come instead of the holes.
 local MAX_PAGE = 1000000
+local STEP = 20
 local request = cjson.decode(ARGV[1])
 local meta = redis.call('HMGET', META, 'epoch', 'n', 'trimmed')
 if meta[1] ~= request.epoch then return { 'stale' } end
@@ -23,18 +24,20 @@ end
 local from = index_of(request.after)
 -- Beyond the newest index: the log was restored from an earlier time, and what the reader has seen of it is not to be had any more.
 if not from or from < tonumber(meta[3]) or from > tonumber(meta[2]) then return { 'expired' } end
-local to = math.max(from, math.min(tonumber(meta[2]), from + request.limit))
-if to == from then return { 'ok', from, to, {}, {} } end
-local entries = get({}, 'XRANGE', LOG, string.format('%d-0', from + 1), string.format('%d-0', to))
--- Long texts make a page short: it has to arrive before anybody's patience ends.
-local size = 0
-for i, entry in ipairs(entries) do
-  for _, text in ipairs(entry[2]) do size = size + #text end
-  if size > MAX_PAGE and i < #entries then
-    to = tonumber(string.match(entry[1], '^%d+'))
-    for j = #entries, i + 1, -1 do entries[j] = nil end
-    break
+local last = math.min(tonumber(meta[2]), from + request.limit)
+if last <= from then return { 'ok', from, from, {}, {} } end
+-- Long texts make a page short: it has to arrive before anybody's patience ends, and no more than that is read.
+local entries, size, to = {}, 0, from
+while to < last and size <= MAX_PAGE do
+  local upto = math.min(last, to + STEP)
+  for _, entry in ipairs(get({}, 'XRANGE', LOG, string.format('%d-0', to + 1), string.format('%d-0', upto))) do
+    if size <= MAX_PAGE then
+      entries[#entries + 1] = entry
+      for _, text in ipairs(entry[2]) do size = size + #text end
+      if size > MAX_PAGE then upto = tonumber(string.match(entry[1], '^%d+')) end
+    end
   end
+  to = upto
 end
 local holes = {}
 if #entries < to - from then
