@@ -6,7 +6,7 @@ import { type Given, MAX_BEYOND, MAX_DUE, MAX_RECENT_LENGTH, MAX_STEPS, type Pro
 /** Of how many origins a cursor says what there was of the events before. */
 const RECENT_STEPS = 4
 /** How often a cursor says of an origin what was given of older events, and how much of what there was of those before. */
-const [MAX_OLDER, MAX_OLDER_LENGTH] = [8, 1_024]
+const [MAX_OLDER, MAX_OLDER_LENGTH] = [8, 2_048]
 
 const Short = z.string().regex(/^[\w-]{8}$/)
 const Recent = z

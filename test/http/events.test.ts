@@ -112,7 +112,7 @@ test('what many ask for in the same words is worked out once for all, over whate
 
 test('the longest Last-Event-ID that there can be is taken', async () => {
   const { url } = await startApp()
-  const frame = await (await listen(url, 'x'.repeat(20_000))).next()
+  const frame = await (await listen(url, 'x'.repeat(23_000))).next()
   expect(JSON.parse(frame.data ?? '').errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT', field: 'after' } }])
 })
 
