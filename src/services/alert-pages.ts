@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import { isExpired } from '../errors.ts'
 import { type AlertEvent, type AlertTrigger, DAY_MS, type RiskAlert } from '../model.ts'
 import type { Event, LogPage, Mark, Place, Store, ToldEntry } from '../store/store.ts'
 import { covers, gaveAhead, gaveSettled, type Heard, type OneOf, shortId } from './given.ts'
@@ -121,7 +122,9 @@ export class AlertPages {
     let found: Past[] = []
     for (let at = end.n; at > begin && found.length < RECENT && performance.now() < until; ) {
       const from = Math.max(begin, at - PAGE)
-      found = [...(await this.between({ epoch: end.epoch, n: from }, at)), ...found]
+      // The log may have been trimmed since.
+      const page = await this.between({ epoch: end.epoch, n: from }, at).catch(nothing)
+      found = [...page, ...found]
       at = from
     }
     return found
@@ -159,6 +162,12 @@ export class AlertPages {
     }
     return alerts
   }
+}
+
+/** Where the log does not reach so far back, there is nothing. */
+export function nothing(error: unknown): never[] {
+  if (isExpired(error)) return []
+  throw error
 }
 
 /** What was heard, with what is of the past. What had come to nothing ahead of the log is not: in another order it may come to something. */

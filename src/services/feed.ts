@@ -3,7 +3,7 @@ import type { Logger } from 'pino'
 import { cursorExpired, isExpired } from '../errors.ts'
 import type { Mark, Place, Store, StoreStatus, ToldEntry } from '../store/store.ts'
 import { marksUpTo, withMark } from '../store/trail.ts'
-import { type AlertPage, AlertPages, heardOf } from './alert-pages.ts'
+import { type AlertPage, AlertPages, heardOf, nothing } from './alert-pages.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 import { type Given, gaveAhead, gaveSettled, type Heard, shortId } from './given.ts'
 import { Audience, Inbox, MAX_WAITING } from './inbox.ts'
@@ -285,11 +285,6 @@ export class AlertFeed {
     await setTimeout(LAG_MS)
     return []
   }
-}
-
-function nothing(error: unknown): never[] {
-  if (isExpired(error)) return []
-  throw error
 }
 
 const NONE: AlertPage['alerts'] = new Map()
