@@ -19,7 +19,7 @@ const MORE: Readonly<Record<string, string>> = {
   verify: '[Moving in](migration.md)',
   export: '[One person](backup.md#one-person), [the way back](migration.md#the-way-back)',
   erase: '[One person](backup.md#one-person)',
-  status: '[What an operator sees](reliability.md#what-an-operator-sees)',
+  status: '[What an operator sees](messages.md#how-the-stores-are-doing)',
   token: '[Tokens](security.md#tokens)',
   backup: '[Backup and restore](backup.md)',
   restore: '[Backup and restore](backup.md)',

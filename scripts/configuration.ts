@@ -27,7 +27,7 @@ const THEMES: readonly (readonly [title: string, text: string, shape: Readonly<R
   ['Alerts', 'How they escalate, to whom, and how a webhook hears of them, is in [alerts.md](alerts.md).', ALERTS],
   ['Conversations', 'How topics are found is in [topics.md](topics.md).', CONVERSATIONS],
   ['Limits', 'What is refused beyond them, and how, is in [security.md](security.md#limits).', LIMITS],
-  ['Log', 'What its lines mean is in [reliability.md](reliability.md#what-an-operator-sees).', LOG],
+  ['Log', 'What its lines mean is in [messages.md](messages.md#how-the-stores-are-doing).', LOG],
 ]
 
 /** Those that a newcomer asks for first. */
