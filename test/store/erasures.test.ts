@@ -166,8 +166,8 @@ test('where an erasure can not be noted, nothing that was to be journaled with i
   const refused = { code: 'STORE_UNAVAILABLE', cause: { code: 'EISDIR' } }
   await expect(replica.journal(events)).rejects.toMatchObject(refused)
   await expect(replica.journalAndApply(events)).rejects.toMatchObject(refused)
-  expect(await replica.journalAfter(0, 10)).toEqual([])
+  expect(await replica.journalAfter({ after: 0, limit: 10 })).toEqual([])
   rmdirSync(at.note)
   await replica.journal(events)
-  expect(await replica.journalAfter(0, 10)).toHaveLength(2)
+  expect(await replica.journalAfter({ after: 0, limit: 10 })).toHaveLength(2)
 })

@@ -52,7 +52,7 @@ export class Pair {
 
   /** What Redis does with what is pushed. */
   async push(): Promise<void> {
-    await this.there.append(this.here.journalAfter(Number.MIN_SAFE_INTEGER, ALL).map(({ event }) => event))
+    await this.there.append(this.here.journalAfter({ after: Number.MIN_SAFE_INTEGER, limit: ALL }).map(({ event }) => event))
   }
 
   async pull(users = this.here.dirtyUsers(ALL)): Promise<boolean> {

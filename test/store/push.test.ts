@@ -4,6 +4,7 @@ import { Outdated } from '../../src/store/failover/faults.ts'
 import type { Joint } from '../../src/store/failover/joint.ts'
 import { pushAll } from '../../src/store/failover/push.ts'
 import { openRedisStore } from '../../src/store/redis/open.ts'
+import { Replica } from '../../src/store/sqlite/replica/replica.ts'
 import { Origin } from '../helpers/events.ts'
 import { startRedis } from '../helpers/redis.ts'
 import { tempDir } from '../helpers/temp.ts'
@@ -32,8 +33,7 @@ async function gap() {
     closeOrigins() {},
   }
   return {
-    primary,
-    first,
+    ...{ primary, replica, first, held },
     /** So long after the last try; answers whether everything was pushed, be it under a new origin. */
     async tryAfter(ms: number, takesMs = 0, meanwhile?: () => Promise<unknown>): Promise<boolean> {
       now += ms
@@ -109,6 +109,18 @@ test('however long it is between two tries, it comes to an end', async () => {
   const { tryAfter } = await gap()
   for (let tries = 0; tries < 20; tries += 1) expect(await tryAfter(6_000), `try ${tries}`).toBe(false)
   expect(await tryAfter(6_000)).toBe(true)
+})
+
+test('of what stands behind a gap no more is read than shows it, however much it is, and what closes it may stand behind that', async () => {
+  const { primary, replica, first, held, tryAfter, origins } = await gap()
+  await replica.journal(Array.from({ length: 1_000 }, () => held.recorded({ user: 'also here' })))
+  const read = vi.spyOn(Replica.prototype, 'journalAfter')
+  expect(await tryAfter(0)).toBe(false)
+  expect(read.mock.results.reduce((sum, { value }) => sum + value.length, 0)).toBeLessThan(250)
+  await replica.journal([first])
+  expect(await tryAfter(100)).toBe(true)
+  expect(await origins()).toEqual(['ours', 'held'])
+  expect((await primary.positions()).held).toBe(1_002)
 })
 
 test('what others bring in time closes the gap', async () => {

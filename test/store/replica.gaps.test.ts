@@ -16,7 +16,7 @@ function logOf(events: readonly Event[]): LogEntry[] {
 }
 
 const journaled = (p: Pair) =>
-  p.here.journalAfter(Number.MIN_SAFE_INTEGER, ALL).map(({ event: { origin, seq, kind } }) => [origin, seq, kind])
+  p.here.journalAfter({ after: Number.MIN_SAFE_INTEGER, limit: ALL }).map(({ event: { origin, seq, kind } }) => [origin, seq, kind])
 
 /** What the log here, and then what is kept of it, holds of `theirs` when it is swept at this time. */
 async function sweptAt(now: number, events: readonly Said[]): Promise<{ log: number[]; kept: number[] }> {
@@ -32,7 +32,7 @@ async function sweptAt(now: number, events: readonly Said[]): Promise<{ log: num
   other.beginRebuild(head)
   while (other.sweepLog(ALL, now) > 0);
   other.recall('kept', {})
-  return { log, kept: other.journalAfter(Number.MIN_SAFE_INTEGER, ALL).map(({ event }) => event.seq) }
+  return { log, kept: other.journalAfter({ after: Number.MIN_SAFE_INTEGER, limit: ALL }).map(({ event }) => event.seq) }
 }
 
 const same: Said = { user: 'a', id: 'the same', query: 'q', response: 'r' }
@@ -105,7 +105,7 @@ test('what came after a gap is pushed under another origin from then on, whole e
   ]
   p.here.recall('kept', {})
   expect(journaled(p), 'not under the old one').toEqual(again)
-  const voids = p.here.journalAfter(Number.MIN_SAFE_INTEGER, ALL).map(({ event }) => event)
+  const voids = p.here.journalAfter({ after: Number.MIN_SAFE_INTEGER, limit: ALL }).map(({ event }) => event)
   p.here.applyEntries(logOf(voids).map((entry) => ({ ...entry, event: null, outcome: 'duplicate' })))
   expect(journaled(p)).toEqual([])
   p.here.recall('kept', {})

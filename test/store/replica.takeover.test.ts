@@ -18,7 +18,7 @@ test('what was held before a rebuild is pushed again where Redis goes back to be
   expect(p.here.facts()).toMatchObject({ partial: true, rebuiltTo: '', ahead: 0 })
   expect(p.here.seedHead('', 0).positions, 'nobody here has what came between').toEqual({ ours: 2, theirs: 1 })
   p.here.recall('kept', { ours: 1, theirs: 3 })
-  expect(p.here.journalAfter(Number.MIN_SAFE_INTEGER, ALL).map(({ event }) => event.id)).toEqual(['ours 2'])
+  expect(p.here.journalAfter({ after: Number.MIN_SAFE_INTEGER, limit: ALL }).map(({ event }) => event.id)).toEqual(['ours 2'])
   expect(p.here.copies(['b'])[0]?.state?.totalChats, 'it counts once').toBe(1)
   const positions = { ours: 2, theirs: 3 }
   const copies = p.here.copies(['a', 'b', 'c'])
@@ -66,7 +66,9 @@ test('what was held and has come by the log again since is pushed in the order i
   p.here.applyEntries(entries.slice(0, 3))
   p.here.rewind(0)
   p.here.recall('kept', {})
-  expect(p.here.journalAfter(Number.MIN_SAFE_INTEGER, ALL).map(({ event }) => event.id)).toEqual(events.map(({ id }) => id))
+  expect(p.here.journalAfter({ after: Number.MIN_SAFE_INTEGER, limit: ALL }).map(({ event }) => event.id)).toEqual(
+    events.map(({ id }) => id),
+  )
 })
 
 test('what comes between two events that are held is not taken for one that is here', async () => {
@@ -79,7 +81,7 @@ test('what comes between two events that are held is not taken for one that is h
   p.here.applyEntries(entries.slice(2))
   p.here.beginRebuild({ ...head, n: 0, chain: '', trimmed: 0, positions: {} })
   p.here.recall('kept', {})
-  expect(p.here.journalAfter(Number.MIN_SAFE_INTEGER, ALL).map(({ event }) => event.seq)).toEqual([1, 3])
+  expect(p.here.journalAfter({ after: Number.MIN_SAFE_INTEGER, limit: ALL }).map(({ event }) => event.seq)).toEqual([1, 3])
   expect(p.here.copies(['a'])).toMatchObject([{ state: { totalChats: 2 } }])
   p.here.applyEntries(entries)
   expect(p.here.copies(['a'])).toMatchObject([{ state: { totalChats: 3 } }])
@@ -198,7 +200,7 @@ test('what was held is swept when it is as old as what the log lets go of, and n
     return left
   }
   expect(held(NOW)).toBe(0)
-  expect(p.here.journalAfter(Number.MIN_SAFE_INTEGER, ALL).map(({ event }) => event.seq)).toEqual([1, 2, 3])
+  expect(p.here.journalAfter({ after: Number.MIN_SAFE_INTEGER, limit: ALL }).map(({ event }) => event.seq)).toEqual([1, 2, 3])
   expect(held(NOW + 31 * DAY_MS - 1), 'what changed nothing may be younger').toBe(1)
   expect(held(NOW + 31 * DAY_MS + 1)).toBe(2)
 })

@@ -109,7 +109,7 @@ test('a log taken back keeps what came after in the journal, before all else the
   p.here.journal([p.ours.recorded({ user: 'c' })])
   p.here.rewind(1)
   expect(p.here.facts()).toMatchObject({ n: 1, ahead: 4, journalSize: 5, dirty: 2 })
-  expect(p.here.journalAfter(Number.MIN_SAFE_INTEGER, ALL).map(({ event }) => [event.origin, event.kind])).toEqual([
+  expect(p.here.journalAfter({ after: Number.MIN_SAFE_INTEGER, limit: ALL }).map(({ event }) => [event.origin, event.kind])).toEqual([
     ['theirs', 'recorded'],
     ['theirs', 'cleared'],
     ['theirs', 'void'],
@@ -140,7 +140,7 @@ test('the seed of an empty Redis has what was applied ahead as the end of its lo
 test('an erasure leaves nothing of the user in the journal but the places of its events', async () => {
   const p = await pair()
   p.here.journalAndApply([p.ours.recorded(risky), p.ours.erased('a')])
-  expect(p.here.journalAfter(Number.MIN_SAFE_INTEGER, ALL).map(({ event }) => [event.kind, event.seq])).toEqual([
+  expect(p.here.journalAfter({ after: Number.MIN_SAFE_INTEGER, limit: ALL }).map(({ event }) => [event.kind, event.seq])).toEqual([
     ['void', 1],
     ['erased', 2],
   ])
@@ -157,7 +157,7 @@ test("what was acknowledged here after another instance's erasure or clearing of
     await p.there.append([p.theirs[kind]('a', NOW - 50)])
     await p.follow()
     expect(p.here.copies(['a'])[0]?.state?.conversations.map(({ id }) => id)).toContain(fresh.id)
-    expect(p.here.journalAfter(Number.MIN_SAFE_INTEGER, ALL).map(({ event }) => event.id)).toContain(fresh.id)
+    expect(p.here.journalAfter({ after: Number.MIN_SAFE_INTEGER, limit: ALL }).map(({ event }) => event.id)).toContain(fresh.id)
     await p.push()
     await p.follow()
     expect(await p.pull()).toBe(true)

@@ -134,7 +134,8 @@ class Push {
   }
 
   #rowsAfter(place: number): ReturnType<RemoteReplica['journalAfter']> {
-    const rows = this.#replica.journalAfter(place, MAX_EVENTS, this.#positions)
+    // Behind a gap there may be very much, which is not to be read with each try.
+    const rows = this.#replica.journalAfter({ after: place, limit: MAX_EVENTS, positions: this.#positions, stuck: [...this.stuck] })
     // Whoever waits for them hears of it; nobody may.
     rows.catch(() => {})
     return rows

@@ -47,7 +47,7 @@ export async function giveWay(primary: RedisStore, joint: Joint, lineage: readon
     const aside = new Aside(joint)
     try {
       for (let place = Number.MIN_SAFE_INTEGER; ; ) {
-        const rows = await replica.journalAfter(place, PAGE, positions)
+        const rows = await replica.journalAfter({ after: place, limit: PAGE, positions })
         await aside.add(rows.map(({ event }) => event))
         for (const { event } of rows) origins.add(event.origin)
         const last = rows.at(-1)

@@ -37,14 +37,26 @@ function journaled(row: unknown): Journaled[] {
 export const eventInJournal = (sql: Sql, origin: string, seq: number): Event | null =>
   sql.get(EventRow, `SELECT ${EVENT} FROM journal WHERE origin = ? AND seq = ?`, origin, seq)
 
-/** What these positions of Redis do not cover, in the order in which Redis has to get it. */
-export const journalAfter = (sql: Sql, place: number, limit: number, positions: Readonly<Record<string, number>> = {}): Journaled[] =>
+export interface JournalPage {
+  /** Of the last one before it. */
+  after: number
+  limit: number
+  /** What these positions of Redis do not cover. */
+  positions?: Readonly<Record<string, number>>
+  /** Of these origins no more than the very next event. */
+  stuck?: readonly string[]
+}
+
+/** The next events, in the order in which Redis has to get them. */
+export const journalAfter = (sql: Sql, { after, limit, positions = {}, stuck = [] }: JournalPage): Journaled[] =>
   sql
     .rows(
       `WITH position (of, upTo) AS MATERIALIZED (SELECT key, value FROM json_each(?))
-       SELECT ${COLUMNS} FROM journal LEFT JOIN position ON of = origin WHERE place > ? AND seq > ifnull(upTo, 0) ORDER BY place LIMIT ?`,
+       SELECT ${COLUMNS} FROM journal LEFT JOIN position ON of = origin WHERE place > ? AND seq > ifnull(upTo, 0)
+       AND (seq = ifnull(upTo, 0) + 1 OR origin NOT IN (SELECT value FROM json_each(?))) ORDER BY place LIMIT ?`,
       JSON.stringify(positions),
-      place,
+      after,
+      JSON.stringify(stuck),
       limit,
     )
     .flatMap(journaled)

@@ -21,7 +21,7 @@ import { expiredUsers, sweepLog, sweepUsers } from '../sweep.ts'
 import { type Answered, applyAhead, lack, renumber } from './ahead.ts'
 import { countsOf, factsOf, type ReplicaFacts } from './facts.ts'
 import { forgottenBy } from './forgotten.ts'
-import { addToJournal, countPending, type Journaled, journalAfter, rescue } from './journal.ts'
+import { addToJournal, countPending, type Journaled, type JournalPage, journalAfter, rescue } from './journal.ts'
 import { JournaledEvents } from './journaled.ts'
 import { completeFromKept, letGo, patchedUsers, recall, settleKept, sweepKept, wholeAmong } from './kept.ts'
 import { raiseMarks } from './marks.ts'
@@ -107,8 +107,8 @@ export class Replica {
     })
   }
 
-  journalAfter(place: number, limit: number, positions?: Readonly<Record<string, number>>): Journaled[] {
-    return journalAfter(this.#sql, place, limit, positions)
+  journalAfter(page: JournalPage): Journaled[] {
+    return journalAfter(this.#sql, page)
   }
 
   /** How many events of the journal these positions do not cover. */
