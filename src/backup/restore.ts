@@ -8,6 +8,7 @@ import { AUDIT_NAME, DATABASE_NAME } from '../config.ts'
 import { makeDataDir } from '../data-dir.ts'
 import { StartError } from '../errors.ts'
 import { forgetInCopy, settle } from '../store/audit/copy.ts'
+import { erasuresBeside } from '../store/sqlite/erasure-file.ts'
 import { prepareRestored } from '../store/sqlite/restored.ts'
 import { inspectSnapshot } from '../store/sqlite/snapshot.ts'
 import { type Manifest, type Parts, syncDir, unpackBackup } from './file.ts'
@@ -20,6 +21,8 @@ export interface Restored {
   erased: number
   /** Lines of the note of who was erased: whoever they were about may be in it again. */
   unreadable: number
+  /** Whether there is a note of who was erased: without one whoever was erased since the backup is in it again, unless Redis knows. */
+  isNoted: boolean
   /** Whether its audit log was put there too; one that is there stays, and goes on. */
   audit: boolean
 }
@@ -42,6 +45,7 @@ export async function restoreBackup(
   try {
     const manifest = await unpackChecked(file, { database: draft, audit: existsSync(auditPath) ? null : auditDraft })
     const audit = existsSync(auditDraft)
+    const isNoted = existsSync(erasuresBeside(path))
     const { erased, unreadable } = prepareRestored(draft, {
       ...{ path, backend, rollback, now: Date.now() },
       forget: (wasErased) => void (audit && forgetInCopy(auditDraft, wasErased)),
@@ -51,7 +55,7 @@ export async function restoreBackup(
     await rename(draft, path)
     if (audit) await rename(auditDraft, auditPath)
     await syncDir(dataDir)
-    return { manifest, replaced: present.length > 0 ? aside : null, erased, unreadable, audit }
+    return { manifest, replaced: present.length > 0 ? aside : null, erased, unreadable, isNoted, audit }
   } finally {
     await Promise.all([draft, `${draft}-wal`, auditDraft].map((each) => rm(each, { force: true })))
   }

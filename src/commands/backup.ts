@@ -1,10 +1,10 @@
-import { statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { type Manifest, writeBackup } from '../backup/file.ts'
 import { drill, restoreBackup } from '../backup/restore.ts'
 import { backupName, parseKeep, rotate } from '../backup/rotation.ts'
-import { AUDIT_NAME, type Config } from '../config.ts'
+import { AUDIT_NAME, type Config, SECRET_NAME } from '../config.ts'
 import { makeDataDir } from '../data-dir.ts'
 import { holdsData } from '../data-set.ts'
 import { StartError } from '../errors.ts'
@@ -67,7 +67,7 @@ export async function restore(
   }
   const backend = config.storageBackend
   const { manifest, ...restored } = await restoreBackup(resolve(file), config.dataDir, { force, rollback, backend })
-  const { replaced, erased, unreadable, audit } = restored
+  const { replaced, erased, unreadable, isNoted, audit } = restored
   if (json) return console.log(JSON.stringify({ ...manifest, ...restored }))
   console.log(`Restored into ${resolve(config.dataDir)}: ${sentence(manifest)}`)
   if (replaced)
@@ -80,6 +80,12 @@ export async function restore(
         ? `The audit log too: ${counted(manifest.audit.entries, 'entry', 'entries')}.`
         : 'The audit log that is there stays, and goes on.',
     )
+  if (!isNoted)
+    console.log(
+      'There is no xinyi.erased here: whoever was erased since the backup is in it again, unless Redis knows of it. If that file is left, put it here before the server starts.',
+    )
+  if (config.auth.required && !config.auth.secret && !config.auth.jwks && !existsSync(join(config.dataDir, SECRET_NAME)))
+    console.log(`There is no ${SECRET_NAME} here: the server makes one, and tokens of before are not good any more.`)
   if (erased > 0) console.log(`${counted(erased, 'person', 'people')} erased since the backup: they are erased in it too.`)
   if (unreadable > 0)
     console.error(

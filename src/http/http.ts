@@ -28,7 +28,7 @@ import { serveSignIn } from './sign-in.ts'
 import { tracedRequest } from './traced.ts'
 import { WebSocketEndpoint } from './websocket.ts'
 
-/** Who comes back to a stream of alerts sends a cursor as Last-Event-ID, which may have 23,000 bytes after a long absence of Redis. */
+/** Who comes back to a stream of alerts sends a cursor as Last-Event-ID, which may have 27,500 bytes after a long absence of Redis. */
 const MAX_HEADER_BYTES = 32_768
 
 /** For headers, for a whole request, for taking nothing of an answer, and between two requests: slow clients must not pile up. */

@@ -4,7 +4,7 @@ import { isExpired } from '../errors.ts'
 import { type AlertEvent, type AlertTrigger, DAY_MS, type RiskAlert } from '../model.ts'
 import type { Event, LogPage, Mark, Place, Store, ToldEntry } from '../store/store.ts'
 import { covers, gaveAhead, gaveSettled, type Heard, type OneOf, shortId } from './given.ts'
-import { farthest, knowsAll } from './log-places.ts'
+import { farthest } from './log-places.ts'
 import { REMEMBERED } from './reader.ts'
 import { Recent } from './recent.ts'
 
@@ -137,10 +137,10 @@ export class AlertPages {
     return entries.filter((entry) => entry.settled && entry.n === n)
   }
 
-  /** Of what came before this time an alert may be gone, as the retention has it; where nothing says so, it only is not here yet. */
+  /** Of what came before this time an alert may be gone, as the retention has it. */
   async #keptSince(): Promise<number | undefined> {
     const days = (await this.#store.policy())?.alertsDays ?? 0
-    return days > 0 && knowsAll(await this.#store.status()) ? this.#clock() - days * DAY_MS : undefined
+    return days > 0 ? this.#clock() - days * DAY_MS : undefined
   }
 
   /** An alert that is not here while Redis is away is told of by what the log says: that is less, but nobody is missed. */

@@ -8,6 +8,9 @@ const RECENT_STEPS = 4
 /** How often a cursor says of an origin what was given of older events, and how much of what there was of those before. */
 const [MAX_OLDER, MAX_OLDER_LENGTH] = [8, 2_048]
 
+/** Of a cursor; more is not looked at. */
+export const MAX_LENGTH = 27_500
+
 const Short = z.string().regex(/^[\w-]{8}$/)
 const Recent = z
   .string()
@@ -20,6 +23,7 @@ const Stepped = z
   .default([])
 /** An alert event that is named: the index of its origin and '!' where that is another than before, its id, and how far its event is behind the last of the origin. */
 const NAMED = /^(?:(\d{1,3})!)?([\w-]{8})(-?[0-9a-z]{1,11})$/
+const MAX_NAMED_LENGTH = 25
 const Cursor = z.strictObject({
   v: z.literal(4),
   d: z.string(),
@@ -36,9 +40,10 @@ const Cursor = z.strictObject({
   origins: z.array(Short).max(MAX_BEYOND).default([]),
   given: z
     .string()
+    .max(MAX_BEYOND * MAX_NAMED_LENGTH)
     .transform(namedIn)
     // As it was written before.
-    .or(z.array(z.tuple([Short, z.int().min(0), z.int().min(1)])))
+    .or(z.array(z.tuple([Short, z.int().min(0), z.int().min(1)])).max(MAX_BEYOND))
     .refine(({ length }) => length <= MAX_BEYOND)
     .default([]),
 })
@@ -136,6 +141,7 @@ export function decodeCursor(dataSetId: string, cursor: string): Given {
 
 function parse(cursor: string): z.output<typeof Cursor> {
   try {
+    if (cursor.length > MAX_LENGTH) throw new RangeError('longer than a cursor can be')
     return Cursor.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString()))
   } catch {
     throw badInput('after is not a cursor of this subscription.', 'Hand back the cursor of the last message just as it was.', 'after')

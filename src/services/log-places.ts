@@ -106,8 +106,7 @@ function no(error: unknown): boolean {
   throw error
 }
 
-/** Whether all that is acknowledged is known where the store is asked, but for what waits at others. */
-export const knowsAll = ({ mode }: StoreStatus): boolean => mode === 'PRIMARY' || mode === 'EMBEDDED'
+const knowsAll = ({ mode }: StoreStatus): boolean => mode === 'PRIMARY' || mode === 'EMBEDDED'
 
 /** Redis may go away, or the log be another, between two questions about its end: they are asked again. */
 export async function persistently<T>(ask: () => Promise<T>, patienceMs: number): Promise<T> {

@@ -38,7 +38,7 @@ test('whoever was erased after a backup is not in what is restored from it, nor 
   appendFileSync(join(dataDir, 'xinyi.erased'), 'nobody\n')
   for (const name of readdirSync(dataDir)) if (!['x.backup', 'xinyi.erased'].includes(name)) rmSync(join(dataDir, name))
 
-  expect(await restoreBackup(file, dataDir, BACK)).toMatchObject({ replaced: null, erased: 1, unreadable: 1, audit: true })
+  expect(await restoreBackup(file, dataDir, BACK)).toMatchObject({ replaced: null, erased: 1, unreadable: 1, isNoted: true, audit: true })
   // The log says for some days that they were erased.
   for (const [name, gone] of [
     ['xinyi.db', said.query],

@@ -43,7 +43,10 @@ test.each(['sqlite', 'redis'])(
     expect(readdirSync(settings.DATA_DIR).filter((name) => /snapshot|part/.test(name))).toEqual([])
 
     const elsewhere = { ...freshSettings({ MEMORY_STORAGE_BACKEND: backend, REDIS_PORT: '1' }), RETAIN_CONVERSATIONS: '0' }
-    expect(await xinyi(['restore', file], elsewhere)).toMatchObject({ code: 0, stderr: '' })
+    expect(await xinyi(['restore', file], elsewhere)).toMatchObject({
+      ...{ code: 0, stderr: '' },
+      stdout: expect.stringContaining('There is no xinyi.erased here'),
+    })
     const queries = await queriesOf(elsewhere, 'ann')
     // What it holds is all that was recorded up to some moment, without a gap; what was journaled and not yet applied, too.
     expect(queries.toReversed()).toEqual(Array.from({ length: queries.length }, (_, i) => `问 ${i}`))

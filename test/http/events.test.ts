@@ -1,6 +1,7 @@
 import { on, once } from 'node:events'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { WebSocket } from 'ws'
+import { MAX_LENGTH } from '../../src/services/cursor.ts'
 import { raise, startApp } from './app.ts'
 
 const QUERY = 'subscription { riskAlerts { cursor event { kind } alert { user { userId } trigger { query } } } }'
@@ -112,7 +113,7 @@ test('what many ask for in the same words is worked out once for all, over whate
 
 test('the longest Last-Event-ID that there can be is taken', async () => {
   const { url } = await startApp()
-  const frame = await (await listen(url, 'x'.repeat(23_000))).next()
+  const frame = await (await listen(url, 'x'.repeat(MAX_LENGTH))).next()
   expect(JSON.parse(frame.data ?? '').errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT', field: 'after' } }])
 })
 

@@ -1,4 +1,4 @@
-import { basename, dirname } from 'node:path'
+import { dirname } from 'node:path'
 import { StartError, XinyiError } from '../../errors.ts'
 import type { Limits, StorageBackend } from '../../model.ts'
 import type { RedisTarget } from '../redis/connect.ts'
@@ -63,7 +63,7 @@ export async function openFailoverStore({ path, ...options }: FailoverOptions): 
   } catch (error) {
     await store.close()
     if (!(error instanceof Refused)) throw error
-    throw new StartError(`${error.message} (Data directory: ${basename(dirname(path))}.)`)
+    throw new StartError(`${error.message} (Data directory: ${dirname(path)}.)`)
   }
 }
 

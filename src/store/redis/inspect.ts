@@ -83,7 +83,7 @@ export async function lineageOf(redis: Redis, epoch: string): Promise<Fork[]> {
 async function whatIsThere(redis: Redis): Promise<Found> {
   if ((await redis.exists('xinyi:users', 'xinyi:log', 'xinyi:lineage')) > 0) {
     return foreign(
-      "Redis has lost xinyi:meta, so whose the data there is can't be told. Restore it from a backup, or point REDIS_URL at an empty Redis.",
+      "Redis has lost xinyi:meta, so whose the data there is can't be told. Restore it from a backup, empty it, or point REDIS_URL at an empty Redis: the servers fill it.",
     )
   }
   let cursor = '0'
