@@ -21,7 +21,7 @@ export interface Restored {
   erased: number
   /** Lines of the note of who was erased: whoever they were about may be in it again. */
   unreadable: number
-  /** Whether there is a note of who was erased: without one whoever was erased since the backup is in it again, unless Redis knows. */
+  /** Whether there is a note of who was erased: without one whoever was erased since the backup is back, unless Redis knows of that. */
   isNoted: boolean
   /** Whether its audit log was put there too; one that is there stays, and goes on. */
   audit: boolean

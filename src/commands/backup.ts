@@ -69,7 +69,8 @@ export async function restore(
   const { manifest, ...restored } = await restoreBackup(resolve(file), config.dataDir, { force, rollback, backend })
   const { replaced, erased, unreadable, isNoted, audit } = restored
   if (json) return console.log(JSON.stringify({ ...manifest, ...restored }))
-  console.log(`Restored into ${resolve(config.dataDir)}: ${sentence(manifest)}`)
+  const dir = resolve(config.dataDir)
+  console.log(`Restored into ${dir}: ${sentence(manifest)}`)
   if (replaced)
     console.log(
       `What was there is in ${replaced} now: remove it when it is not needed any more. People erased since the backup may be in either.`,
@@ -82,10 +83,10 @@ export async function restore(
     )
   if (!isNoted)
     console.log(
-      'There is no xinyi.erased here: whoever was erased since the backup is in it again, unless Redis knows of it. If that file is left, put it here before the server starts.',
+      `There is no xinyi.erased in ${dir}: whoever was erased since the backup is back, unless Redis knows of that. If the file is left, put it there before the server starts.`,
     )
-  if (config.auth.required && !config.auth.secret && !config.auth.jwks && !existsSync(join(config.dataDir, SECRET_NAME)))
-    console.log(`There is no ${SECRET_NAME} here: the server makes one, and tokens of before are not good any more.`)
+  if (config.auth.required && !config.auth.secret && !config.auth.jwks && !existsSync(join(dir, SECRET_NAME)))
+    console.log(`There is no ${SECRET_NAME} in ${dir}: the server makes one, and tokens of before are not good any more.`)
   if (erased > 0) console.log(`${counted(erased, 'person', 'people')} erased since the backup: they are erased in it too.`)
   if (unreadable > 0)
     console.error(

@@ -59,6 +59,7 @@ export class AlertPages {
    */
   async read(after: Place, signal: AbortSignal, isWanted: (entry: ToldEntry) => boolean): Promise<AlertPage> {
     const until = performance.now() + PATIENCE_MS
+    let keptSince: Promise<number | undefined> | undefined
     for (let page = await this.#told(after); ; page = await this.#store.told(after, PAGE)) {
       const wanted = page.entries.filter((entry) => entry.from && isWanted(entry))
       const alerts = await this.#alertsOf(wanted)
@@ -67,7 +68,8 @@ export class AlertPages {
       const again = await this.#store.told(after, PAGE)
       if (again.epoch !== page.epoch) return { epoch: again.epoch, entries: [], alerts }
       // Of whoever is erased the log tells nothing any more.
-      const told = idsOf(again.entries, await this.#keptSince())
+      keptSince ??= this.#keptSince()
+      const told = idsOf(again.entries, await keptSince)
       const untold = lacking.filter((id) => told.includes(id))
       if (untold.length > 0 && performance.now() < until && !signal.aborted) await setTimeout(RETRY_MS)
       else {

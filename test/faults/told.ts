@@ -1,18 +1,11 @@
-import { pino } from 'pino'
-import { onTestFinished } from 'vitest'
 import { storeUnavailable } from '../../src/errors.ts'
-import { AlertFeed } from '../../src/services/feed.ts'
-import { NOW } from '../helpers/events.ts'
+import type { AlertFeed } from '../../src/services/feed.ts'
 import { newDataFile } from '../helpers/joined.ts'
 import { replicaHere } from '../helpers/this-thread.ts'
+import { startFeed } from '../services/services.ts'
 import type { Site } from './several.ts'
 
-export async function feedOf({ store }: Site): Promise<AlertFeed> {
-  const feed = new AlertFeed({ store, logger: pino({ level: 'silent' }), clock: () => NOW, heartbeatMs: 2 })
-  await feed.start()
-  onTestFinished(() => feed.close())
-  return feed
-}
+export const feedOf = ({ store }: Site): Promise<AlertFeed> => startFeed(store, { heartbeatMs: 2 })
 
 /** The next alerts that are told behind a cursor: whom they are about, and the last cursor. */
 export async function told(feed: AlertFeed, count: number, after?: string, act = async (): Promise<void> => {}) {

@@ -1,22 +1,17 @@
-import { pino } from 'pino'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { AlertFeed } from '../../src/services/feed.ts'
 import type { AlertMessage } from '../../src/services/reader.ts'
 import type { Store } from '../../src/store/store.ts'
 import { NOW, Origin } from '../helpers/events.ts'
 import { type InstanceOptions, inAgreement, inCharge, inFallback, newDataFile, openInstance, until } from '../helpers/joined.ts'
 import { startRedis } from '../helpers/redis.ts'
 import { replicaHere } from '../helpers/this-thread.ts'
-
-type Messages = AsyncIterableIterator<AlertMessage>
+import { startFeed, take } from './services.ts'
 
 /** An instance with its feed. */
 async function start(url: string, options: Partial<InstanceOptions> = {}) {
   const { store } = await openInstance({ url, ...options })
   await until(store, inCharge)
-  const feed = new AlertFeed({ store, logger: pino({ level: 'silent' }), clock: () => NOW })
-  await feed.start()
-  onTestFinished(() => feed.close())
+  const feed = await startFeed(store)
   const origin = new Origin()
   let accepted = NOW
   return {
@@ -43,16 +38,6 @@ const redis = async () => {
   const server = await startRedis()
   onTestFinished(() => server.stop())
   return server.url
-}
-
-async function take(messages: Messages, count: number): Promise<AlertMessage[]> {
-  const taken: AlertMessage[] = []
-  while (taken.length < count) {
-    const { value, done } = await messages.next()
-    if (done) throw new Error(`it ended after ${taken.length} messages`)
-    taken.push(value)
-  }
-  return taken
 }
 
 /** Whom messages are about, in order. */
@@ -157,9 +142,7 @@ test('a start in fallback hears nothing of before when that is settled', async (
   const it = await start(url)
   await it.leave()
   await it.risky('before')
-  const feed = new AlertFeed({ store: it.store, logger: pino({ level: 'silent' }), clock: () => NOW })
-  await feed.start()
-  onTestFinished(() => feed.close())
+  const feed = await startFeed(it.store)
   const messages = await feed.subscribe({ minLevel: 'MEDIUM' })
   const next = messages.next()
   await it.comeBack()
@@ -246,9 +229,7 @@ test('when Redis comes back from an earlier time, nothing is told twice, neither
   await it.risky('f')
   seen.push(...(await take(live, 1)))
   expect(await usersOf(it.store, seen)).toEqual(['a', 'b', 'c', 'd', 'e', 'f'])
-  const restarted = new AlertFeed({ store: it.store, logger: pino({ level: 'silent' }), clock: () => NOW })
-  await restarted.start()
-  onTestFinished(() => restarted.close())
+  const restarted = await startFeed(it.store)
   for (const feed of [it.feed, restarted])
     for (const [i, { cursor }] of seen.entries()) {
       const resumed = await feed.subscribe({ after: cursor, minLevel: 'MEDIUM' })
@@ -266,9 +247,7 @@ test('a server that has just begun tells nothing of before when Redis goes back'
   await server.restart()
   await until(it.store, inAgreement)
   await it.risky('b')
-  const begun = new AlertFeed({ store: it.store, logger: pino({ level: 'silent' }), clock: () => NOW })
-  await begun.start()
-  onTestFinished(() => begun.close())
+  const begun = await startFeed(it.store)
   const messages = await begun.subscribe({ minLevel: 'MEDIUM' })
   const next = messages.next()
   await server.kill()

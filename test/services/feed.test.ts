@@ -1,59 +1,23 @@
 import { pino } from 'pino'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { cursorExpired, storeUnavailable } from '../../src/errors.ts'
 import { DAY_MS } from '../../src/model.ts'
-import { AlertPages } from '../../src/services/alert-pages.ts'
 import { AlertFeed } from '../../src/services/feed.ts'
 import type { AlertMessage } from '../../src/services/reader.ts'
 import type { Place, Store } from '../../src/store/store.ts'
-import { NOW, Origin } from '../helpers/events.ts'
+import { NOW } from '../helpers/events.ts'
 import { stores } from '../helpers/stores.ts'
-import { startServices } from './services.ts'
-
-const take = async (messages: AsyncIterableIterator<AlertMessage>, count: number): Promise<AlertMessage[]> => {
-  const taken: AlertMessage[] = []
-  while (taken.length < count) {
-    const { value, done } = await messages.next()
-    if (done) throw new Error(`it ended after ${taken.length} messages`)
-    taken.push(value)
-  }
-  return taken
-}
+import { startFeed, startServices, take, wrapped } from './services.ts'
 
 const told = (messages: readonly AlertMessage[]) =>
   messages.map(({ replayed, event: { kind, level } }) => `${replayed ? 'replayed ' : ''}${kind} ${level}`)
-
-function wrapped(store: Store, instead: Partial<Store>): Store {
-  return new Proxy(store, {
-    get: (target, key) => {
-      const value: unknown = Reflect.get(key in instead ? instead : target, key)
-      return typeof value === 'function' ? value.bind(target) : value
-    },
-  })
-}
 
 /** A feed whose tail does not follow until it is let. */
 async function lagging(store: Store) {
   const { promise: mayFollow, resolve: follow } = Promise.withResolvers<void>()
   const slow = wrapped(store, { logGrown: (after, signal) => mayFollow.then(() => store.logGrown(after, signal)) })
-  const feed = new AlertFeed({ store: slow, logger: pino({ level: 'silent' }), clock: () => NOW })
-  await feed.start()
-  onTestFinished(() => feed.close())
+  const feed = await startFeed(slow)
   return { feed, follow }
-}
-
-/** The feed of a store that answers reads of alerts only now and then; `without`: how often it does not at first. */
-async function forgetful(store: Store, without: number) {
-  let reads = 0
-  const read: Store['read'] = async (requests, now, view) => {
-    const { answers, served } = await store.read(requests, now, view)
-    if (requests.some(({ kind }) => kind === 'alert')) reads += 1
-    return { answers: reads > without ? answers : (answers.map(() => null) as unknown as typeof answers), served }
-  }
-  const feed = new AlertFeed({ store: wrapped(store, { read }), logger: pino({ level: 'silent' }), clock: () => NOW })
-  await feed.start()
-  onTestFinished(() => feed.close())
-  return feed
 }
 
 describe.each(stores)('the alert feed on $name', (kind) => {
@@ -77,69 +41,6 @@ describe.each(stores)('the alert feed on $name', (kind) => {
     follow()
     expect(await next).toMatchObject({ done: true })
     expect(feed.audience.size).toBe(0)
-  })
-
-  test('an alert that the store does not come to have is told with what the log says', async () => {
-    const { store, say } = await startServices(kind)
-    const feed = await forgetful(store, Number.POSITIVE_INFINITY)
-    const messages = await feed.subscribe({ minLevel: 'MEDIUM' })
-    const next = messages.next()
-    await say({ riskLevel: 'HIGH', query: 'heard' })
-    const { value } = await next
-    expect(value).toMatchObject({
-      event: { kind: 'RAISED' },
-      alert: { level: 'HIGH', status: 'OPEN', trigger: { query: 'heard', riskLevel: 'HIGH' } },
-    })
-    expect(value.alert.id).toBe(value.event.alertId)
-  })
-
-  test('an alert that is kept no more is told of to nobody who comes back', async () => {
-    const { store } = await startServices(kind)
-    const origin = new Origin()
-    const clock = { now: NOW }
-    const feed = new AlertFeed({ store, logger: pino({ level: 'silent' }), clock: () => clock.now })
-    await feed.start()
-    onTestFinished(() => feed.close())
-    await store.append([origin.policy({ alertsDays: 1 })])
-    const after = await feed.present()
-    await store.append([origin.recorded({ user: 'pat', id: 'p1', riskLevel: 'HIGH' })])
-    const page = await store.told({ epoch: (await store.status()).epoch, n: 0 }, 100)
-    const alertId = page.entries.flatMap(({ alertEvents }) => alertEvents)[0]?.alertId ?? ''
-    await store.append([origin.acted('pat', { alertId, action: 'RESOLVE', actor: 'wang', resolution: 'talked' }, NOW + 10)])
-    clock.now = NOW + 3 * DAY_MS
-    await store.append([origin.acted('pat', { alertId, action: 'EXPIRE', due: NOW + 10 + DAY_MS }, clock.now)])
-    await store.append([origin.recorded({ user: 'ann', id: 'a1', riskLevel: 'HIGH', acceptedAt: clock.now })])
-    const [first] = await take(await feed.subscribe({ after, minLevel: 'MEDIUM' }), 1)
-    expect(first?.alert.userId).toBe('ann')
-  })
-
-  test('an alert older than alerts are kept is not passed over where it is not known yet, as Redis has just gone away', async () => {
-    const { store } = await startServices(kind)
-    const origin = new Origin()
-    await store.append([origin.policy({ alertsDays: 1 }), origin.recorded({ user: 'pat', id: 'p1', riskLevel: 'HIGH' })])
-    const { epoch } = await store.status()
-    let pages = 0
-    const told: Store['told'] = async (...asked) => (pages++ === 0 ? store.told(...asked) : { epoch: 'away', entries: [] })
-    const read: Store['read'] = async (requests, now, view) => {
-      const { answers, served } = await store.read(requests, now, view)
-      return { answers: answers.map(() => null) as unknown as typeof answers, served }
-    }
-    const pagesOf = new AlertPages(wrapped(store, { told, read }), pino({ level: 'silent' }), () => NOW + 3 * DAY_MS)
-    const page = await pagesOf.read({ epoch, n: 0 }, AbortSignal.timeout(5_000), () => true)
-    expect(page).toMatchObject({ epoch: 'away', entries: [] })
-  })
-
-  test('an alert that the store has not when it is told is told as soon as it is there', async () => {
-    const { store, say } = await startServices(kind)
-    const feed = await forgetful(store, 2)
-    const messages = await feed.subscribe({ minLevel: 'MEDIUM' })
-    const next = messages.next()
-    await say({ riskLevel: 'HIGH' })
-    const { value } = await next
-    expect(value).toMatchObject({ event: { kind: 'RAISED' }, alert: { level: 'HIGH' } })
-    await say({ riskLevel: 'HIGH' })
-    const resumed = await (await forgetful(store, 2)).subscribe({ minLevel: 'MEDIUM', after: value.cursor })
-    expect(told(await take(resumed, 1))).toEqual(['replayed OCCURRED HIGH'])
   })
 
   test('begins with the next event, and tells each as it happens', async () => {
@@ -189,9 +90,7 @@ describe.each(stores)('the alert feed on $name', (kind) => {
     const [last] = await take(messages, 1)
     await feed.close()
     await say({ riskLevel: 'IMMINENT' })
-    const next = new AlertFeed({ store, logger: pino({ level: 'silent' }), clock: () => NOW })
-    await next.start()
-    onTestFinished(() => next.close())
+    const next = await startFeed(store)
     const resumed = await next.subscribe({ after: last?.cursor, minLevel: 'MEDIUM' })
     expect(told(await take(resumed, 2))).toEqual(['replayed OCCURRED IMMINENT', 'replayed LEVEL_RAISED IMMINENT'])
   })
@@ -243,36 +142,6 @@ describe.each(stores)('the alert feed on $name', (kind) => {
     expect(await take(resumed, 1_199)).toHaveLength(1_199)
   })
 
-  test('all who come back at once read the log together', async () => {
-    const { feed, store, recorder } = await startServices(kind)
-    const cursor = await feed.present()
-    const record = (i: number) => recorder.record({ userId: `user ${i % 10}`, query: 'q', response: 'r', riskLevel: 'HIGH' })
-    for (let i = 0; i < 1_100; i += 100) await Promise.all(Array.from({ length: 100 }, (_, j) => record(i + j)))
-    const read: number[] = []
-    const watched = new Proxy(store, {
-      get: (_, method) => {
-        const call = Reflect.get(store, method)
-        if (typeof call !== 'function') return call
-        if (method !== 'told') return call.bind(store)
-        return async (...asked: Parameters<Store['told']>) => {
-          const page = await store.told(...asked)
-          // What is at the end may grow, so that it is read by each.
-          if (page.entries.length === asked[1] && asked[1] > 1) read.push(asked[0].n)
-          return page
-        }
-      },
-    })
-    const other = new AlertFeed({ store: watched, logger: pino({ level: 'silent' }), clock: () => NOW })
-    await other.start()
-    onTestFinished(() => other.close())
-    read.length = 0
-    const told = await Promise.all(
-      Array.from({ length: 10 }, async () => take(await other.subscribe({ after: cursor, minLevel: 'MEDIUM' }), 1_100)),
-    )
-    for (const each of told) expect(new Set(each.map(({ event }) => event.id)).size).toBe(1_100)
-    expect(read.toSorted((a, b) => a - b)).toEqual([0, 500])
-  })
-
   test('who is cut off while they catch up, and had missed nothing that they want, goes on from where they were', async () => {
     const { feed, store, recorder, say } = await startServices(kind)
     const cursor = await feed.present()
@@ -284,9 +153,7 @@ describe.each(stores)('the alert feed on $name', (kind) => {
       from.push(after.n)
       return store.told(after, limit)
     }
-    const other = new AlertFeed({ store: wrapped(store, { told }), logger: pino({ level: 'silent' }), clock: () => NOW, heartbeatMs: 0 })
-    await other.start()
-    onTestFinished(() => other.close())
+    const other = await startFeed(wrapped(store, { told }), { heartbeatMs: 0 })
     const { promise: said, resolve: sayFirst } = Promise.withResolvers<string>()
     const cutOff = await other.subscribe({ after: cursor, minLevel: 'IMMINENT', onIdle: sayFirst })
     const waiting = cutOff.next()
@@ -343,9 +210,7 @@ describe.each(stores)('the alert feed on $name', (kind) => {
         return typeof value === 'function' ? value.bind(target) : value
       },
     })
-    const feed = new AlertFeed({ store: restored, logger: pino({ level: 'silent' }), clock: () => NOW })
-    await feed.start()
-    onTestFinished(() => feed.close())
+    const feed = await startFeed(restored)
     const before = await feed.subscribe({ minLevel: 'MEDIUM' })
     const unread = await feed.subscribe({ minLevel: 'MEDIUM' })
     const ended = before.next()

@@ -3,6 +3,7 @@ import { onTestFinished } from 'vitest'
 import { AlertFeed } from '../../src/services/feed.ts'
 import { History } from '../../src/services/history.ts'
 import type { RecordInput } from '../../src/services/input.ts'
+import type { AlertMessage } from '../../src/services/reader.ts'
 import { Recorder } from '../../src/services/recorder.ts'
 import { LogWriter } from '../../src/services/writer.ts'
 import type { Appended, Event, Store } from '../../src/store/store.ts'
@@ -63,4 +64,33 @@ export async function startServices(kind: StoreKind) {
     return answers[0].items.map(({ value }) => value)
   }
   return { watched, store, now, writer, feed, recorder, history, say, user, conversations }
+}
+
+/** A feed of its own on a store. */
+export async function startFeed(store: Store, options: { clock?: () => number; heartbeatMs?: number } = {}): Promise<AlertFeed> {
+  const feed = new AlertFeed({ store, logger: pino({ level: 'silent' }), clock: () => NOW, ...options })
+  await feed.start()
+  onTestFinished(() => feed.close())
+  return feed
+}
+
+/** The store, which does some things otherwise. */
+export function wrapped(store: Store, instead: Partial<Store>): Store {
+  return new Proxy(store, {
+    get: (target, key) => {
+      const value: unknown = Reflect.get(key in instead ? instead : target, key)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+}
+
+/** The next messages of a subscription. */
+export const take = async (messages: AsyncIterableIterator<AlertMessage>, count: number): Promise<AlertMessage[]> => {
+  const taken: AlertMessage[] = []
+  while (taken.length < count) {
+    const { value, done } = await messages.next()
+    if (done) throw new Error(`it ended after ${taken.length} messages`)
+    taken.push(value)
+  }
+  return taken
 }
