@@ -30,8 +30,8 @@ interface Waiting {
   reject(error: Error): void
 }
 
-/** A store orders one batch while it makes the next durable, and a third is ready for when it has. */
-const BATCHES_UNDER_WAY = 3
+/** A store orders one batch, has the next at hand, makes a third durable, and a fourth is ready for when it has. */
+const BATCHES_UNDER_WAY = 4
 
 /**
  * A batch costs each store, and the disk, as much as some events do. While more than so many wait for their answers, batches begin no more

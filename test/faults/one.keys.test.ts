@@ -26,6 +26,17 @@ describe('single keys are deleted', () => {
     await w.expectHealed()
   })
 
+  test('what is written right behind the write that meets a user whose lists are gone has its place in Redis, too', async () => {
+    const w = await world()
+    await w.settled()
+    await w.admin((redis) => redis.del(lists))
+    const users = ['cold', 'warm', 'cold', 'warm']
+    const written = await Promise.all(users.map((user) => w.record(user)))
+    expect(written.map(({ durability }) => durability)).toEqual(users.map(() => 'BOTH'))
+    expect(await w.total('cold')).toEqual({ total: 4, served: 'REDIS' })
+    await w.expectHealed()
+  })
+
   test('a user whose lists are gone is put back although nobody asks for them', async () => {
     const w = await world()
     await w.settled()

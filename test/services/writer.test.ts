@@ -53,24 +53,24 @@ function holding(watched: Awaited<ReturnType<typeof startServices>>['watched']):
   return held
 }
 
-test('three batches are under way at once, and the next begins when one of them has ended', async () => {
+test('four batches are under way at once, and the next begins when one of them has ended', async () => {
   const { watched, writer } = await startServices(kind)
   const held = holding(watched)
   const written = []
-  for (const user of ['a', 'b', 'c']) {
+  for (const user of ['a', 'b', 'c', 'd']) {
     written.push(writer.submit(cleared(user)))
     await vi.waitUntil(() => held.length === written.length)
   }
-  written.push(writer.submit(cleared('d')))
+  written.push(writer.submit(cleared('e')))
   // Whatever begins does so within a turn of the event loop.
   await setImmediate()
   await setImmediate()
-  expect(held).toHaveLength(3)
+  expect(held).toHaveLength(4)
   held[0]?.()
   await written[0]
-  await vi.waitUntil(() => held.length === 4)
+  await vi.waitUntil(() => held.length === 5)
   for (const letGo of held) letGo()
-  expect((await Promise.all(written)).map(({ event }) => event.seq)).toEqual([1, 2, 3, 4])
+  expect((await Promise.all(written)).map(({ event }) => event.seq)).toEqual([1, 2, 3, 4, 5])
 })
 
 test('where the first of three fails, those beyond the gap are logged once each, in order, and no number is used again', async () => {

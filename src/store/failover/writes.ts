@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
+import type { RedisStore } from '../redis/store.ts'
 import type { Appended, Event, Outcome } from '../store.ts'
 import { wordOf } from './faults.ts'
 import type { Link } from './link.ts'
@@ -7,13 +8,15 @@ import { Mutex } from './mutex.ts'
 import { Sequence } from './sequence.ts'
 import type { Primary, State } from './state.ts'
 
+type Sent = ReturnType<RedisStore['append']>
+
 /** How many origins' newest acknowledged events a read makes sure of: a process writes under one at a time. */
 const FENCED_ORIGINS = 4
 const ROWS_PATIENCE_MS = 300
 
 /**
  * What is written here, one batch after the other: into the journal first, then, while it is in charge, to Redis. While Redis takes
- * one batch, the journal takes the next ones.
+ * one batch, the journal takes the next ones, and each is sent once it is there: Redis never waits for what this process does with its answers.
  */
 export class Writes {
   readonly #local: Local
@@ -65,7 +68,10 @@ export class Writes {
     if (fresh.length === 0) return { numbered, written: Promise.resolve({ outcomes: [], durability: 'JOURNAL' }) }
     if (state.mode === 'PRIMARY') {
       await this.#local.replica.journal(fresh).catch(failed)
-      return { numbered, written: this.#ordering.run(() => this.#order(state, fresh, link)).catch(failed) }
+      const sent = link.state === state ? state.primary.append(fresh) : undefined
+      // Whoever comes to it hears of it, unless one before has failed already.
+      sent?.catch(() => {})
+      return { numbered, written: this.#ordering.run(() => this.#order(state, fresh, link, sent)).catch(failed) }
     }
     if (state.mode === 'REPLAYING' && state.backlog.delayMs > 0) await setTimeout(state.backlog.delayMs)
     // Kept and applied in one step: what comes next can't be numbered before it is known to have succeeded.
@@ -77,8 +83,8 @@ export class Writes {
     return this.#kept(events, await this.#local.append(events), link)
   }
 
-  async #order(state: Primary, events: readonly Event[], link: Link): Promise<Appended> {
-    const outcomes = await this.#send(state, events, link)
+  async #order(state: Primary, events: readonly Event[], link: Link, sent: Sent | undefined): Promise<Appended> {
+    const outcomes = await this.#answered(state, events, link, sent)
     const rest = events.slice(outcomes.length)
     if (rest.length > 0) return this.#kept(rest, [...outcomes, ...(await this.#local.answer(rest))], link)
     for (const { origin, seq } of events) this.#acknowledge(origin, seq)
@@ -100,21 +106,32 @@ export class Writes {
     return { outcomes, durability: 'JOURNAL' }
   }
 
-  /** Has Redis give these events their places; answers the outcomes of those of which it is known that they have one. */
-  async #send(state: Primary, events: readonly Event[], link: Link, isSecond = false): Promise<Outcome[]> {
+  /**
+   * What Redis has answered to these events, as far as it is known that they have their places. They are sent again where a user has to be
+   * put back first, or where what was sent before them had to be. `tried`: for which reasons they were already.
+   */
+  async #answered(
+    state: Primary,
+    events: readonly Event[],
+    link: Link,
+    sent: Sent | undefined,
+    tried: readonly Outcome['type'][] = [],
+  ): Promise<Outcome[]> {
     if (link.state !== state) return []
     try {
-      const { outcomes, entries } = await state.primary.append(events)
+      const { outcomes, entries } = await (sent ?? state.primary.append(events))
       state.tail.handIn(entries)
       const at = outcomes.findIndex((outcome) => !('n' in outcome))
-      const refused = outcomes[at]
-      if (!refused) return outcomes
-      const [done, rest] = [outcomes.slice(0, at), events.slice(at)]
-      if (refused.type === 'damaged' && !isSecond && rest[0]) {
-        await state.tidy.mend([rest[0].user])
-        return [...done, ...(await this.#send(state, rest, link, at === 0))]
+      const [refused, first] = [outcomes[at], events[at]]
+      if (!refused || !first) return outcomes
+      const done = outcomes.slice(0, at)
+      const { type } = refused
+      const reasons = at === 0 ? tried : []
+      if ((type === 'damaged' || type === 'gap') && !reasons.includes(type)) {
+        if (type === 'damaged') await state.tidy.mend([first.user])
+        return [...done, ...(await this.#answered(state, events.slice(at), link, undefined, [...reasons, type]))]
       }
-      link.leave(state, refused.type.toUpperCase())
+      link.leave(state, type.toUpperCase())
       return done
     } catch (error) {
       link.leave(state, wordOf(error))
