@@ -17,12 +17,14 @@ const endsAt = began + job.seconds * 1_000
 let sent = 0
 
 /** Users in turn, so that none is hot. */
+const userAt = (i: number): number => Math.floor((job.first + i) / job.perUser) % job.users
+
 function body(): string {
   const i = sent++
   if (job.send === 'record') return recordOne(i % job.users)
   if (job.send === 'risky') return recordOne(i % job.users, 'HIGH')
   if (job.send === 'context') return askContext((i * 7919) % job.users)
-  return recordMany(Array.from({ length: BATCH }, (_, k) => (job.first + i * BATCH + k) % job.users))
+  return recordMany(Array.from({ length: BATCH }, (_, k) => userAt(i * BATCH + k)))
 }
 
 async function send(connection: Connection, due: number): Promise<void> {

@@ -11,6 +11,8 @@ export const Job = z.object({
   warmUpSeconds: z.number().default(0),
   seconds: z.number(),
   users: z.int(),
+  /** So many conversations of each come together, in batches. */
+  perUser: z.int().default(1),
   /** The user of the first recording; the others follow in turn. */
   first: z.int().default(0),
 })

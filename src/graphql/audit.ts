@@ -179,9 +179,15 @@ function deed(action: string, resolve: Resolver, erases: boolean): Resolver {
   return async (parent, args, context, info) => {
     const { trail } = context
     trail.asked(action)
-    const succeeded = (result: unknown, given: unknown) =>
-      trail.did({ action, userId: userIdIn(result) ?? userIdIn(given), outcome: 'OK', ...(erases && { erases }) })
-    const failed = (error: unknown, given: unknown) => trail.did({ action, userId: userIdIn(given), outcome: codeOf(error) })
+    const done = new Set<string>()
+    // Several of a list may be about one person.
+    const did = (userId: string | null, outcome: string) => {
+      const kind = `${outcome} ${userId}`
+      if (!done.has(kind)) trail.did({ action, userId, outcome, ...(erases && outcome === 'OK' && { erases }) })
+      done.add(kind)
+    }
+    const succeeded = (result: unknown, given: unknown) => did(userIdIn(result) ?? userIdIn(given), 'OK')
+    const failed = (error: unknown, given: unknown) => did(userIdIn(given), codeOf(error))
     try {
       const result: unknown = await resolve(parent, args, context, info)
       if (!Array.isArray(result)) succeeded(result, args)

@@ -57,19 +57,20 @@ test('what is refused to somebody for their role leaves an entry, and nothing wh
   expect((await entries(served)).map(brief)).toEqual([['Mutation.eraseUser', null, [], 'FORBIDDEN']])
 })
 
-test('each recording of a batch has its own entry, and each field of a mutation', async () => {
+test('each person of a batch has an entry for each outcome, and each field of a mutation its own', async () => {
   const served = await serve(sqliteStore)
   const item = (userId: string, query: string) => ({ userId, query, response: 'r' })
   await served.run(
     'mutation ($input: [RecordConversationInput!]!) { recordConversations(input: $input) { duplicate } pinStorage(to: AUTO) { mode } }',
     {
-      input: [item('ada', 'q'), item('bob', ''), item('cleo', 'q')],
+      input: [item('ada', 'q'), item('bob', ''), item('ada', 'q2'), item('cleo', 'q'), item('ada', ''), item('bob', '')],
     },
   )
   expect((await entries(served)).map(brief).reverse()).toEqual([
     ['Mutation.recordConversations', 'ada', [], 'OK'],
     ['Mutation.recordConversations', 'bob', [], 'BAD_USER_INPUT'],
     ['Mutation.recordConversations', 'cleo', [], 'OK'],
+    ['Mutation.recordConversations', 'ada', [], 'BAD_USER_INPUT'],
     ['Mutation.pinStorage', null, [], 'BAD_USER_INPUT'],
   ])
 })

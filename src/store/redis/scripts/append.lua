@@ -62,8 +62,12 @@ local function is_dead(event, tombstone) return event.at <= tombstone or event.o
 
 -- The user that an event is about, and whether what is kept of them does not fit together.
 local function user_of(event, keys)
-  local record, _, broken = load_user(event.user, keys)
-  if broken or record and not fits(keys, record) then return record, true end
+  local record = saved[event.user]
+  if not record then
+    local found, _, broken = load_user(event.user, keys)
+    if broken or found and not fits(keys, found) then return found, true end
+    record = found
+  end
   if not record or not CONCERNS_ALERT[event.kind] or event.kind == 'recorded' and event.risk < 2 then return record, false end
   local alert = alert_concerned(event, keys, record)
   if alert and not is_whole(alert) then return record, true end
@@ -95,6 +99,8 @@ local function append(event)
   local position = position_of(event.origin)
   if event.seq <= position.seq then return { 'known', position.seq } end
   if event.seq > position.seq + 1 then return { 'gap', position.seq } end
+  -- Only a conversation reads nothing of what those before it have left to be written.
+  if event.kind ~= 'recorded' then write_pending() end
   local tombstone, keys, record, damaged = tombstone_of(event), keys_of(event.user), nil, false
   if NEEDS_USER[event.kind] and not is_dead(event, tombstone) then record, damaged = user_of(event, keys) end
   if damaged then return { 'damaged' } end

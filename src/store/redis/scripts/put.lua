@@ -68,11 +68,11 @@ local function put_user(user, keys)
   with_next(ids, 'ZADD', keys.ids)
   for _ = 1, tonumber(take()) do put_alert(keys) end
   records[user] = text
-  later('HSET', USERS, user, text)
-  later('ZADD', BY_NAME, '0', user)
-  later('ZADD', BY_CREATED, created, user)
-  later('ZADD', BY_ACTIVE, active, user)
-  later('ZADD', BY_RISK, risk, user)
+  at_last('HSET', USERS, user, text)
+  at_last('ZADD', BY_NAME, user, '0')
+  at_last('ZADD', BY_CREATED, user, created)
+  at_last('ZADD', BY_ACTIVE, user, active)
+  at_last('ZADD', BY_RISK, user, risk)
   if attention_level ~= 'NONE' then later('SADD', attention_key(attention_level), user) end
   if alerted == '1' then
     later('SADD', ALERTED, user)

@@ -7,7 +7,10 @@ local function source_of(event) return int(event.seq) .. ' ' .. event.origin end
 local function remembered(keys, id, at)
   local accepted, fingerprint, alert, source = string.match(call('HGET', keys.seen, id) or '', '^(%d+) (%x+) (%x*) ?(.*)$')
   if not accepted then return nil end
-  if tonumber(accepted) < at - WEEK and (call('ZREVRANK', keys.ids, id) or math.huge) >= 1000 then return nil end
+  if tonumber(accepted) < at - WEEK then
+    write_pending()
+    if (call('ZREVRANK', keys.ids, id) or math.huge) >= 1000 then return nil end
+  end
   return { fingerprint = fingerprint, alert = alert, source = source }
 end
 
@@ -60,7 +63,7 @@ local function recorded_before(event, n, keys, record, alert, told)
   if record then
     meet_policies(keys, record, event.at)
     record.rev, record.accepted = n, math.max(record.accepted, event.at)
-    call('RPUSH', keys.entries, int(n))
+    later('RPUSH', keys.entries, int(n))
     save_user(event.user, keys, record, was)
   end
   return { 'applied', 1, alert }
@@ -135,14 +138,14 @@ local function recorded(event, n, keys, record, told)
   local alert = sign_of(event, record, keys, told, before)
   if is_new then record.kept[4] = record.kept[4] + 1 end
   if not is_new or alert ~= '' then record.kept[4] = record.kept[4] + call('HSET', keys.seen, event.id, memory_of(event, alert)) end
-  call('ZADD', keys.ids, int(event.at), event.id)
-  call('RPUSH', keys.entries, int(n))
-  local profile = { 'total_chats', int(record.chats), 'total_risk_alerts', int(record.risks) }
+  later('ZADD', keys.ids, int(event.at), event.id)
+  later('RPUSH', keys.entries, int(n))
+  at_last('HSET', keys.profile, 'total_chats', int(record.chats))
+  at_last('HSET', keys.profile, 'total_risk_alerts', int(record.risks))
   if is_newest then
     record.active = event.occurred
-    profile[5], profile[6] = 'last_active', event.localTime
+    at_last('HSET', keys.profile, 'last_active', event.localTime)
   end
-  call('HSET', keys.profile, unpack(profile))
   save_user(event.user, keys, record, was)
   return { 'applied', kept and 1 or 0, alert }
 end

@@ -49,7 +49,7 @@ local function visible(list, key, rev, now)
   return place_of_time(key, math.min(cap, get(0, 'LLEN', key)), floor)
 end
 
--- What many users have in common is written once for all of them: nothing of it may be read before.
+-- What many users, or many events of one user, add to a key is written once for all of them: nothing of it may be read before.
 local pending = {}
 local function later(command, key, first, second)
   local arguments = pending[key]
@@ -61,13 +61,34 @@ local function later(command, key, first, second)
   arguments[count + 1], arguments[count + 2] = first, second
 end
 
+-- The same for fields of a hash (HSET), and for members of a sorted set (ZADD) with their scores, of which the last value counts.
+local latest = {}
+local function at_last(command, key, name, value)
+  local values = latest[key]
+  if not values then
+    values = { command = command, of = {} }
+    latest[key] = values
+  end
+  values.of[name] = value
+end
+
 local function write_pending()
   for _, arguments in pairs(pending) do call(unpack(arguments)) end
-  pending = {}
+  for key, values in pairs(latest) do
+    local arguments, count, is_scored = { values.command, key }, 2, values.command == 'ZADD'
+    for name, value in pairs(values.of) do
+      arguments[count + 1], arguments[count + 2] = is_scored and value or name, is_scored and name or value
+      count = count + 2
+    end
+    call(unpack(arguments))
+  end
+  pending, latest = {}, {}
 end
 
 -- user -> the text of the record, where it is known already; false for an unknown user
 local records = {}
+-- user -> the record as it was saved by this script, which fits
+local saved = {}
 
 -- The record and its text; nil for an unknown user. Third: whether something is wrong with it: it can't be read, or is missing while the user's keys are there.
 local function load_user(user, keys)
@@ -149,12 +170,12 @@ end
 local function save_user(user, keys, record, was)
   was = was or {}
   local now = indexed(record)
-  records[user] = text_of(record)
-  later('HSET', USERS, user, records[user])
-  if not was.created then later('ZADD', BY_NAME, '0', user) end
-  if now.created ~= was.created then later('ZADD', BY_CREATED, int(now.created), user) end
-  if not was.created or now.active ~= was.active then later('ZADD', BY_ACTIVE, int(now.active or 0), user) end
-  if now.active ~= was.active or now.risk ~= was.risk then later('ZADD', BY_RISK, int(now.risk * 1e13 + (now.active or 0)), user) end
+  records[user], saved[user] = text_of(record), record
+  at_last('HSET', USERS, user, records[user])
+  if not was.created then at_last('ZADD', BY_NAME, user, '0') end
+  if now.created ~= was.created then at_last('ZADD', BY_CREATED, user, int(now.created)) end
+  if not was.created or now.active ~= was.active then at_last('ZADD', BY_ACTIVE, user, int(now.active or 0)) end
+  if now.active ~= was.active or now.risk ~= was.risk then at_last('ZADD', BY_RISK, user, int(now.risk * 1e13 + (now.active or 0))) end
   if now.attention ~= was.attention then
     for _, level in ipairs({ 'WATCH', 'NEEDS_ATTENTION' }) do call(level == now.attention and 'SADD' or 'SREM', attention_key(level), user) end
   end
@@ -199,7 +220,7 @@ end
 
 local function unindex(user)
   write_pending()
-  records[user] = false
+  records[user], saved[user] = false, nil
   call('HDEL', USERS, user)
   for _, key in ipairs({ BY_ACTIVE, BY_CREATED, BY_RISK, BY_NAME }) do call('ZREM', key, user) end
   for _, key in ipairs({ attention_key('WATCH'), attention_key('NEEDS_ATTENTION'), ALERTED }) do call('SREM', key, user) end
