@@ -8,8 +8,20 @@ const MANY = 'mutation Import($input: [RecordConversationInput!]!) { recordConve
 const CONTEXT = 'query Context($userId: String!) { user(userId: $userId) { summary context(maxTurns: 3) { text estimatedTokens } } }'
 
 const PHRASES = [
-  ...(['最近工作压力很大，', '晚上总是睡不着，', '脑子里一直想着白天没有做完的事情。', '我不知道该怎么办，', '跟家里人也吵了一架。'] as const),
-  ...(['听起来你很辛苦。', '愿意多说一点吗？', '我们可以先从今天发生的一件小事说起。', '谢谢你告诉我这些，', '先照顾好自己的睡眠。'] as const),
+  ...([
+    '最近工作压力很大，',
+    '晚上总是睡不着，',
+    '脑子里一直想着白天没有做完的事情。',
+    '我不知道该怎么办，',
+    '跟家里人也吵了一架。',
+  ] as const),
+  ...([
+    '听起来你很辛苦。',
+    '愿意多说一点吗？',
+    '我们可以先从今天发生的一件小事说起。',
+    '谢谢你告诉我这些，',
+    '先照顾好自己的睡眠。',
+  ] as const),
 ] as const
 const random = new Random(1)
 
