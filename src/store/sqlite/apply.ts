@@ -9,6 +9,7 @@ import { recorded } from './recorded.ts'
 import { asApplied, cleared, erased, expired } from './removal.ts'
 import type { Sql } from './sql.ts'
 import { type Judged, keepMember, loadMeta, loadPolicies, type Step, tombstoneOf } from './state.ts'
+import { OpenUsers } from './users.ts'
 
 const PositionRow = z.object({ seq: z.int() })
 const OriginRow = PositionRow.extend({ origin: z.string() })
@@ -17,6 +18,7 @@ const OriginRow = PositionRow.extend({ origin: z.string() })
 export function applyAll(sql: Sql, tombstoneKey: KeyObject, events: readonly Event[]): Outcome[] {
   const policies = loadPolicies(sql)
   const positions = new Map<string, number>()
+  const open = new OpenUsers(sql)
   let { n = 0, chain = '' } = loadMeta(sql) ?? {}
   const outcomes = events.map((event): Outcome => {
     const position = positions.get(event.origin) ?? positionOf(sql, event.origin)
@@ -25,12 +27,14 @@ export function applyAll(sql: Sql, tombstoneKey: KeyObject, events: readonly Eve
     positions.set(event.origin, event.seq)
     n += 1
     chain = chainOf(chain, event.origin, event.seq)
-    const step: Step = { sql, n, policies, mark: markOf(tombstoneKey, event.user), told: [] }
+    if (event.kind !== 'recorded') open.write()
+    const step: Step = { sql, n, policies, mark: markOf(tombstoneKey, event.user), told: [], open }
     const outcome = judge(step, event)
     const { origin, seq } = event
     writeEntry(sql, { n, origin, seq, chain, event: asApplied(step, event), outcome: outcome.type, alertEvents: step.told })
     return outcome
   })
+  open.write()
   savePositions(sql, positions)
   sql.run('UPDATE meta SET n = ?, chain = ?', n, chain)
   return outcomes

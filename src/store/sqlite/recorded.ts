@@ -21,7 +21,7 @@ const ALERT_MS = DAY_MS
 export function recorded(step: Step, event: EventOf<'recorded'>): Judged {
   const { sql, n } = step
   const { user: userId, acceptedAt, occurredAt, payload } = event
-  const found = loadUser(sql, userId)
+  const found = load(step, userId)
   // Mostly the id is new, and there is no alert that would go with it.
   const isNew = found !== null && !isRisky(payload.riskLevel) && rememberNew(sql, event)
   const known = found && !isNew ? remembered(sql, event) : null
@@ -37,11 +37,14 @@ export function recorded(step: Step, event: EventOf<'recorded'>): Judged {
   // Other rows refer to the user's; it is completed below.
   if (!found) saveUser(sql, user)
   const alertId = acceptedAt - occurredAt <= ALERT_MS ? signOf(step, user, event, before) : lateSignal(step, user, event)
-  saveUser(sql, user)
+  save(step, user)
   const kept = enlist(step, event, user)
   if (!isNew || alertId !== null) remember(sql, event, payload.fingerprint, alertId)
   return { type: 'applied', n, kept, alertId, removed: null }
 }
+
+const load = ({ sql, open }: Step, userId: string): UserRecord | null => (open ? open.load(userId) : loadUser(sql, userId))
+const save = ({ sql, open }: Step, user: UserRecord): void => (open ? open.save(user) : saveUser(sql, user))
 
 /** One conversation more; of those of another system, as far as it had not counted them itself. */
 function counted(user: UserRecord, { payload: { riskLevel, source } }: EventOf<'recorded'>): UserRecord {
@@ -89,10 +92,10 @@ export const sourceOf = ({ seq, origin }: Pick<Event, 'seq' | 'origin'>): string
 function recordedBefore(step: Step, event: EventOf<'recorded'>, alertId: string | null): Judged {
   const { sql, n, told } = step
   if (alertId !== null) told.push(...eventsToldOf(sql, event, alertId))
-  const user = loadUser(sql, event.user)
+  const user = load(step, event.user)
   if (user) {
     meetPolicies(step, user, event.acceptedAt)
-    saveUser(sql, touched(user, n, event.acceptedAt))
+    save(step, touched(user, n, event.acceptedAt))
   }
   return { type: 'applied', n, kept: true, alertId, removed: null }
 }

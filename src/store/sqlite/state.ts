@@ -7,6 +7,7 @@ import type { Policy } from '../rules.ts'
 import type { Event, EventPayloads, Outcome } from '../store.ts'
 import { PolicyRow } from './rows.ts'
 import type { Sql } from './sql.ts'
+import type { OpenUsers } from './users.ts'
 
 let newestKey: KeyObject | undefined
 
@@ -95,6 +96,8 @@ export interface Step {
   mark: string
   /** The alert events that it brings about. */
   told: AlertEvent[]
+  /** Where there are any, they are to be written by whoever made the step. */
+  open?: OpenUsers
 }
 
 const At = z.object({ at: z.int() })

@@ -122,6 +122,32 @@ export function saveUser(sql: Sql, user: UserRecord): void {
   )
 }
 
+/**
+ * The users whom conversations meet one after the other in one transaction: each is read once, and written once. Whatever else is done to the
+ * state has to find them written.
+ */
+export class OpenUsers {
+  readonly #sql: Sql
+  readonly #changed = new Map<string, UserRecord>()
+
+  constructor(sql: Sql) {
+    this.#sql = sql
+  }
+
+  load(userId: string): UserRecord | null {
+    return this.#changed.get(userId) ?? loadUser(this.#sql, userId)
+  }
+
+  save(user: UserRecord): void {
+    this.#changed.set(user.userId, user)
+  }
+
+  write(): void {
+    for (const user of this.#changed.values()) saveUser(this.#sql, user)
+    this.#changed.clear()
+  }
+}
+
 /** The record as an event with this index and acceptedAt leaves it. It may be further on already, where it was taken over from Redis. */
 export const touched = (user: UserRecord, rev: number, acceptedAt: number): UserRecord => ({
   ...user,

@@ -93,7 +93,9 @@ export function judgeNew(step: Step, event: Event): Judged {
   const { sql } = step
   const isUnknown = isDirty(sql, event.user) && !sql.exists('SELECT 1 FROM users WHERE user_id = ?', event.user)
   const outcome = judge(step, event)
-  if (isUnknown) lack(sql, [event.user])
+  if (!isUnknown) return outcome
+  step.open?.write()
+  lack(sql, [event.user])
   return outcome
 }
 

@@ -7,7 +7,7 @@ import { writeEntry } from '../log.ts'
 import { cleared, erased, expire, isErasedBefore, isRemovedBefore, removedBefore, voidLog } from '../removal.ts'
 import type { Sql } from '../sql.ts'
 import { type EventOf, type Judged, loadMeta, loadPolicies, type Meta, type Step, tombstoneOf } from '../state.ts'
-import { loadUser } from '../users.ts'
+import { loadUser, OpenUsers } from '../users.ts'
 import { applyAgain, hasAhead, isAnyAhead, isDirty, judgeNew, markDirty, restoreAhead, settleAhead } from './ahead.ts'
 import { eventInJournal, voidInJournal } from './journal.ts'
 import { isPartial } from './kept.ts'
@@ -32,6 +32,7 @@ export function applyEntries(sql: Sql, { tombstoneKey }: Meta, entries: readonly
   const positions = new Map<string, number>()
   // Mostly nothing is, and what the log has leaves the journal all at once.
   const areAhead = isAnyAhead(sql)
+  const open = new OpenUsers(sql)
   let taken = 0
   for (const entry of entries) {
     const { origin, seq, event } = entry
@@ -46,9 +47,11 @@ export function applyEntries(sql: Sql, { tombstoneKey }: Meta, entries: readonly
     if (repeated) applyRepeated({ sql, n, policies, mark: markOf(tombstoneKey, repeated.user), told: [] }, repeated)
     const isAhead = areAhead && leaveJournal(sql, origin, [seq]).some(({ n }) => n !== null)
     if (event && entry.outcome === 'applied') {
+      const isPlain = event.kind === 'recorded' && !partial && !isAhead
+      if (!isPlain) open.write()
       // Of whoever is not here yet, the log before may have told more.
       if (partial && !sql.exists('SELECT 1 FROM users WHERE user_id = ?', event.user)) markDirty(sql, event.user)
-      const step: Step = { sql, n, policies, mark: markOf(tombstoneKey, event.user), told: [] }
+      const step: Step = { sql, n, policies, mark: markOf(tombstoneKey, event.user), told: [], ...(isPlain && { open }) }
       const outcome = takeOver(step, event, isAhead)
       // A mark that one of them knows and the other does not makes another alert of it.
       if (
@@ -63,6 +66,7 @@ export function applyEntries(sql: Sql, { tombstoneKey }: Meta, entries: readonly
     // Those of other instances are never asked about.
     for (const old of removed.keys()) if (removed.size > REMEMBERED_REMOVALS) removed.delete(old)
   }
+  open.write()
   const logged = areAhead ? [] : Map.groupBy(entries.slice(0, taken), ({ origin }) => origin)
   for (const [origin, those] of logged)
     leaveJournal(
