@@ -1,19 +1,18 @@
-import { Count } from './rows.ts'
 import type { Sql } from './sql.ts'
 
 export const USER_TOPIC = 'name, count, first_seen_at AS firstSeenAt, last_seen_at AS lastSeenAt'
 
 /** Counts a topic of a user, and the user among those who have it. */
 export function addTopic(sql: Sql, userId: string, name: string, at: number): void {
-  const counted = sql.get(
-    Count,
-    `INSERT INTO user_topics (user_id, name, count, first_seen_at, last_seen_at) VALUES (?, ?, 1, ?, ?)
-     ON CONFLICT DO UPDATE SET count = iif(count BETWEEN 1 AND 1e15, count, 1) + 1,
-     first_seen_at = iif(first_seen_at BETWEEN 0 AND 1e15, min(first_seen_at, excluded.first_seen_at), 0),
-     last_seen_at = iif(last_seen_at BETWEEN 0 AND 1e15, max(last_seen_at, excluded.last_seen_at), excluded.last_seen_at) RETURNING count`,
-    ...[userId, name, at, at],
+  // Not an upsert that tells which it was: for what a statement returns SQLite makes a table of its own each time.
+  const known = sql.run(
+    `UPDATE user_topics SET count = iif(count BETWEEN 1 AND 1e15, count, 1) + 1,
+     first_seen_at = iif(first_seen_at BETWEEN 0 AND 1e15, min(first_seen_at, ?), 0),
+     last_seen_at = iif(last_seen_at BETWEEN 0 AND 1e15, max(last_seen_at, ?), ?) WHERE user_id = ? AND name = ?`,
+    ...[at, at, at, userId, name],
   )
-  if (counted?.count !== 1) return
+  if (known > 0) return
+  sql.run('INSERT INTO user_topics (user_id, name, count, first_seen_at, last_seen_at) VALUES (?, ?, 1, ?, ?)', userId, name, at, at)
   // A count that can't be one is taken anew.
   sql.run(
     `INSERT INTO topics (name, user_count) VALUES (?, 1) ON CONFLICT DO UPDATE SET user_count = CASE
