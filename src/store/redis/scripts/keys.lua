@@ -69,8 +69,16 @@ local function get(empty, ...)
   return answer
 end
 
--- A whole number as text. What Redis makes of a Lua number by itself takes several times as long.
-local function int(number) return string.format('%d', number) end
+-- A whole number as text, of which a script often needs the same. What Redis makes of a Lua number by itself takes several times as long.
+local ints = {}
+local function int(number)
+  local text = ints[number]
+  if not text then
+    text = string.format('%d', number)
+    ints[number] = text
+  end
+  return text
+end
 
 -- A number kept in a hash; nil where there is none.
 local function number_at(key, field) return tonumber(call('HGET', key, field) or nil) end

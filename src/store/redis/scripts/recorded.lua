@@ -42,6 +42,14 @@ end
 
 local LISTS = { conversations = 1, emotions = 2 }
 
+-- What the predecessor reads, as the last of several events leaves it. `active`: the naive time of the newest of all conversations.
+local function write_profile(keys, record, active)
+  local arguments = pending[keys.profile] or { 'HSET', keys.profile, 'total_chats', '', 'total_risk_alerts', '' }
+  arguments[4], arguments[6] = int(record.chats), int(record.risks)
+  if active then arguments[7], arguments[8] = 'last_active', active end
+  pending[keys.profile] = arguments
+end
+
 -- What is remembered of the event's id.
 local function memory_of(event, alert)
   return string.format('%d %s %s %s', event.at, event.fingerprint or '0', alert, source_of(event))
@@ -140,12 +148,8 @@ local function recorded(event, n, keys, record, told)
   if not is_new or alert ~= '' then record.kept[4] = record.kept[4] + call('HSET', keys.seen, event.id, memory_of(event, alert)) end
   later('ZADD', keys.ids, int(event.at), event.id)
   later('RPUSH', keys.entries, int(n))
-  at_last('HSET', keys.profile, 'total_chats', int(record.chats))
-  at_last('HSET', keys.profile, 'total_risk_alerts', int(record.risks))
-  if is_newest then
-    record.active = event.occurred
-    at_last('HSET', keys.profile, 'last_active', event.localTime)
-  end
+  if is_newest then record.active = event.occurred end
+  write_profile(keys, record, is_newest and event.localTime)
   save_user(event.user, keys, record, was)
   return { 'applied', kept and 1 or 0, alert }
 end

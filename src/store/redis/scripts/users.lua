@@ -61,7 +61,7 @@ local function later(command, key, first, second)
   arguments[count + 1], arguments[count + 2] = first, second
 end
 
--- The same for fields of a hash (HSET), and for members of a sorted set (ZADD) with their scores, of which the last value counts.
+-- The same for fields of a hash (HSET), or members of a sorted set (ZADD) with their scores, of which the last value counts.
 local latest = {}
 local function at_last(command, key, name, value)
   local values = latest[key]
