@@ -148,8 +148,9 @@ function changeOf(alert: RiskAlert, { acceptedAt: at, payload }: EventOf<'acted'
   }
 }
 
-/** An acknowledgement, if there is one, holds on from now. */
-function renewed({ level, acknowledged }: RiskAlert, at: number, { policies }: Step): RiskAlert['acknowledged'] {
+/** An acknowledgement that is in force holds on from now. */
+function renewed({ status, level, acknowledged }: RiskAlert, at: number, { policies }: Step): RiskAlert['acknowledged'] {
+  if (status !== 'ACKNOWLEDGED') return acknowledged
   const until = acknowledgedUntil(newestLimits(policies).triage, level, at)
   return acknowledged && { ...acknowledged, until: Math.max(until, acknowledged.until) }
 }

@@ -71,6 +71,15 @@ export function triage(open: Open): void {
     expect(await alert()).toMatchObject({ assignee: 'wang', acknowledged: { by: 'wang', at: NOW + 21 * MINUTE }, version: 3 })
   })
 
+  test('a note on a resolved alert renews nothing', async () => {
+    const { act, acknowledge, resolve, alert } = await alerted(open)
+    await acknowledge('li')
+    await resolve()
+    const { acknowledged } = (await alert()) ?? {}
+    await act({ action: 'NOTE', actor: 'li', note: 'called again' }, NOW + HOUR)
+    expect(await alert()).toMatchObject({ status: 'RESOLVED', acknowledged })
+  })
+
   test('a resolved alert counts no more; it says who resolved it, how and when', async () => {
     const { it, resolve, alert, since, due } = await alerted(open, 'IMMINENT')
     await it.record({ riskLevel: 'LOW', acceptedAt: NOW + 1 })
