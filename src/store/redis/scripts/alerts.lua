@@ -41,7 +41,11 @@ local function load_alert(id)
   local texts, numbers = call('HMGET', alert_key(id), unpack(TEXTS)), call('HMGET', alert_key(id), unpack(NUMBERED))
   if not texts[1] then return nil end
   for i, name in ipairs(TEXTS) do alert[name] = texts[i] or nil end
-  for i, name in ipairs(NUMBERED) do alert[name] = tonumber(numbers[i] or nil) end
+  for i, name in ipairs(NUMBERED) do
+    local number = tonumber(numbers[i] or nil)
+    -- Lua reads 'nan', too.
+    alert[name] = number == number and number or nil
+  end
   return alert
 end
 

@@ -20,7 +20,7 @@ local CONCERNS_ALERT = { recorded = true, acted = true, assigned = true }
 -- Where the log stands. What this batch changes of it is written once, at its end.
 local n, chain
 local positions = {}
--- The event that has its index, but no entry in the log yet.
+-- The event that has its index, but no entry in the log yet; and where the log stood before it.
 local taking
 
 -- The log itself tells the newest index where the note of it is lost.
@@ -99,13 +99,13 @@ local function append(event)
   local position = position_of(event.origin)
   if event.seq <= position.seq then return { 'known', position.seq } end
   if event.seq > position.seq + 1 then return { 'gap', position.seq } end
-  -- Only a conversation reads nothing of what those before it have left to be written.
+  -- Others than conversations read what those before them may have left to be written.
   if event.kind ~= 'recorded' then write_pending() end
   local tombstone, keys, record, damaged = tombstone_of(event), keys_of(event.user), nil, false
   if NEEDS_USER[event.kind] and not is_dead(event, tombstone) then record, damaged = user_of(event, keys) end
   if damaged then return { 'damaged' } end
+  taking = { event = event, n = n, chain = chain, was_known = records[event.user] }
   n, chain, position.seq = n + 1, redis.sha1hex(chain .. '\0' .. event.origin .. '\0' .. int(event.seq)), event.seq
-  taking = event
   local told = {}
   local outcome = applied(event, keys, record, tombstone, told)
   local void, alerts = outcome[1] ~= 'applied', '[' .. table.concat(told, ',') .. ']'
@@ -115,6 +115,22 @@ local function append(event)
     'body', void and '' or event.body, 'outcome', outcome[1], 'alerts', alerts)
   taking = nil
   return { outcome[1], n, chain, alerts, unpack(outcome, 2) }
+end
+
+-- An event that failed half-way has no place in the order. What is here of its user nobody knows any more: they have to be put back before it is
+-- tried again; one who was not known before goes.
+local function take_back()
+  local event, index = taking.event, n
+  n, chain, position_of(event.origin).seq = taking.n, taking.chain, event.seq - 1
+  if event.user == '' then return end
+  local keys = keys_of(event.user)
+  call('LREM', keys.entries, -1, int(index))
+  if taking.was_known then
+    call('HDEL', USERS, event.user)
+  else
+    drop_user(event.user, keys)
+    call('DEL', keys.entries)
+  end
 end
 
 local outcomes = {}
@@ -131,9 +147,8 @@ local ok, failure = pcall(function()
     outcomes[i] = append(event)
   end
 end)
--- An event that failed half-way keeps its place in the order, and its log entry is a hole.
-if not ok and taking then dig_hole(n, taking.origin, taking.seq, chain) end
-write_pending()
+local written, trouble = pcall(write_pending)
+if not ok and taking then pcall(take_back) end
 save_head()
-if not ok then error(failure) end
+if not ok or not written then error(failure or trouble) end
 return outcomes

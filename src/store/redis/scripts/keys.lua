@@ -75,7 +75,8 @@ local function int(number)
   local text = ints[number]
   if not text then
     text = string.format('%d', number)
-    ints[number] = text
+    -- What is damaged may read as NaN, under which nothing can be kept.
+    if number == number then ints[number] = text end
   end
   return text
 end

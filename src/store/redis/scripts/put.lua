@@ -68,16 +68,16 @@ local function put_user(user, keys)
   with_next(ids, 'ZADD', keys.ids)
   for _ = 1, tonumber(take()) do put_alert(keys) end
   records[user] = text
-  at_last('HSET', USERS, user, text)
-  at_last('ZADD', BY_NAME, user, '0')
-  at_last('ZADD', BY_CREATED, user, created)
-  at_last('ZADD', BY_ACTIVE, user, active)
-  at_last('ZADD', BY_RISK, user, risk)
-  if attention_level ~= 'NONE' then later('SADD', attention_key(attention_level), user) end
+  set_later('HSET', USERS, user, text)
+  set_later('ZADD', BY_NAME, user, '0')
+  set_later('ZADD', BY_CREATED, user, created)
+  set_later('ZADD', BY_ACTIVE, user, active)
+  set_later('ZADD', BY_RISK, user, risk)
+  if attention_level ~= 'NONE' then add_later('SADD', attention_key(attention_level), user) end
   if alerted == '1' then
-    later('SADD', ALERTED, user)
+    add_later('SADD', ALERTED, user)
     add_claims(user, { alert = true, counselor = counselor ~= '' and counselor or nil, assignee = assignee ~= '' and assignee or nil, to = to })
   end
-  if patched == '1' then later('SADD', PATCHED, user) end
+  if patched == '1' then add_later('SADD', PATCHED, user) end
   if counselor ~= '' then add_to_counselor(user, counselor) end
 end

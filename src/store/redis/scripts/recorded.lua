@@ -71,7 +71,7 @@ local function recorded_before(event, n, keys, record, alert, told)
   if record then
     meet_policies(keys, record, event.at)
     record.rev, record.accepted = n, math.max(record.accepted, event.at)
-    later('RPUSH', keys.entries, int(n))
+    add_later('RPUSH', keys.entries, int(n))
     save_user(event.user, keys, record, was)
   end
   return { 'applied', 1, alert }
@@ -146,8 +146,8 @@ local function recorded(event, n, keys, record, told)
   local alert = sign_of(event, record, keys, told, before)
   if is_new then record.kept[4] = record.kept[4] + 1 end
   if not is_new or alert ~= '' then record.kept[4] = record.kept[4] + call('HSET', keys.seen, event.id, memory_of(event, alert)) end
-  later('ZADD', keys.ids, int(event.at), event.id)
-  later('RPUSH', keys.entries, int(n))
+  add_later('ZADD', keys.ids, int(event.at), event.id)
+  add_later('RPUSH', keys.entries, int(n))
   if is_newest then record.active = event.occurred end
   write_profile(keys, record, is_newest and event.localTime)
   save_user(event.user, keys, record, was)

@@ -51,7 +51,7 @@ end
 
 -- What many users, or many events of one user, add to a key is written once for all of them: nothing of it may be read before.
 local pending = {}
-local function later(command, key, first, second)
+local function add_later(command, key, first, second)
   local arguments = pending[key]
   if not arguments then
     arguments = { command, key }
@@ -63,7 +63,7 @@ end
 
 -- The same for fields of a hash (HSET), or members of a sorted set (ZADD) with their scores, of which the last value counts.
 local latest = {}
-local function at_last(command, key, name, value)
+local function set_later(command, key, name, value)
   local values = latest[key]
   if not values then
     values = { command = command, of = {} }
@@ -73,8 +73,10 @@ local function at_last(command, key, name, value)
 end
 
 local function write_pending()
-  for _, arguments in pairs(pending) do call(unpack(arguments)) end
-  for key, values in pairs(latest) do
+  local added, set = pending, latest
+  pending, latest = {}, {}
+  for _, arguments in pairs(added) do call(unpack(arguments)) end
+  for key, values in pairs(set) do
     local arguments, count, is_scored = { values.command, key }, 2, values.command == 'ZADD'
     for name, value in pairs(values.of) do
       arguments[count + 1], arguments[count + 2] = is_scored and value or name, is_scored and name or value
@@ -82,7 +84,6 @@ local function write_pending()
     end
     call(unpack(arguments))
   end
-  pending, latest = {}, {}
 end
 
 -- user -> the text of the record, where it is known already; false for an unknown user
@@ -171,11 +172,11 @@ local function save_user(user, keys, record, was)
   was = was or {}
   local now = indexed(record)
   records[user], saved[user] = text_of(record), record
-  at_last('HSET', USERS, user, records[user])
-  if not was.created then at_last('ZADD', BY_NAME, user, '0') end
-  if now.created ~= was.created then at_last('ZADD', BY_CREATED, user, int(now.created)) end
-  if not was.created or now.active ~= was.active then at_last('ZADD', BY_ACTIVE, user, int(now.active or 0)) end
-  if now.active ~= was.active or now.risk ~= was.risk then at_last('ZADD', BY_RISK, user, int(now.risk * 1e13 + (now.active or 0))) end
+  set_later('HSET', USERS, user, records[user])
+  if not was.created then set_later('ZADD', BY_NAME, user, '0') end
+  if now.created ~= was.created then set_later('ZADD', BY_CREATED, user, int(now.created)) end
+  if not was.created or now.active ~= was.active then set_later('ZADD', BY_ACTIVE, user, int(now.active or 0)) end
+  if now.active ~= was.active or now.risk ~= was.risk then set_later('ZADD', BY_RISK, user, int(now.risk * 1e13 + (now.active or 0))) end
   if now.attention ~= was.attention then
     for _, level in ipairs({ 'WATCH', 'NEEDS_ATTENTION' }) do call(level == now.attention and 'SADD' or 'SREM', attention_key(level), user) end
   end
