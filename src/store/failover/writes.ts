@@ -8,15 +8,17 @@ import { Mutex } from './mutex.ts'
 import { Sequence } from './sequence.ts'
 import type { Primary, State } from './state.ts'
 
-type Sent = ReturnType<RedisStore['append']>
+type Appending = ReturnType<RedisStore['append']>
 
 /** How many origins' newest acknowledged events a read makes sure of: a process writes under one at a time. */
 const FENCED_ORIGINS = 4
 const ROWS_PATIENCE_MS = 300
+/** So many events go to Redis before the first of them are answered: the time-out of a command counts from when it is sent, and what came behind more would run into it. */
+const MAX_UNDER_WAY = 200
 
 /**
  * What is written here, one batch after the other: into the journal first, then, while it is in charge, to Redis. While Redis takes
- * one batch, the journal takes the next ones, and each is sent once it is there: Redis never waits for what this process does with its answers.
+ * one batch, the journal takes the next ones, and the next of them is sent: Redis need not wait for what this process does with its answers.
  */
 export class Writes {
   readonly #local: Local
@@ -25,6 +27,8 @@ export class Writes {
   readonly #sequence: Sequence
   /** origin -> its newest event that Redis has answered for; the newest origin last. */
   readonly #acknowledged = new Map<string, number>()
+  /** Events that are journaled, and for which Redis has not answered yet. */
+  #underWay = 0
 
   constructor(local: Local) {
     this.#local = local
@@ -68,10 +72,16 @@ export class Writes {
     if (fresh.length === 0) return { numbered, written: Promise.resolve({ outcomes: [], durability: 'JOURNAL' }) }
     if (state.mode === 'PRIMARY') {
       await this.#local.replica.journal(fresh).catch(failed)
-      const sent = link.state === state ? state.primary.append(fresh) : undefined
+      const mayGo = this.#underWay === 0 || this.#underWay + fresh.length <= MAX_UNDER_WAY
+      const ahead = mayGo && link.state === state ? state.primary.append(fresh) : undefined
       // Whoever comes to it hears of it, unless one before has failed already.
-      sent?.catch(() => {})
-      return { numbered, written: this.#ordering.run(() => this.#order(state, fresh, link, sent)).catch(failed) }
+      ahead?.catch(() => {})
+      this.#underWay += fresh.length
+      const ordered = this.#ordering.run(() => this.#order(state, fresh, link, ahead)).catch(failed)
+      const over = () => {
+        this.#underWay -= fresh.length
+      }
+      return { numbered, written: ordered.finally(over) }
     }
     if (state.mode === 'REPLAYING' && state.backlog.delayMs > 0) await setTimeout(state.backlog.delayMs)
     // Kept and applied in one step: what comes next can't be numbered before it is known to have succeeded.
@@ -83,8 +93,8 @@ export class Writes {
     return this.#kept(events, await this.#local.append(events), link)
   }
 
-  async #order(state: Primary, events: readonly Event[], link: Link, sent: Sent | undefined): Promise<Appended> {
-    const outcomes = await this.#answered(state, events, link, sent)
+  async #order(state: Primary, events: readonly Event[], link: Link, ahead: Appending | undefined): Promise<Appended> {
+    const outcomes = await this.#answered(state, events, link, ahead)
     const rest = events.slice(outcomes.length)
     if (rest.length > 0) return this.#kept(rest, [...outcomes, ...(await this.#local.answer(rest))], link)
     for (const { origin, seq } of events) this.#acknowledge(origin, seq)
@@ -107,36 +117,34 @@ export class Writes {
   }
 
   /**
-   * What Redis has answered to these events, as far as it is known that they have their places. They are sent again where a user has to be
-   * put back first, or where what was sent before them had to be. `tried`: for which reasons they were already.
+   * What Redis has answered to these events, as far as it is known that they have their places. They are sent again where a user has to be put
+   * back first; or where they were sent ahead, and refused for what had to be put right before them.
    */
-  async #answered(
-    state: Primary,
-    events: readonly Event[],
-    link: Link,
-    sent: Sent | undefined,
-    tried: readonly Outcome['type'][] = [],
-  ): Promise<Outcome[]> {
-    if (link.state !== state) return []
+  async #answered(state: Primary, events: readonly Event[], link: Link, ahead: Appending | undefined): Promise<Outcome[]> {
+    const outcomes: Outcome[] = []
+    let [appending, isMended] = [ahead, false]
     try {
-      const { outcomes, entries } = await (sent ?? state.primary.append(events))
-      state.tail.handIn(entries)
-      const at = outcomes.findIndex((outcome) => !('n' in outcome))
-      const [refused, first] = [outcomes[at], events[at]]
-      if (!refused || !first) return outcomes
-      const done = outcomes.slice(0, at)
-      const { type } = refused
-      const reasons = at === 0 ? tried : []
-      if ((type === 'damaged' || type === 'gap') && !reasons.includes(type)) {
-        if (type === 'damaged') await state.tidy.mend([first.user])
-        return [...done, ...(await this.#answered(state, events.slice(at), link, undefined, [...reasons, type]))]
+      while (link.state === state) {
+        const rest = events.slice(outcomes.length)
+        const answer = await (appending ?? state.primary.append(rest))
+        const place = answer.outcomes.findIndex((outcome) => !('n' in outcome))
+        const [refused, first] = [answer.outcomes[place], rest[place]]
+        const placed = refused ? place : rest.length
+        state.tail.handIn(answer.entries.slice(0, placed))
+        outcomes.push(...answer.outcomes.slice(0, placed))
+        if (!refused || !first) break
+        if (placed > 0) isMended = false
+        if (!appending) {
+          if (refused.type !== 'damaged' || isMended) link.leave(state, refused.type.toUpperCase())
+          else await state.tidy.mend([first.user])
+          isMended = true
+        }
+        appending = undefined
       }
-      link.leave(state, type.toUpperCase())
-      return done
     } catch (error) {
       link.leave(state, wordOf(error))
-      return []
     }
+    return outcomes
   }
 
   #acknowledge(origin: string, seq: number): void {
