@@ -182,7 +182,7 @@ function deed(action: string, resolve: Resolver, erases: boolean): Resolver {
     const done = new Set<string>()
     // Several of a list may be about one person.
     const did = (userId: string | null, outcome: string) => {
-      const kind = `${outcome} ${userId}`
+      const kind = JSON.stringify([outcome, userId])
       if (!done.has(kind)) trail.did({ action, userId, outcome, ...(erases && outcome === 'OK' && { erases }) })
       done.add(kind)
     }

@@ -63,10 +63,21 @@ test('each person of a batch has an entry for each outcome, and each field of a 
   await served.run(
     'mutation ($input: [RecordConversationInput!]!) { recordConversations(input: $input) { duplicate } pinStorage(to: AUTO) { mode } }',
     {
-      input: [item('ada', 'q'), item('bob', ''), item('ada', 'q2'), item('cleo', 'q'), item('ada', ''), item('bob', '')],
+      input: [
+        item('x'.repeat(600), 'q'),
+        item('null', ''),
+        item('ada', 'q'),
+        item('bob', ''),
+        item('ada', 'q2'),
+        item('cleo', 'q'),
+        item('ada', ''),
+        item('bob', ''),
+      ],
     },
   )
   expect((await entries(served)).map(brief).reverse()).toEqual([
+    ['Mutation.recordConversations', null, [], 'BAD_USER_INPUT'],
+    ['Mutation.recordConversations', 'null', [], 'BAD_USER_INPUT'],
     ['Mutation.recordConversations', 'ada', [], 'OK'],
     ['Mutation.recordConversations', 'bob', [], 'BAD_USER_INPUT'],
     ['Mutation.recordConversations', 'cleo', [], 'OK'],
