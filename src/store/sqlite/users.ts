@@ -123,8 +123,8 @@ export function saveUser(sql: Sql, user: UserRecord): void {
 }
 
 /**
- * The users whom conversations meet one after the other in one transaction: each is read once, and written once. Whatever else is done to the
- * state has to find them written.
+ * The users whom conversations change one after the other in one transaction: each is written once, and read no more. Whatever else is done to
+ * the state has to find them written.
  */
 export class OpenUsers {
   readonly #sql: Sql
