@@ -14,7 +14,7 @@ type Appending = ReturnType<RedisStore['append']>
 const FENCED_ORIGINS = 4
 const ROWS_PATIENCE_MS = 300
 /** So many events go to Redis before the first of them are answered: the time-out of a command counts from when it is sent, and what came behind more would run into it. */
-const MAX_UNDER_WAY = 200
+const MAX_UNDER_WAY = 400
 
 /**
  * What is written here, one batch after the other: into the journal first, then, while it is in charge, to Redis. While Redis takes
