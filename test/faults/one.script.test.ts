@@ -49,7 +49,7 @@ describe('a script fails half-way', () => {
     await w.settled()
     await fails(w, 'cold', 'always')
     expect((await w.record('cold', 2)).durability).toBe('JOURNAL')
-    await w.until(({ mode }) => mode !== 'PRIMARY')
+    expect(w.lines).toContainEqual(expect.objectContaining({ because: 'ERR', msg: 'Redis can not be used: SQLite serves from now on' }))
     expect(await w.total('cold')).toEqual({ total: 4, served: 'SQLITE' })
     await w.admin((redis) => redis.del('test:fails'))
     await w.expectHealed()
