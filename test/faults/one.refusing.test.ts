@@ -13,6 +13,8 @@ async function refuses(w: World, word: string, mend: () => Promise<unknown>): Pr
   expect(ms).toBeLessThan(LATEST_MS)
   expect(await w.total('warm')).toEqual({ total: 3, served: 'SQLITE' })
   await w.until((status) => inFallback(status) && status.redis?.lastError === word)
+  expect(w.lines).toContainEqual(expect.objectContaining({ because: word, msg: 'Redis can not be used: SQLite serves from now on' }))
+  expect(await w.admin((redis) => redis.hexists('xinyi:users', 'warm')), 'what was refused has changed nothing').toBe(1)
   await w.record('warm', 2)
   await mend()
   await w.expectHealed()

@@ -147,6 +147,10 @@ local ok, failure = pcall(function()
     outcomes[i] = append(event)
   end
 end)
+-- Of a script Redis refuses the first write, or none: nothing has been done.
+local said = type(failure) == 'table' and failure.err or tostring(failure)
+local refusal = not ok and string.match(said, '^%u+')
+if refusal == 'OOM' or refusal == 'MISCONF' or refusal == 'READONLY' or refusal == 'NOREPLICAS' then return redis.error_reply(said) end
 local written, trouble = pcall(write_pending)
 if not ok and taking then pcall(take_back) end
 save_head()
