@@ -6,12 +6,17 @@ import { type World, world } from './one.ts'
 /** The last thing that is done for a conversation before it comes into the log. */
 const LAST = "  save_user(event.user, keys, record, was)\n  return { 'applied', kept and 1 or 0, alert }"
 
-/** From now on Redis fails half-way in whatever is recorded of a user: once, or always. */
-async function fails(w: World, user: string, often: 'once' | 'always'): Promise<void> {
-  const failing = `if event.user == '${user}' and redis.call('${often === 'once' ? 'GETDEL' : 'GET'}', 'test:fails') then error('as asked') end`
+/** From now on Redis fails half-way in the nth conversation that is recorded of a user; `always`: and in all that follow. */
+async function fails(w: World, user: string, { nth, always = false }: { nth: number; always?: boolean }): Promise<void> {
+  const isDue = `redis.call('EXISTS', 'test:left') == 1 and redis.call('DECR', 'test:left') ${always ? '<=' : '=='} 0`
   onTestFinished(() => editScripts((text) => text))
-  editScripts((text) => text.replace(LAST, () => `  ${failing}\n${LAST}`))
-  await w.admin((redis) => redis.set('test:fails', '1'))
+  editScripts((text) => text.replace(LAST, () => `  if event.user == '${user}' and ${isDue} then error('as asked') end\n${LAST}`))
+  await w.admin((redis) => redis.set('test:left', nth))
+}
+
+/** It has failed, and does so no more. */
+async function isOver(w: World): Promise<void> {
+  expect(Number(await w.admin((redis) => redis.getdel('test:left')))).toBeLessThanOrEqual(0)
 }
 
 test('an alert with a number that is none keeps no sign of risk from being recorded', async () => {
@@ -27,31 +32,31 @@ describe('a script fails half-way', () => {
   test('what it was about is recorded once, in both stores, and nothing that came with it is lost', async () => {
     const w = await world()
     await w.settled()
-    await fails(w, 'cold', 'once')
+    await fails(w, 'cold', { nth: 1 })
     await Promise.all(['warm', 'cold', 'warm', 'cold'].map((user) => w.record(user, 2, { riskLevel: 'HIGH' })))
     await w.until(inCharge)
-    expect(await w.admin((redis) => redis.exists('test:fails')), 'it has failed').toBe(0)
+    await isOver(w)
     await w.expectHealed()
   })
 
-  test('so it is of somebody who was not known before', async () => {
+  test.each([1, 2, 3])('so it is of somebody who was not known before, at their conversation %i', async (nth) => {
     const w = await world()
     await w.settled()
-    await fails(w, 'new', 'once')
-    await Promise.all(['warm', 'new', 'warm'].map((user) => w.record(user, 2)))
+    await fails(w, 'new', { nth })
+    await Promise.all(['warm', 'new', 'warm'].map((user) => w.record(user, 3)))
     await w.until(inCharge)
-    expect(await w.admin((redis) => redis.exists('test:fails')), 'it has failed').toBe(0)
+    await isOver(w)
     await w.expectHealed()
   })
 
   test('as long as it does so, SQLite serves, and has everything', async () => {
     const w = await world()
     await w.settled()
-    await fails(w, 'cold', 'always')
+    await fails(w, 'cold', { nth: 1, always: true })
     expect((await w.record('cold', 2)).durability).toBe('JOURNAL')
     expect(w.lines).toContainEqual(expect.objectContaining({ because: 'ERR', msg: 'Redis can not be used: SQLite serves from now on' }))
     expect(await w.total('cold')).toEqual({ total: 4, served: 'SQLITE' })
-    await w.admin((redis) => redis.del('test:fails'))
+    await isOver(w)
     await w.expectHealed()
   })
 })
