@@ -29,6 +29,8 @@ export class Writes {
   readonly #acknowledged = new Map<string, number>()
   /** Events that are journaled, and for which Redis has not answered yet. */
   #underWay = 0
+  /** Batches of these that have yet to be sent, or sent again: what is sent behind them would be refused. */
+  readonly #held = new Set<object>()
 
   constructor(local: Local) {
     this.#local = local
@@ -72,14 +74,22 @@ export class Writes {
     if (fresh.length === 0) return { numbered, written: Promise.resolve({ outcomes: [], durability: 'JOURNAL' }) }
     if (state.mode === 'PRIMARY') {
       await this.#local.replica.journal(fresh).catch(failed)
-      const mayGo = this.#underWay === 0 || this.#underWay + fresh.length <= MAX_UNDER_WAY
+      const batch = {}
+      const mayGo = this.#underWay === 0 || (this.#held.size === 0 && this.#underWay + fresh.length <= MAX_UNDER_WAY)
       const ahead = mayGo && link.state === state ? state.primary.append(fresh) : undefined
-      // Whoever comes to it hears of it, unless one before has failed already.
-      ahead?.catch(() => {})
+      if (!ahead) this.#held.add(batch)
+      ahead?.then(
+        ({ outcomes }) => {
+          if (!outcomes.every((outcome) => 'n' in outcome)) this.#held.add(batch)
+        },
+        // Whoever comes to it hears of it, unless one before has failed already.
+        () => {},
+      )
       this.#underWay += fresh.length
       const ordered = this.#ordering.run(() => this.#order(state, fresh, link, ahead)).catch(failed)
       const over = () => {
         this.#underWay -= fresh.length
+        this.#held.delete(batch)
       }
       return { numbered, written: ordered.finally(over) }
     }
