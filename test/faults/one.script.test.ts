@@ -14,6 +14,13 @@ async function fails(w: World, user: string, { nth, always = false }: { nth: num
   await w.admin((redis) => redis.set('test:left', nth))
 }
 
+/** Records a conversation of each, all at once. */
+async function together(w: World, users: readonly string[]): Promise<void> {
+  const { outcomes } = await w.store.append(users.map((user) => w.said(user, { riskLevel: 'HIGH' })))
+  expect(outcomes.map(({ type }) => type)).toEqual(users.map(() => 'applied'))
+  for (const user of users) w.told.set(user, (w.told.get(user) ?? 0) + 1)
+}
+
 /** It has failed, and does so no more. */
 async function isOver(w: World): Promise<void> {
   expect(Number(await w.admin((redis) => redis.getdel('test:left')))).toBeLessThanOrEqual(0)
@@ -28,12 +35,23 @@ test('an alert with a number that is none keeps no sign of risk from being recor
   expect(await w.total('cold')).toEqual({ total: 4, served: 'REDIS' })
 })
 
+test('where Redis takes a right away of which a script makes use, what it holds is left as it is', async () => {
+  const w = await world()
+  await w.settled()
+  const before = await w.admin((redis) => redis.hgetall('xinyi:users'))
+  await w.admin((redis) => redis.call('ACL', 'SETUSER', 'default', '-hsetnx'))
+  expect((await w.record('cold')).durability).toBe('JOURNAL')
+  expect(await w.admin((redis) => redis.hgetall('xinyi:users'))).toEqual(before)
+  await w.admin((redis) => redis.call('ACL', 'SETUSER', 'default', '+@all'))
+  await w.expectHealed()
+})
+
 describe('a script fails half-way', () => {
   test('what it was about is recorded once, in both stores, and nothing that came with it is lost', async () => {
     const w = await world()
     await w.settled()
-    await fails(w, 'cold', { nth: 1 })
-    await Promise.all(['warm', 'cold', 'warm', 'cold'].map((user) => w.record(user, 2, { riskLevel: 'HIGH' })))
+    await fails(w, 'cold', { nth: 2 })
+    await together(w, ['warm', 'cold', 'warm', 'cold', 'cold', 'warm'])
     await w.until(inCharge)
     await isOver(w)
     await w.expectHealed()
@@ -43,7 +61,7 @@ describe('a script fails half-way', () => {
     const w = await world()
     await w.settled()
     await fails(w, 'new', { nth })
-    await Promise.all(['warm', 'new', 'warm'].map((user) => w.record(user, 3)))
+    await together(w, ['warm', 'new', 'warm', 'new', 'new', 'warm'])
     await w.until(inCharge)
     await isOver(w)
     await w.expectHealed()

@@ -43,8 +43,8 @@ local function load_alert(id)
   for i, name in ipairs(TEXTS) do alert[name] = texts[i] or nil end
   for i, name in ipairs(NUMBERED) do
     local number = tonumber(numbers[i] or nil)
-    -- Lua reads 'nan', too.
-    alert[name] = number == number and number or nil
+    -- Lua reads 'nan' and 'inf', too, and more than the readers of JSON tell from the next.
+    alert[name] = number and math.abs(number) < 2 ^ 53 and number or nil
   end
   return alert
 end

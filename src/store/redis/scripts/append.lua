@@ -104,7 +104,7 @@ local function append(event)
   local tombstone, keys, record, damaged = tombstone_of(event), keys_of(event.user), nil, false
   if NEEDS_USER[event.kind] and not is_dead(event, tombstone) then record, damaged = user_of(event, keys) end
   if damaged then return { 'damaged' } end
-  taking = { event = event, n = n, chain = chain, was_known = records[event.user] }
+  taking = { event = event, n = n, chain = chain, was_known = records[event.user], writes = writes }
   n, chain, position.seq = n + 1, redis.sha1hex(chain .. '\0' .. event.origin .. '\0' .. int(event.seq)), event.seq
   local told = {}
   local outcome = applied(event, keys, record, tombstone, told)
@@ -117,12 +117,12 @@ local function append(event)
   return { outcome[1], n, chain, alerts, unpack(outcome, 2) }
 end
 
--- An event that failed half-way has no place in the order. What is here of its user nobody knows any more: they have to be put back before it is
--- tried again; one who was not known before goes.
-local function take_back()
+-- An event that failed has no place in the order. Where something of it was done, nobody knows any more what is here of its user: they have to be put
+-- back before it is tried again; one who was not known before goes.
+local function take_back(is_half_done)
   local event, index = taking.event, n
   n, chain, position_of(event.origin).seq = taking.n, taking.chain, event.seq - 1
-  if event.user == '' then return end
+  if event.user == '' or not is_half_done then return end
   local keys = keys_of(event.user)
   call('LREM', keys.entries, -1, int(index))
   if taking.was_known then
@@ -147,12 +147,9 @@ local ok, failure = pcall(function()
     outcomes[i] = append(event)
   end
 end)
--- Of a script Redis refuses the first write, or none: nothing has been done.
-local said = type(failure) == 'table' and failure.err or tostring(failure)
-local refusal = not ok and string.match(said, '^%u+')
-if refusal == 'OOM' or refusal == 'MISCONF' or refusal == 'READONLY' or refusal == 'NOREPLICAS' then return redis.error_reply(said) end
+local is_half_done = taking and writes > taking.writes
 local written, trouble = pcall(write_pending)
-if not ok and taking then pcall(take_back) end
+if not ok and taking then pcall(take_back, is_half_done) end
 save_head()
 if not ok or not written then error(failure or trouble) end
 return outcomes

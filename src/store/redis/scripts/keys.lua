@@ -62,6 +62,9 @@ local function aside_key(key) return 'xinyi:aside:[' .. key .. ']' end
 -- Every command on a key goes through `call`; scripts that write replace it (heal.lua).
 local call = redis.call
 
+-- How often this script has written something, or is to (heal.lua, users.lua).
+local writes = 0
+
 -- A read of a key that may be of another type: the empty answer then.
 local function get(empty, ...)
   local answer = redis.pcall(...)

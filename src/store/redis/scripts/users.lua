@@ -52,6 +52,7 @@ end
 -- What many users, or many events of one user, add to a key is written once for all of them: nothing of it may be read before.
 local pending = {}
 local function add_later(command, key, first, second)
+  writes = writes + 1
   local arguments = pending[key]
   if not arguments then
     arguments = { command, key }
@@ -64,6 +65,7 @@ end
 -- The same for fields of a hash (HSET), or members of a sorted set (ZADD) with their scores, of which the last value counts.
 local latest = {}
 local function set_later(command, key, name, value)
+  writes = writes + 1
   local values = latest[key]
   if not values then
     values = { command = command, of = {} }
@@ -208,8 +210,9 @@ local function drop_list(list, keys, rev, now)
 end
 
 local function drop_topic(user, name)
-  if call('ZREM', topic_key(name), user) == 0 then return end
-  if tonumber(call('ZINCRBY', VOCABULARY, 1, name)) >= 0 then call('ZREM', VOCABULARY, name) end
+  local removed, left = call('ZREM', topic_key(name), user), call('ZCARD', topic_key(name))
+  if left == 0 then call('ZREM', VOCABULARY, name)
+  elseif removed == 1 then call('ZADD', VOCABULARY, int(-left), name) end
 end
 
 local function drop_topics(user, keys)
