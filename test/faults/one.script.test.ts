@@ -54,6 +54,8 @@ describe('a script fails half-way', () => {
     await together(w, ['warm', 'cold', 'warm', 'cold', 'cold', 'warm'])
     await w.until(inCharge)
     await isOver(w)
+    const listed = await w.admin((redis) => redis.lrange('xinyi:user:cold:entries', 0, -1))
+    expect(listed, 'each entry of the log once').toEqual([...new Set(listed)])
     await w.expectHealed()
   })
 
