@@ -74,29 +74,33 @@ export class Writes {
     if (fresh.length === 0) return { numbered, written: Promise.resolve({ outcomes: [], durability: 'JOURNAL' }) }
     if (state.mode === 'PRIMARY') {
       await this.#local.replica.journal(fresh).catch(failed)
-      const batch = {}
-      const mayGo = this.#underWay === 0 || (this.#held.size === 0 && this.#underWay + fresh.length <= MAX_UNDER_WAY)
-      const ahead = mayGo && link.state === state ? state.primary.append(fresh) : undefined
-      if (!ahead) this.#held.add(batch)
-      ahead?.then(
-        ({ outcomes }) => {
-          if (!outcomes.every((outcome) => 'n' in outcome)) this.#held.add(batch)
-        },
-        // Whoever comes to it hears of it, unless one before has failed already.
-        () => {},
-      )
-      this.#underWay += fresh.length
-      const ordered = this.#ordering.run(() => this.#order(state, fresh, link, ahead)).catch(failed)
-      const over = () => {
-        this.#underWay -= fresh.length
-        this.#held.delete(batch)
-      }
-      return { numbered, written: ordered.finally(over) }
+      return { numbered, written: this.#send(state, fresh, link).catch(failed) }
     }
     if (state.mode === 'REPLAYING' && state.backlog.delayMs > 0) await setTimeout(state.backlog.delayMs)
     // Kept and applied in one step: what comes next can't be numbered before it is known to have succeeded.
     const appended = await this.#ordering.run(() => this.#append(fresh, link)).catch(failed)
     return { numbered, written: Promise.resolve(appended) }
+  }
+
+  /** Sends events of the journal at once, unless what goes before them is too much, or has to be put right first; they are answered in their turn. */
+  #send(state: Primary, events: readonly Event[], link: Link): Promise<Appended> {
+    const batch = {}
+    const mayGo = this.#underWay === 0 || (this.#held.size === 0 && this.#underWay + events.length <= MAX_UNDER_WAY)
+    const ahead = mayGo && link.state === state ? state.primary.append(events) : undefined
+    if (!ahead) this.#held.add(batch)
+    ahead?.then(
+      ({ outcomes }) => {
+        if (!outcomes.every((outcome) => 'n' in outcome)) this.#held.add(batch)
+      },
+      // Whoever comes to it hears of it, unless one before has failed already.
+      () => {},
+    )
+    this.#underWay += events.length
+    const ordered = this.#ordering.run(() => this.#order(state, events, link, ahead))
+    return ordered.finally(() => {
+      this.#underWay -= events.length
+      this.#held.delete(batch)
+    })
   }
 
   async #append(events: readonly Event[], link: Link): Promise<Appended> {
