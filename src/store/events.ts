@@ -60,7 +60,12 @@ export interface EventPayloads {
   /** Somebody of the staff has signed in, for the first time under this name and with this role. */
   joined: Counselor
   /** What is left of an event whose payload was erased before it got its index, or that changed nothing where it was logged first. Its user and id are ''. */
-  void: Record<string, never>
+  void: Voided
+}
+
+export interface Voided {
+  /** "seq origin" of the event with its id that came before it, for which it changed nothing. */
+  repeats?: string | undefined
 }
 
 export interface AlertAction {

@@ -27,6 +27,12 @@ export function markOf(tombstoneKey: KeyObject, userId: string): string {
 /** Hash over (origin, seq) of a log's entries up to one, from that of the entry before it ('' before the first). Redis computes the same. */
 export const chainOf = (previous: string, origin: string, seq: number): string => hash('sha1', `${previous}\0${origin}\0${seq}`)
 
+/** Whether these positions have an event, given as "seq origin"; also where it is not known which. */
+export function isCovered(source: string | undefined, positions: Readonly<Record<string, number>>): boolean {
+  const [, seq, origin] = /^(\d+) (.+)$/s.exec(source ?? '') ?? []
+  return origin === undefined || Number(seq) <= (positions[origin] ?? 0)
+}
+
 /** Order of UTF-8 bytes, which is what Redis and SQLite sort by (JavaScript's `<` sorts UTF-16 units). */
 export const compareBytes = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
 

@@ -18,7 +18,7 @@ import type {
   UserTopic,
 } from '../model.ts'
 import type { Joined } from './copy.ts'
-import type { AlertAction, Event, EventPayloads } from './events.ts'
+import type { AlertAction, Event, EventPayloads, Voided } from './events.ts'
 import type { Key, Page, Slice } from './page.ts'
 import type { Mark, Place, Trail } from './trail.ts'
 
@@ -221,7 +221,7 @@ export type ReadRequest = { [K in ReadKind]: { kind: K } & Reads[K]['ask'] }[Rea
 export type Answer<R extends ReadRequest> = Reads[R['kind']]['answer']
 export type Answers<R extends readonly ReadRequest[]> = { -readonly [I in keyof R]: Answer<R[I]> }
 
-export interface LogEntry {
+export interface LogEntry extends Voided {
   n: number
   origin: string
   seq: number

@@ -51,7 +51,7 @@ export interface Person {
   emotions: EmotionPoint[]
   last3: EmotionPoint[]
   topics: Map<string, UserTopic>
-  seen: Map<string, { acceptedAt: number; fingerprint: string; alertId: string | null }>
+  seen: Map<string, { acceptedAt: number; fingerprint: string; alertId: string | null; source: string }>
   alerts: Held[]
 }
 
@@ -59,6 +59,7 @@ type Judged = Extract<Outcome, { n: number }>
 type Recorded = Extract<Event, { kind: 'recorded' }>
 type Item = { occurredAt: number; id: string }
 
+const sourceOf = ({ seq, origin }: Event): string => `${seq} ${origin}`
 const keyOf = (item: Item): Key => [item.occurredAt, item.id]
 const inOrder = <T extends Item>(items: readonly T[]): T[] => [...items].sort((a, b) => compareKeys(keyOf(a), keyOf(b)))
 const attentionIn = ({ last3 }: Person): Attention => attentionOf(last3.map(({ riskLevel }) => riskLevel))
@@ -73,6 +74,8 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'staff'
   readonly #policies: Policy[] = []
   readonly #staff = new Map<string, Joined>()
   readonly #tombstones = new Map<string, number>()
+  /** What the event that is applied at the moment repeats. */
+  #repeats: string | undefined
   readonly #expiries = new Map<string, number>()
   readonly #log: LogEntry[] = []
 
@@ -135,6 +138,7 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'staff'
     this.#positions.set(event.origin, event.seq)
     const n = this.#log.length + 1
     const told: AlertEvent[] = []
+    this.#repeats = event.kind === 'void' ? event.payload.repeats : undefined
     const outcome = this.#apply(event, n, told)
     const { origin, seq } = event
     this.#log.push({
@@ -142,6 +146,7 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'staff'
       event: outcome.type === 'applied' ? asTold(event, this.#tombstones.get(event.user)) : null,
       outcome: outcome.type,
       alertEvents: told,
+      repeats: this.#repeats,
     })
     return outcome
   }
@@ -199,6 +204,7 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'staff'
     const person = this.people.get(user) ?? newcomer(event, n)
     const memory = this.#remembered(person, event)
     if (memory) {
+      this.#repeats = memory.source
       return memory.fingerprint === payload.fingerprint ? { type: 'duplicate', n, alertId: memory.alertId } : { type: 'conflict', n }
     }
     this.people.set(user, person)
@@ -224,7 +230,7 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'staff'
     person.last3 = insert(person.last3, point, 3)
     for (const name of payload.topics) this.#addTopic(person, name, occurredAt)
     const alertId = this.#sign(person, event, before, told)
-    person.seen.set(id, { acceptedAt, fingerprint: payload.fingerprint, alertId })
+    person.seen.set(id, { acceptedAt, fingerprint: payload.fingerprint, alertId, source: sourceOf(event) })
     return { type: 'applied', n, kept: person.conversations.includes(conversation), alertId, removed: null }
   }
 
@@ -257,7 +263,10 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'staff'
     const { source, totalChats, totalRiskAlerts, lastActiveAt, createdAt } = payload
     const person = this.people.get(user) ?? { ...newcomer(event, n), createdAt: createdAt ?? occurredAt }
     const memory = this.#remembered(person, event)
-    if (memory) return { type: 'duplicate', n, alertId: memory.alertId }
+    if (memory) {
+      this.#repeats = memory.source
+      return { type: 'duplicate', n, alertId: memory.alertId }
+    }
     this.people.set(user, person)
     this.#meetPolicies(person, acceptedAt)
     this.#touch(person, n, acceptedAt)
@@ -266,7 +275,7 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'staff'
     this.#count(person, source, (known) => Object.assign(known, { totalChats, totalRiskAlerts }))
     const isNew = (part: string): boolean => {
       if (this.#remembered(person, { ...event, id: part })) return false
-      person.seen.set(part, { acceptedAt, fingerprint: '0', alertId: null })
+      person.seen.set(part, { acceptedAt, fingerprint: '0', alertId: null, source: sourceOf(event) })
       return true
     }
     for (const name of payload.topics)
@@ -278,7 +287,7 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'staff'
         person.emotions = inOrder([...person.emotions, added]).slice(emotions ? -emotions : 0)
       person.last3 = inOrder([...person.last3, added]).slice(-3)
     }
-    person.seen.set(id, { acceptedAt, fingerprint: '0', alertId: null })
+    person.seen.set(id, { acceptedAt, fingerprint: '0', alertId: null, source: sourceOf(event) })
     return { type: 'applied', n, kept: true, alertId: null, removed: null }
   }
 
@@ -312,7 +321,10 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'staff'
     const isEnd = event.kind === 'acted' && event.payload.action === 'EXPIRE'
     if (event.kind === 'acted' && !held && !isEnd) return { type: 'conflict', n }
     const memory = this.#remembered(person, event)
-    if (memory) return { type: 'duplicate', n, alertId: memory.alertId }
+    if (memory) {
+      this.#repeats = memory.source
+      return { type: 'duplicate', n, alertId: memory.alertId }
+    }
     if (isEnd) {
       const until = held?.alert.status === 'RESOLVED' ? held.alert.resolved?.until : null
       if (until == null || until !== event.payload.due) return { type: 'conflict', n }
@@ -332,11 +344,11 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'staff'
     this.#meetPolicies(person, acceptedAt)
     this.#touch(person, n, acceptedAt)
     const alertId = held?.alert.id ?? null
-    person.seen.set(id, { acceptedAt, fingerprint: '0', alertId })
+    person.seen.set(id, { acceptedAt, fingerprint: '0', alertId, source: sourceOf(event) })
     return { type: 'applied', n, kept, alertId, removed: null }
   }
 
-  #remembered(person: Person, { id, acceptedAt }: Event): { fingerprint: string; alertId: string | null } | undefined {
+  #remembered(person: Person, { id, acceptedAt }: Event): { fingerprint: string; alertId: string | null; source: string } | undefined {
     const memory = person.seen.get(id)
     return memory && (memory.acceptedAt >= acceptedAt - 7 * DAY_MS || amongNewest(person, id, 1_000)) ? memory : undefined
   }

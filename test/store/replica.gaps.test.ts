@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { DAY_MS } from '../../src/model.ts'
 import { chainOf } from '../../src/store/rules.ts'
 import type { Event, LogEntry } from '../../src/store/store.ts'
-import { NOW, type Said } from '../helpers/events.ts'
+import { NOW, Origin, type Said } from '../helpers/events.ts'
 import { ALL, type Pair, pair } from './pair.ts'
 
 /** A log of these events alone, whatever came before them in their origin. */
@@ -81,6 +81,26 @@ test('whoever is taken over from a Redis that lacks events is complete up to whe
   expect(p.here.seedHead('', 0).positions, 'nobody has been taken over yet').toEqual({ theirs: 3 })
   expect(p.here.replaceUsers({ copies: lacking, epoch, n: 3, positions: { theirs: 1 } })).toEqual([])
   expect(p.here.seedHead('', 0).positions).toEqual({ theirs: 1 })
+})
+
+test('what repeats another event is complete here where that one is, in whatever order they are held', async () => {
+  const p = await pair()
+  const repeats = (origin: string, ...of: (string | undefined)[]) => of.map((each, i) => ({ origin, seq: i + 1, repeats: each }))
+  const voids = [...repeats('a', '1 b'), ...repeats('b', '1 c'), ...repeats('d', undefined, '1 nowhere', undefined)]
+  const elsewhere = p.open('elsewhere').seedHead('', 0)
+  let chain = ''
+  p.here.beginRebuild(elsewhere)
+  p.here.applyEntries(
+    voids.map((each, i): LogEntry => {
+      chain = chainOf(chain, each.origin, each.seq)
+      return { ...each, n: i + 1, chain, event: null, outcome: 'duplicate', alertEvents: [], settled: true }
+    }),
+  )
+  p.here.beginRebuild({ ...elsewhere, lineage: [] })
+  expect(p.here.seedHead('', 0).positions).toEqual({ d: 1 })
+  p.here.journal([new Origin('c').recorded({ user: 'a' })])
+  p.here.applyAhead(ALL)
+  expect(p.here.seedHead('', 0).positions).toEqual({ a: 1, b: 1, c: 1, d: 1 })
 })
 
 test('where Redis was filled in part, nobody here counts as further than it says, be the events held here or not', async () => {

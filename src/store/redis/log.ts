@@ -35,9 +35,16 @@ export function decodeTaken(event: Event, reply: unknown): Taken {
   const alertEvents = alerts === '[]' ? [] : decodeAlertEvents(alerts)
   return {
     outcome,
-    entry: { n: index, origin, seq, chain, settled: true, event: type === 'applied' ? event : null, outcome: type, alertEvents },
+    entry: {
+      ...{ n: index, origin, seq, chain, settled: true, outcome: type, alertEvents },
+      event: type === 'applied' ? event : null,
+      repeats: event.kind === 'void' ? event.payload.repeats : repeatedBy(type, rest),
+    },
   }
 }
+
+const repeatedBy = (type: LogEntry['outcome'], [, repeats]: readonly unknown[]): string | undefined =>
+  type === 'duplicate' || type === 'conflict' ? text.optional().parse(repeats) || undefined : undefined
 
 function outcomeOf(kind: Event['kind'], type: LogEntry['outcome'], index: number, rest: readonly unknown[]): Outcome {
   switch (type) {
@@ -80,6 +87,7 @@ const entrySchema = z.object({
 type Entry = z.infer<typeof entrySchema>
 
 const besidesSchema = z.object({ late: z.literal(true).optional(), source: text.optional() })
+const voidedSchema = z.object({ repeats: text.optional() })
 const erasedSchema = z.object({ reason: text, upTo: n.optional() })
 export const limitsSchema = z.object({
   conversations: n,
@@ -158,8 +166,12 @@ export function decodeEntries(from: number, to: number, rows: unknown, holes: un
       const place = left.get(index) ?? { origin: '', seq: 0, chain: '' }
       return { n: index, ...place, settled: true, event: null, outcome: 'erased', alertEvents: [] }
     }
-    const { origin, seq, chain, outcome } = entry
-    return { n: index, origin, seq, chain, settled: true, event: eventOf(entry), outcome, alertEvents: decodeAlertEvents(entry.alerts) }
+    const { origin, seq, chain, outcome, body } = entry
+    return {
+      ...{ n: index, origin, seq, chain, settled: true, outcome, alertEvents: decodeAlertEvents(entry.alerts) },
+      event: eventOf(entry),
+      repeats: outcome === 'applied' ? undefined : parse(voidedSchema, body)?.repeats,
+    }
   })
 }
 

@@ -73,10 +73,11 @@ export function packLog(entries: readonly LogEntry[]): Packed[] {
   return inSteps(entries, textsOf, () => ({}))
 }
 
-function entryTexts({ n, origin, seq, chain, event, outcome, alertEvents }: LogEntry, at: number): string[] {
+function entryTexts({ n, origin, seq, chain, event, repeats, outcome, alertEvents }: LogEntry, at: number): string[] {
   const fingerprint = event?.kind === 'recorded' ? event.payload.fingerprint : ''
+  const body = event ? bodyOf(event) : repeats === undefined ? '' : JSON.stringify({ repeats })
   return [
     ...[String(n), origin, String(seq), chain, event?.id ?? '', event?.user ?? '', event?.kind ?? 'void', String(at)],
-    ...[String(event?.occurredAt ?? at), fingerprint, event ? bodyOf(event) : '', outcome, JSON.stringify(alertEvents)],
+    ...[String(event?.occurredAt ?? at), fingerprint, body, outcome, JSON.stringify(alertEvents)],
   ]
 }

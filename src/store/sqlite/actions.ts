@@ -165,7 +165,10 @@ function knownBefore(step: Step, event: EventOf<'acted' | 'assigned'>, user: Use
   const known = remembered(sql, event)
   if (!known) return null
   const { alertId, source } = known
-  if (source !== sourceOf(event)) return { type: 'duplicate', n, alertId }
+  if (source !== sourceOf(event)) {
+    step.repeats = source
+    return { type: 'duplicate', n, alertId }
+  }
   if (alertId !== null) told.push(...eventsToldOf(sql, event, alertId))
   meetPolicies(step, user, event.acceptedAt)
   saveUser(sql, touched(user, n, event.acceptedAt))

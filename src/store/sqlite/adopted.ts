@@ -11,7 +11,10 @@ export function adopted(step: Step, event: EventOf<'adopted'>): Judged {
   const { acceptedAt, occurredAt, payload } = event
   const found = loadUser(sql, event.user)
   const known = found && remembered(sql, event)
-  if (known && known.source !== sourceOf(event)) return { type: 'duplicate', n, alertId: known.alertId }
+  if (known && known.source !== sourceOf(event)) {
+    step.repeats = known.source
+    return { type: 'duplicate', n, alertId: known.alertId }
+  }
   if (found) meetPolicies(step, found, acceptedAt)
   const user = touched(
     found ?? { ...newUser(event.user, n, payload.createdAt ?? occurredAt, acceptedAt), lastActiveAt: null },

@@ -31,7 +31,16 @@ export function applyAll(sql: Sql, tombstoneKey: KeyObject, events: readonly Eve
     const step: Step = { sql, n, policies, mark: markOf(tombstoneKey, event.user), told: [], open }
     const outcome = judge(step, event)
     const { origin, seq } = event
-    writeEntry(sql, { n, origin, seq, chain, event: asApplied(step, event), outcome: outcome.type, alertEvents: step.told })
+    writeEntry(sql, {
+      n,
+      origin,
+      seq,
+      chain,
+      event: asApplied(step, event),
+      outcome: outcome.type,
+      alertEvents: step.told,
+      repeats: repeatedBy(step, event),
+    })
     return outcome
   })
   open.write()
@@ -39,6 +48,10 @@ export function applyAll(sql: Sql, tombstoneKey: KeyObject, events: readonly Eve
   sql.run('UPDATE meta SET n = ?, chain = ?', n, chain)
   return outcomes
 }
+
+/** Voided.repeats of an event at this step. */
+export const repeatedBy = ({ repeats }: Step, event: Event): string | undefined =>
+  event.kind === 'void' ? event.payload.repeats : repeats || undefined
 
 export const positionOf = (sql: Sql, origin: string): number =>
   sql.get(PositionRow, 'SELECT seq FROM positions WHERE origin = ?', origin)?.seq ?? 0

@@ -15,10 +15,10 @@ import { loadMeta } from './state.ts'
 type NewEntry = Omit<LogEntry, 'settled'>
 
 /** Writes an entry. An event that changed nothing leaves a void: whose it was and what it held is nobody's business any more. */
-export function writeEntry(sql: Sql, { n, origin, seq, chain, event, outcome, alertEvents }: NewEntry): void {
+export function writeEntry(sql: Sql, { n, origin, seq, chain, event, outcome, alertEvents, repeats }: NewEntry): void {
   const kept = outcome === 'applied' ? event : null
   sql.run(
-    'INSERT INTO log (n, origin, seq, kind, accepted_at, occurred_at, outcome, id, user_id, payload, alert_events, chain) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    'INSERT INTO log (n, origin, seq, kind, accepted_at, occurred_at, outcome, id, user_id, payload, alert_events, chain, repeats) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     n,
     origin,
     seq,
@@ -32,6 +32,7 @@ export function writeEntry(sql: Sql, { n, origin, seq, chain, event, outcome, al
     kept ? JSON.stringify(kept.payload) : null,
     alertEvents.length > 0 ? JSON.stringify(alertEvents) : null,
     chain,
+    repeats ?? null,
   )
 }
 
@@ -67,6 +68,12 @@ export const EventRow: z.ZodType<Event> = z.discriminatedUnion('kind', [
 ])
 export const EVENT = 'origin, seq, kind, accepted_at AS acceptedAt, occurred_at AS occurredAt, id, user_id AS user, payload'
 
+/** Voided.repeats */
+export const Repeats = z
+  .string()
+  .nullable()
+  .transform((repeats) => repeats ?? undefined)
+
 const ToldRow = z.object({
   n: z.int(),
   settled: z.int().transform((settled) => settled === 1),
@@ -78,6 +85,7 @@ const ToldRow = z.object({
 
 const EntryRow = ToldRow.extend({
   outcome: z.enum(['applied', 'duplicate', 'conflict', 'dead', 'erased']),
+  repeats: Repeats,
 })
 
 export function entryOf(row: unknown): LogEntry[] {
@@ -90,7 +98,7 @@ export function entryOf(row: unknown): LogEntry[] {
 export const readLog = (sql: Sql, after: number, limit: number): LogEntry[] =>
   rowsAfter(sql, { settled: `${ENTRY}, chain`, ahead: `${ENTRY}, '' AS chain` }, after, limit).flatMap(entryOf)
 
-const ENTRY = `${EVENT}, outcome, alert_events AS alertEvents`
+const ENTRY = `${EVENT}, repeats, outcome, alert_events AS alertEvents`
 const TOLD = 'origin, seq, alert_events AS alertEvents'
 
 /** What the same entries tell of alerts. */

@@ -26,7 +26,10 @@ export function recorded(step: Step, event: EventOf<'recorded'>): Judged {
   const isNew = found !== null && !isRisky(payload.riskLevel) && rememberNew(sql, event)
   const known = found && !isNew ? remembered(sql, event) : null
   if (known?.source === sourceOf(event)) return recordedBefore(step, event, known.alertId)
-  if (known) return known.fingerprint === payload.fingerprint ? { type: 'duplicate', n, alertId: known.alertId } : { type: 'conflict', n }
+  if (known) {
+    step.repeats = known.source
+    return known.fingerprint === payload.fingerprint ? { type: 'duplicate', n, alertId: known.alertId } : { type: 'conflict', n }
+  }
   if (found) meetPolicies(step, found, acceptedAt)
   const user = counted(touched(found ?? newUser(userId, n, occurredAt, acceptedAt), n, acceptedAt), event)
   user.oldestAt = Math.min(user.oldestAt, acceptedAt, occurredAt)

@@ -96,6 +96,8 @@ export interface Step {
   mark: string
   /** The alert events that it brings about. */
   told: AlertEvent[]
+  /** Where it changes nothing since its id is known: what that was of. Voided.repeats */
+  repeats?: string | undefined
   /** Where there are any, they are to be written by whoever made the step. */
   open?: OpenUsers
 }

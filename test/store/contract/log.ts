@@ -105,6 +105,23 @@ export function log(open: Open, { trims = true } = {}): void {
     expect(await it.record({})).toMatchObject({ type: 'applied', n: 5 })
   })
 
+  test('what changed nothing since its id was known names the event that had it, also once it is pushed again as a void', async () => {
+    const it = await given(open)
+    const [said, other] = [{ id: 'the same', query: 'q', response: 'r' }, new Origin('other')]
+    await it.append([it.origin.recorded(said), other.recorded(said), other.recorded({ ...said, query: 'another' })])
+    await it.append([it.origin.voided(NOW, { repeats: '1 elsewhere' }), it.origin.cleared('nobody')])
+    await it.reopen()
+    const { log } = await snapshot(it.store, NOW)
+    const first = `1 ${it.origin.name}`
+    expect(log.map(({ outcome, repeats }) => [outcome, repeats])).toEqual([
+      ['applied', undefined],
+      ['duplicate', first],
+      ['conflict', first],
+      ['erased', '1 elsewhere'],
+      ['conflict', undefined],
+    ])
+  })
+
   test('a place in an epoch that this log never had is refused', async () => {
     const it = await given(open)
     await it.recordAll([{}, {}])

@@ -99,7 +99,7 @@ end
 local function known_action(event, n, keys, record, told)
   local known = remembered(keys, event.id, event.at)
   if not known then return nil end
-  if known.source ~= source_of(event) then return { 'duplicate', known.alert } end
+  if known.source ~= source_of(event) then return { 'duplicate', known.alert, known.source } end
   return recorded_before(event, n, keys, record, known.alert, told)
 end
 

@@ -12,7 +12,7 @@ local function adopted(event, n, keys, record, told)
   local known = remembered(keys, event.id, event.at)
   if known then
     if known.source == source_of(event) then return recorded_before(event, n, keys, record, known.alert, told) end
-    return { 'duplicate', known.alert }
+    return { 'duplicate', known.alert, known.source }
   end
   local was = record and indexed(record)
   if record then meet_policies(keys, record, event.at) else record = new_record(event, keys) end

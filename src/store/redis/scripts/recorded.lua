@@ -120,8 +120,7 @@ local function recorded(event, n, keys, record, told)
   local known = not is_new and remembered(keys, event.id, event.at)
   if known then
     if known.source == source_of(event) then return recorded_before(event, n, keys, record, known.alert, told) end
-    if known.fingerprint == event.fingerprint then return { 'duplicate', known.alert } end
-    return { 'conflict' }
+    return { known.fingerprint == event.fingerprint and 'duplicate' or 'conflict', known.alert, known.source }
   end
   local was = record and indexed(record)
   if record then

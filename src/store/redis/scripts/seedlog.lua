@@ -7,7 +7,7 @@ local top = newest and tonumber(string.match(newest[1], '^%d+')) or 0
 local texts = cmsgpack.unpack(ARGV[2])
 for i = 1, #texts, 13 do
   local n, origin, seq, chain, id, user, kind, at, occurred, fingerprint, body, outcome, alerts = unpack(texts, i, i + 12)
-  if outcome == 'erased' then
+  if outcome == 'erased' and body == '' then
     redis.call('HSET', HOLES, n, origin .. ' ' .. seq .. ' ' .. chain)
   elseif tonumber(n) > top then
     redis.call('XADD', LOG, n .. '-0', 'origin', origin, 'seq', seq, 'chain', chain, 'id', id, 'user', user, 'kind', kind, 'at', at,

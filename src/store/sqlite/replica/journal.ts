@@ -1,36 +1,37 @@
 import { z } from 'zod'
 import type { Event } from '../../store.ts'
-import { EVENT, EventRow } from '../log.ts'
+import { EVENT, EventRow, Repeats } from '../log.ts'
 import type { Sql } from '../sql.ts'
 
 /** What is kept of an event, be it in the log, in the journal or beside them. */
-export const HELD = 'origin, seq, kind, accepted_at, occurred_at, outcome, id, user_id, payload, alert_events'
+export const HELD = 'origin, seq, kind, accepted_at, occurred_at, outcome, id, user_id, payload, alert_events, repeats'
 
 /** Keeps events until the log has them. To be called in a transaction. */
 export function addToJournal(sql: Sql, events: readonly Event[]): void {
   for (const event of events)
     sql.run(
-      `INSERT INTO journal (origin, seq, kind, accepted_at, occurred_at, id, user_id, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+      `INSERT INTO journal (origin, seq, kind, accepted_at, occurred_at, id, user_id, payload, repeats) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT DO NOTHING`,
       ...[event.origin, event.seq, event.kind, event.acceptedAt, event.occurredAt, event.id, event.user, JSON.stringify(event.payload)],
+      event.kind === 'void' ? (event.payload.repeats ?? null) : null,
     )
 }
 
-const Row = z.object({ place: z.int(), origin: z.string(), seq: z.int(), acceptedAt: z.int(), occurredAt: z.int() })
+const Row = z.object({ place: z.int(), origin: z.string(), seq: z.int(), acceptedAt: z.int(), occurredAt: z.int(), repeats: Repeats })
 
 export interface Journaled {
   place: number
   event: Event
 }
 
-const COLUMNS = `place, ${EVENT}`
+const COLUMNS = `place, ${EVENT}, repeats`
 
 /** What is left of an event whose payload is gone: it still has to take its place in the order. */
 function journaled(row: unknown): Journaled[] {
   const found = Row.safeParse(row).data
   if (!found) return []
-  const { place, ...rest } = found
-  return [{ place, event: EventRow.safeParse(row).data ?? { ...rest, kind: 'void', id: '', user: '', payload: {} } }]
+  const { place, repeats, ...rest } = found
+  return [{ place, event: EventRow.safeParse(row).data ?? { ...rest, kind: 'void', id: '', user: '', payload: { repeats } } }]
 }
 
 /** Null where it is not in the journal, or nothing is left of it. */

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { markOf } from '../../rules.ts'
+import { isCovered, markOf } from '../../rules.ts'
 import { judge, positionOf, savePositions } from '../apply.ts'
-import { EVENT as EVENT_ROW, EventRow } from '../log.ts'
+import { EVENT as EVENT_ROW, EventRow, Repeats } from '../log.ts'
 import type { Sql } from '../sql.ts'
 import { loadMeta, loadPolicies, type Meta } from '../state.ts'
 import { loadUser } from '../users.ts'
@@ -101,18 +101,31 @@ const HELD_BEYOND = {
     CROSS JOIN kept AS held ON held.origin = each.origin AND held.seq > ifnull(position.seq, 0) ${NOT_RESCUED}`,
 }
 
-const AHEAD = `SELECT held.origin AS origin, held.seq AS seq FROM journal AS held ${BEYOND} AND held.n IS NOT NULL`
-const HELD = `SELECT held.origin AS origin, held.seq AS seq ${HELD_BEYOND.kept} UNION SELECT held.origin, held.seq ${HELD_BEYOND.log} UNION ${AHEAD}`
+const HELD_ROW = 'SELECT held.origin AS origin, held.seq AS seq, iif(held.id IS NULL, held.repeats, NULL) AS repeats'
+const AHEAD = `${HELD_ROW} FROM journal AS held ${BEYOND} AND held.n IS NOT NULL`
+const HELD = `${HELD_ROW} ${HELD_BEYOND.kept} UNION ${HELD_ROW} ${HELD_BEYOND.log} UNION ${AHEAD}`
+const HeldRow = PositionRow.extend({ repeats: Repeats })
 
-/** Up to which seq of each origin everybody here is complete: what is applied ahead of the log, or held while they are taken over, is in their state, too. */
+/**
+ * Up to which seq of each origin everybody here is complete: what is applied ahead of the log, or held while they are taken over, is in their state, too.
+ * What repeats another event is so where that one is.
+ */
 export function completeUpTo(sql: Sql): Record<string, number> {
   const partial = isPartial(sql)
   const known = sql.all(PositionRow, partial ? "SELECT origin, seq FROM complete WHERE origin <> ''" : 'SELECT origin, seq FROM positions')
-  const positions = new Map(known.map(({ origin, seq }): [string, number] => [origin, seq]))
-  const json = JSON.stringify(Object.fromEntries(positions))
-  const held = sql.all(PositionRow, `${partial ? HELD : AHEAD} ORDER BY origin, seq`, ...(partial ? [json, json, json] : [json]))
-  for (const { origin, seq } of held) if (seq === (positions.get(origin) ?? 0) + 1) positions.set(origin, seq)
-  return Object.fromEntries(positions)
+  const positions = Object.fromEntries(known.map(({ origin, seq }): [string, number] => [origin, seq]))
+  const json = JSON.stringify(positions)
+  const held = sql.all(HeldRow, `${partial ? HELD : AHEAD} ORDER BY origin, seq`, ...(partial ? [json, json, json] : [json]))
+  // Each time something that others repeat may be found later than they.
+  for (let isFurther = true; isFurther; ) {
+    isFurther = false
+    for (const { origin, seq, repeats } of held) {
+      if (seq !== (positions[origin] ?? 0) + 1 || !isCovered(repeats, positions)) continue
+      positions[origin] = seq
+      isFurther = true
+    }
+  }
+  return positions
 }
 
 /** Whoever is taken over from a Redis that has these positions may be here without what they do not cover. To be called in a transaction. */

@@ -9,7 +9,7 @@ import type { Sql } from '../sql.ts'
 import { keepMember, loadMeta, marksOf } from '../state.ts'
 import { dropTopics } from '../topics.ts'
 import { markBeyond, renumber, setAhead, settleAhead } from './ahead.ts'
-import { voidInJournal } from './journal.ts'
+import { HELD, voidInJournal } from './journal.ts'
 import { keep } from './kept.ts'
 import { disown } from './own.ts'
 
@@ -27,11 +27,7 @@ export function rewind(sql: Sql, n: number): void {
   sql.run('INSERT OR IGNORE INTO dirty (user_id) SELECT user_id FROM log WHERE n > ? AND user_id IS NOT NULL AND user_id <> ?', n, '')
   const least = sql.get(Least, 'SELECT ifnull(min(place), 1) AS place FROM journal')?.place ?? 1
   const end = loadMeta(sql)?.n ?? n
-  sql.run(
-    `INSERT OR IGNORE INTO journal (place, n, origin, seq, kind, accepted_at, occurred_at, outcome, id, user_id, payload, alert_events)
-     SELECT n - ? + ?, n, origin, seq, kind, accepted_at, occurred_at, outcome, id, user_id, payload, alert_events FROM log WHERE n > ?`,
-    ...[end + 1, least, n],
-  )
+  sql.run(`INSERT OR IGNORE INTO journal (place, n, ${HELD}) SELECT n - ? + ?, n, ${HELD} FROM log WHERE n > ?`, ...[end + 1, least, n])
   sql.run('DELETE FROM log WHERE n > ?', n)
   for (const { origin, last } of origins) setAhead(sql, origin, last)
   savePositions(
