@@ -1,4 +1,5 @@
 import { type AlertEvent, type RiskAlert, type RiskLevel, riskRank } from '../model.ts'
+import { sourceIn } from '../store/rules.ts'
 import type { Mark, Place, ToldEntry } from '../store/store.ts'
 import { marksUpTo, withMark } from '../store/trail.ts'
 import {
@@ -35,6 +36,8 @@ export interface Told extends Place {
   /** In short. */
   origin: string
   seq: number
+  /** What it was before it got another origin. */
+  former?: Source | undefined
   chain: string
   /** What whoever has been told all up to here has come past; absent where it is told to one alone. */
   marks?: readonly Mark[]
@@ -65,8 +68,10 @@ export function toldOf(
   const events = alertEvents.map((event) => {
     return { event, short: shortId(event.id), alert: of.alerts.get(event.alertId) ?? null, known: of.known(event.id) ?? UNKNOWN }
   })
-  const { origin, seq } = from
-  return [{ epoch, n, settledIn: settled ? settledEpoch : null, origin: shortId(origin), seq, chain, alertEvents: events }]
+  const { origin, seq, repeats } = from
+  const source = sourceIn(repeats ?? '')
+  const former = source ? { origin: shortId(source.origin), seq: source.seq } : undefined
+  return [{ epoch, n, settledIn: settled ? settledEpoch : null, origin: shortId(origin), seq, former, chain, alertEvents: events }]
 }
 
 export interface AlertMessage {
@@ -181,8 +186,8 @@ export class Reader {
   }
 
   /** Whether any of it is to be given. */
-  wants({ origin, seq, settledIn, alertEvents }: Told): boolean {
-    return alertEvents.some((each, ordinal) => this.#isWanted(each, origin, { seq, ordinal }, settledIn !== null))
+  wants(told: Told): boolean {
+    return told.alertEvents.some((_, ordinal) => this.#isWanted(told, ordinal))
   }
 
   take(told: Told): Message[] {
@@ -190,7 +195,7 @@ export class Reader {
     const replayed = epoch === this.#present.epoch && n <= this.#present.n
     return alertEvents.flatMap((each, ordinal): Message[] => {
       const { event, alert } = each
-      const isWanted = this.#isWanted(each, origin, { seq, ordinal }, settledIn !== null)
+      const isWanted = this.#isWanted(told, ordinal)
       if (isWanted) this.#left.delete(each.short)
       else if (settledIn === null) this.#leave(each, origin, { seq, ordinal })
       this.#given = (isWanted ? taken : passedOver).after(each, this.#given, () => afterOne(this.#given, told, ordinal, isWanted))
@@ -198,7 +203,9 @@ export class Reader {
     })
   }
 
-  #isWanted({ event, short, known }: Told['alertEvents'][number], origin: string, step: Step, settled: boolean): boolean {
+  #isWanted({ origin, seq, former, settledIn, alertEvents }: Told, ordinal: number): boolean {
+    const { event, short, known } = alertEvents[ordinal] as Told['alertEvents'][number]
+    const [settled, step] = [settledIn !== null, { seq, ordinal }]
     if ((known.toldAt > this.#listensSince && !this.#left.has(short)) || riskRank(event.level) < riskRank(this.#minLevel)) return false
     const before = this.#before ?? this.#given
     const isElsewhere = known.settled !== null && covers(before.steps, known.settled.origin, known.settled)
@@ -206,7 +213,8 @@ export class Reader {
     const isGiven = settled ? covers(before.steps, origin, step) : isPast(before.steps, origin, step)
     const { ahead } = known
     const wasAhead = ahead !== null && coversAhead(before, ahead.origin, ahead, true)
-    const isCovered = isGiven || coversAhead(before, origin, step, settled) || isElsewhere || wasAhead
+    const wasFormer = former !== undefined && gave(before, former, ordinal, settled)
+    const isCovered = isGiven || coversAhead(before, origin, step, settled) || isElsewhere || wasAhead || wasFormer
     return !isCovered && !this.#given.beyond.has(short) && !before.beyond.has(short) && !this.#given.due.includes(short)
   }
 
@@ -216,6 +224,9 @@ export class Reader {
     if (known.toldAt <= this.#listensSince && isPast(steps, origin, step) && !covers(steps, origin, step)) this.#left.set(short, true)
   }
 }
+
+const gave = (heard: Heard, { origin, seq }: Source, ordinal: number, settled: boolean): boolean =>
+  covers(heard.steps, origin, { seq, ordinal }) || coversAhead(heard, origin, { seq, ordinal }, settled)
 
 /** What was given, with one more alert event of what is told, which was wanted or not. */
 function afterOne(given: Given, { n, settledIn, origin, seq, chain, marks, alertEvents }: Told, ordinal: number, isWanted: boolean): Given {

@@ -16,6 +16,8 @@ export type Event = {
     origin: string
     /** Counts the events of an origin from 1, without gaps. */
     seq: number
+    /** "seq origin" of the same event: what a void repeats, for which it changed nothing; or what this one was before it got another origin. */
+    repeats?: string | undefined
   }
 }[keyof EventPayloads]
 
@@ -60,12 +62,7 @@ export interface EventPayloads {
   /** Somebody of the staff has signed in, for the first time under this name and with this role. */
   joined: Counselor
   /** What is left of an event whose payload was erased before it got its index, or that changed nothing where it was logged first. Its user and id are ''. */
-  void: Voided
-}
-
-export interface Voided {
-  /** "seq origin" of the event with its id that came before it, for which it changed nothing. */
-  repeats?: string | undefined
+  void: Record<string, never>
 }
 
 export interface AlertAction {
@@ -92,7 +89,8 @@ export const toldBy = ({
   origin,
   seq,
   chain,
-}: Pick<LogEntry, 'n' | 'settled' | 'alertEvents' | 'origin' | 'seq' | 'chain'>): ToldEntry => ({
+  repeats,
+}: Pick<LogEntry, 'n' | 'settled' | 'alertEvents' | 'origin' | 'seq' | 'chain' | 'repeats'>): ToldEntry => ({
   ...{ n, settled, chain, alertEvents },
-  from: alertEvents.length > 0 ? { origin, seq } : null,
+  from: alertEvents.length > 0 ? { origin, seq, repeats } : null,
 })

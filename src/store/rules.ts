@@ -28,9 +28,15 @@ export function markOf(tombstoneKey: KeyObject, userId: string): string {
 export const chainOf = (previous: string, origin: string, seq: number): string => hash('sha1', `${previous}\0${origin}\0${seq}`)
 
 /** Whether these positions have an event, given as "seq origin"; also where it is not known which. */
-export function isCovered(source: string | undefined, positions: Readonly<Record<string, number>>): boolean {
-  const [, seq, origin] = /^(\d+) (.+)$/s.exec(source ?? '') ?? []
-  return origin === undefined || Number(seq) <= (positions[origin] ?? 0)
+export function isCovered(name: string | undefined, positions: Readonly<Record<string, number>>): boolean {
+  const source = sourceIn(name ?? '')
+  return source === null || source.seq <= (positions[source.origin] ?? 0)
+}
+
+/** The event that "seq origin" names. */
+export function sourceIn(name: string): { origin: string; seq: number } | null {
+  const [, seq, origin] = /^(\d+) (.+)$/s.exec(name) ?? []
+  return origin === undefined ? null : { origin, seq: Number(seq) }
 }
 
 /** Order of UTF-8 bytes, which is what Redis and SQLite sort by (JavaScript's `<` sorts UTF-16 units). */

@@ -18,7 +18,7 @@ import type {
   UserTopic,
 } from '../model.ts'
 import type { Joined } from './copy.ts'
-import type { AlertAction, Event, EventPayloads, Voided } from './events.ts'
+import type { AlertAction, Event, EventPayloads } from './events.ts'
 import type { Key, Page, Slice } from './page.ts'
 import type { Mark, Place, Trail } from './trail.ts'
 
@@ -221,7 +221,7 @@ export type ReadRequest = { [K in ReadKind]: { kind: K } & Reads[K]['ask'] }[Rea
 export type Answer<R extends ReadRequest> = Reads[R['kind']]['answer']
 export type Answers<R extends readonly ReadRequest[]> = { -readonly [I in keyof R]: Answer<R[I]> }
 
-export interface LogEntry extends Voided {
+export interface LogEntry {
   n: number
   origin: string
   seq: number
@@ -232,13 +232,15 @@ export interface LogEntry extends Voided {
   /** null: a void, or the payload was erased since. */
   event: Event | null
   outcome: 'applied' | 'duplicate' | 'conflict' | 'dead' | 'erased'
+  /** "seq origin" of the event with its id that came before it, for which it changed nothing; or Event.repeats. */
+  repeats?: string | undefined
   /** The alert events that applying it brought about, in order. */
   alertEvents: readonly AlertEvent[]
 }
 
 export interface ToldEntry extends Pick<LogEntry, 'n' | 'settled' | 'chain' | 'alertEvents'> {
   /** The event that brought them about; null where there are none. */
-  from: Pick<LogEntry, 'origin' | 'seq'> | null
+  from: Pick<LogEntry, 'origin' | 'seq' | 'repeats'> | null
 }
 
 export interface SweepReport {

@@ -1,6 +1,8 @@
+import Database from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { XinyiError } from '../../src/errors.ts'
 import { decodeCursor, encodeCursor } from '../../src/services/cursor.ts'
+import { MAX_BEYOND } from '../../src/services/given.ts'
 import type { LogPage, ToldEntry } from '../../src/store/store.ts'
 import { inCharge, inFallback, newDataFile, until } from '../helpers/joined.ts'
 import { replicaHere } from '../helpers/this-thread.ts'
@@ -232,3 +234,31 @@ test('who reads the log of a server at the moment at which it takes over what ot
   await healed(server, [a, b])
   expect(await reading.promise).toMatchObject({ epoch: (await b.store.status()).epoch })
 })
+
+test('what was told ahead of the log is not told again at another server where it comes under another origin, however much it is', async () => {
+  const server = await ownRedis()
+  const proxy = await proxyTo(server)
+  const [a, b] = [await site({ url: server.url }), await site({ url: proxy.url })]
+  await a.record('ann', ['a0'])
+  await healed(server, [a, b])
+  const [atA, atB] = [await feedOf(a), await feedOf(b)]
+  proxy.cut()
+  await until(b.store, inFallback)
+  const users = Array.from({ length: MAX_BEYOND + 3 }, (_, i) => `u${i}`)
+  const heard = await told(atB, users.length + 1, undefined, () => raise(b, 'ann', ...users))
+  await atB.close()
+  await b.store.close()
+  const file = new Database(b.instance.path)
+  file.exec('DELETE FROM journal WHERE seq = 1')
+  file.close()
+  const back = await site({ url: server.url, path: b.instance.path })
+  await healed(server, [a, back])
+  const { entries } = await a.store.told({ epoch: (await a.store.status()).epoch, n: 1 }, 1_000)
+  expect(entries.map(({ from }) => from)).toEqual(
+    users.map((_, i) => ({ origin: FRESH, seq: i + 1, repeats: `${i + 2} ${b.origin.name}` })),
+  )
+  await raise(a, 'last')
+  expect((await told(atA, 1, heard.cursor)).users).toEqual(['last'])
+})
+
+const FRESH = expect.stringMatching(/^[0-9a-f-]{36}$/)

@@ -204,6 +204,20 @@ test('what was told ahead is not told again where its event has got another orig
   expect(idsOf(later.take(never)), 'what was told ahead after the reader had left').toEqual(['new'])
 })
 
+test('what the log told is not told again where it comes under another origin, and names what it was', () => {
+  const it = reader()
+  for (const seq of [4, 6]) it.take(told(10 + seq, 'one', seq, `${seq}`))
+  const rescued = (n: number, former: number, ...ids: string[]): Told => {
+    return { ...told(n, 'two', n, ...ids), origin: 'fresh', former: { origin: 'o', seq: former } }
+  }
+  const later = reader(it.given)
+  expect(idsOf(later.take(rescued(1, 4, '4')))).toEqual([])
+  expect(idsOf(later.take(rescued(2, 5, '5'))), 'had come to nothing').toEqual(['5'])
+  expect(idsOf(later.take(rescued(3, 6, '6', 'more of it')))).toEqual(['more of it'])
+  expect(idsOf(later.take(rescued(4, 7, '7'))), 'was told to others').toEqual(['7'])
+  expect(idsOf(reader(later.given).take({ ...told(2, 'two', 2, '5'), origin: 'fresh' }))).toEqual([])
+})
+
 test('what was told ahead in one order of the log and in another is told no third time when that is settled', () => {
   const it = reader()
   it.listen(0)

@@ -138,7 +138,7 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'staff'
     this.#positions.set(event.origin, event.seq)
     const n = this.#log.length + 1
     const told: AlertEvent[] = []
-    this.#repeats = event.kind === 'void' ? event.payload.repeats : undefined
+    this.#repeats = undefined
     const outcome = this.#apply(event, n, told)
     const { origin, seq } = event
     this.#log.push({
@@ -146,7 +146,7 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'staff'
       event: outcome.type === 'applied' ? asTold(event, this.#tombstones.get(event.user)) : null,
       outcome: outcome.type,
       alertEvents: told,
-      repeats: this.#repeats,
+      repeats: outcome.type === 'applied' || event.kind === 'void' ? event.repeats : this.#repeats,
     })
     return outcome
   }

@@ -22,7 +22,7 @@ async function gap() {
 async function repeating() {
   const [once, again] = [new Origin('once'), new Origin('again')]
   const whole = once.recorded({ user: 'a', id: 'the same' })
-  const repeat = again.voided(NOW, { repeats: '1 once' })
+  const repeat = again.voided(NOW, '1 once')
   return { ...(await holding([repeat, again.recorded({ user: 'a' })])), whole, once, again }
 }
 
@@ -158,7 +158,7 @@ test('a void waits for the event that it repeats, which somebody else may hold w
 test('it is pushed behind that event where that one stands behind it here, be it in the middle of much else', async () => {
   const { primary, replica, whole, once, again, tryAfter } = await repeating()
   const much = Array.from({ length: 300 }, () => once.recorded({ user: 'b' }))
-  await replica.journal([whole, ...much, again.voided(NOW, { repeats: '200 once' })])
+  await replica.journal([whole, ...much, again.voided(NOW, '200 once')])
   expect(await tryAfter(0)).toBe(true)
   expect(await primary.positions()).toEqual({ ours: 1, once: 301, again: 3 })
 })

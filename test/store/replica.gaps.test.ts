@@ -103,6 +103,23 @@ test('what repeats another event is complete here where that one is, in whatever
   expect(p.here.seedHead('', 0).positions).toEqual({ a: 1, b: 1, c: 1, d: 1 })
 })
 
+test('what the log here has, and a Redis that is filled from here lacks, is pushed once that is done', async () => {
+  const p = await pair()
+  p.here.beginRebuild(p.open('elsewhere').seedHead('', 0))
+  const events = [1, 2, 3].map(() => p.ours.recorded({ user: 'a' }))
+  p.here.applyEntries(
+    logOf(events).map((entry, i) => (i === 1 ? { ...entry, event: null, outcome: 'duplicate', repeats: '1 theirs' } : entry)),
+  )
+  const head = p.here.seedHead('filled', 10)
+  expect(head.positions).toEqual({ ours: 1 })
+  p.here.settle(head)
+  expect(p.here.positions()).toEqual({ ours: 1 })
+  expect(journaled(p)).toEqual([
+    ['ours', 2, 'void'],
+    ['ours', 3, 'recorded'],
+  ])
+})
+
 test('where Redis was filled in part, nobody here counts as further than it says, be the events held here or not', async () => {
   const p = await pair()
   p.here.beginRebuild({ ...p.open('elsewhere').seedHead('', 0), positions: { theirs: 3 } })
@@ -130,6 +147,19 @@ test('what came after a gap is pushed under another origin from then on, whole e
   expect(journaled(p)).toEqual([])
   p.here.recall('kept', {})
   expect(journaled(p)).toEqual(again)
+})
+
+test('what gets another origin names what it was, also once it gets a third one', async () => {
+  const p = await pair()
+  const [, ...rest] = [1, 2, 3].map(() => p.ours.recorded({ user: 'a' }))
+  p.here.journal(rest)
+  p.here.rescue(['ours'], 'another')
+  p.here.rescue(['another'], 'a third')
+  const events = p.here.journalAfter({ after: Number.MIN_SAFE_INTEGER, limit: ALL }).map(({ event }) => event)
+  expect(events).toMatchObject([
+    { origin: 'a third', seq: 1, kind: 'recorded', repeats: '2 ours' },
+    { origin: 'a third', seq: 2, kind: 'recorded', repeats: '3 ours' },
+  ])
 })
 
 test('what has got another origin is not pushed under the old one either where the log here tells of it', async () => {

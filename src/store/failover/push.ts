@@ -160,17 +160,15 @@ class Push {
   }
 
   /** Whether Redis lacks the event, and takes it behind those that were chosen before. */
-  #isNext(event: Event): boolean {
-    const { origin, seq } = event
+  #isNext({ kind, origin, seq, repeats }: Event): boolean {
     const position = this.#positions[origin] ?? 0
     if (seq <= position) return false
     if (seq > position + 1) {
       this.stuck.add(origin)
       return false
     }
-    const repeats = event.kind === 'void' ? event.payload.repeats : undefined
     // A void here: where Redis has not what it repeats, somebody else may hold it whole, and it has to be brought before.
-    if (repeats !== undefined && !this.#isAlone && !isCovered(repeats, this.#positions)) {
+    if (kind === 'void' && repeats !== undefined && !this.#isAlone && !isCovered(repeats, this.#positions)) {
       this.stuck.add(origin)
       this.#awaited.add(repeats)
       return false

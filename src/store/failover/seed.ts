@@ -129,4 +129,4 @@ async function inTurn<After>(
 }
 
 const eventOf = ({ event, origin, seq, repeats }: LogEntry): Event =>
-  event ?? { kind: 'void', id: '', user: '', acceptedAt: 0, occurredAt: 0, payload: { repeats }, origin, seq }
+  event ?? { kind: 'void', id: '', user: '', acceptedAt: 0, occurredAt: 0, payload: {}, origin, seq, repeats }

@@ -38,7 +38,7 @@ export function decodeTaken(event: Event, reply: unknown): Taken {
     entry: {
       ...{ n: index, origin, seq, chain, settled: true, outcome: type, alertEvents },
       event: type === 'applied' ? event : null,
-      repeats: event.kind === 'void' ? event.payload.repeats : repeatedBy(type, rest),
+      repeats: type === 'applied' || event.kind === 'void' ? event.repeats : repeatedBy(type, rest),
     },
   }
 }
@@ -83,11 +83,11 @@ const entrySchema = z.object({
   body: text,
   outcome: z.enum(['applied', 'duplicate', 'conflict', 'dead', 'erased']),
   alerts: text,
+  repeats: text.optional(),
 })
 type Entry = z.infer<typeof entrySchema>
 
 const besidesSchema = z.object({ late: z.literal(true).optional(), source: text.optional() })
-const voidedSchema = z.object({ repeats: text.optional() })
 const erasedSchema = z.object({ reason: text, upTo: n.optional() })
 export const limitsSchema = z.object({
   conversations: n,
@@ -101,8 +101,8 @@ export const limitsSchema = z.object({
 
 function eventOf(entry: Entry): Event | null {
   if (entry.outcome !== 'applied') return null
-  const { id, user, at: acceptedAt, occurred: occurredAt, origin, seq, kind, body, fingerprint } = entry
-  const common = { id, user, acceptedAt, occurredAt, origin, seq }
+  const { id, user, at: acceptedAt, occurred: occurredAt, origin, seq, kind, body, fingerprint, repeats } = entry
+  const common = { id, user, acceptedAt, occurredAt, origin, seq, repeats }
   switch (kind) {
     case 'recorded': {
       const conversation = decodeConversation(user, body)
@@ -151,8 +151,8 @@ function decodeHole(hole: string): { origin: string; seq: number; chain: string 
 const rowsSchema = z.array(z.tuple([text, z.array(text)]))
 /** Index, text, … */
 const indexedSchema = z.array(z.union([n, text]))
-/** Of entries that tell something: index, origin, seq, alert events. */
-const toldSchema = z.array(z.tuple([n, text, z.coerce.number(), text]))
+/** Of entries that tell something: index, origin, seq, alert events, repeats. */
+const toldSchema = z.array(z.tuple([n, text, z.coerce.number(), text, text]))
 
 /** The entries after `from` up to `to`. An index whose entry can't be read counts as one that was erased: it must not hold up those behind it. */
 export function decodeEntries(from: number, to: number, rows: unknown, holes: unknown): LogEntry[] {
@@ -166,11 +166,11 @@ export function decodeEntries(from: number, to: number, rows: unknown, holes: un
       const place = left.get(index) ?? { origin: '', seq: 0, chain: '' }
       return { n: index, ...place, settled: true, event: null, outcome: 'erased', alertEvents: [] }
     }
-    const { origin, seq, chain, outcome, body } = entry
+    const { origin, seq, chain, outcome, repeats } = entry
     return {
       ...{ n: index, origin, seq, chain, settled: true, outcome, alertEvents: decodeAlertEvents(entry.alerts) },
       event: eventOf(entry),
-      repeats: outcome === 'applied' ? undefined : parse(voidedSchema, body)?.repeats,
+      repeats,
     }
   })
 }
@@ -193,7 +193,12 @@ export async function readEntries(run: Run, after: Place, limit: number): Promis
 export async function readTold(run: Run, after: Place, limit: number): Promise<ToldEntry[]> {
   const { from, to, found } = await askLog(run, { after, limit, told: true })
   const told = new Map(
-    toldSchema.parse(found[0]).map(([index, origin, seq, alerts]) => [index, { origin, seq, alertEvents: decodeAlertEvents(alerts) }]),
+    toldSchema
+      .parse(found[0])
+      .map(([index, origin, seq, alerts, repeats]) => [
+        index,
+        { origin, seq, alertEvents: decodeAlertEvents(alerts), repeats: repeats || undefined },
+      ]),
   )
   const chains = z.array(text).parse(found[1])
   return Array.from({ length: to - from }, (_, i) => from + 1 + i).map((index, i) =>

@@ -75,9 +75,8 @@ export function packLog(entries: readonly LogEntry[]): Packed[] {
 
 function entryTexts({ n, origin, seq, chain, event, repeats, outcome, alertEvents }: LogEntry, at: number): string[] {
   const fingerprint = event?.kind === 'recorded' ? event.payload.fingerprint : ''
-  const body = event ? bodyOf(event) : repeats === undefined ? '' : JSON.stringify({ repeats })
   return [
     ...[String(n), origin, String(seq), chain, event?.id ?? '', event?.user ?? '', event?.kind ?? 'void', String(at)],
-    ...[String(event?.occurredAt ?? at), fingerprint, body, outcome, JSON.stringify(alertEvents)],
+    ...[String(event?.occurredAt ?? at), fingerprint, event ? bodyOf(event) : '', outcome, JSON.stringify(alertEvents), repeats ?? ''],
   ]
 }

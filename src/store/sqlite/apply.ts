@@ -39,7 +39,7 @@ export function applyAll(sql: Sql, tombstoneKey: KeyObject, events: readonly Eve
       event: asApplied(step, event),
       outcome: outcome.type,
       alertEvents: step.told,
-      repeats: repeatedBy(step, event),
+      repeats: repeatedBy(step, event, outcome),
     })
     return outcome
   })
@@ -49,9 +49,9 @@ export function applyAll(sql: Sql, tombstoneKey: KeyObject, events: readonly Eve
   return outcomes
 }
 
-/** Voided.repeats of an event at this step. */
-export const repeatedBy = ({ repeats }: Step, event: Event): string | undefined =>
-  event.kind === 'void' ? event.payload.repeats : repeats || undefined
+/** What the log says that an event repeats, of which this has come. */
+export const repeatedBy = ({ repeats }: Step, event: Event, { type }: Judged): string | undefined =>
+  type === 'applied' || event.kind === 'void' ? event.repeats : repeats || undefined
 
 export const positionOf = (sql: Sql, origin: string): number =>
   sql.get(PositionRow, 'SELECT seq FROM positions WHERE origin = ?', origin)?.seq ?? 0

@@ -36,7 +36,13 @@ export function writeEntry(sql: Sql, { n, origin, seq, chain, event, outcome, al
   )
 }
 
-const fields = { id: z.string(), user: z.string(), acceptedAt: z.int(), occurredAt: z.int(), origin: z.string(), seq: z.int() }
+/** LogEntry.repeats */
+export const repeats = z
+  .string()
+  .nullable()
+  .transform((name) => name ?? undefined)
+
+const fields = { id: z.string(), user: z.string(), acceptedAt: z.int(), occurredAt: z.int(), origin: z.string(), seq: z.int(), repeats }
 const Nothing = z.record(z.string(), z.never())
 /** An event as log and journal keep it; not to be read where its payload is gone. */
 export const EventRow: z.ZodType<Event> = z.discriminatedUnion('kind', [
@@ -66,13 +72,7 @@ export const EventRow: z.ZodType<Event> = z.discriminatedUnion('kind', [
   z.object({ ...fields, kind: z.literal('policy'), payload: json(z.object({ limits: Limits })) }),
   z.object({ ...fields, kind: z.literal('joined'), payload: json(CounselorSchema) }),
 ])
-export const EVENT = 'origin, seq, kind, accepted_at AS acceptedAt, occurred_at AS occurredAt, id, user_id AS user, payload'
-
-/** Voided.repeats */
-export const Repeats = z
-  .string()
-  .nullable()
-  .transform((repeats) => repeats ?? undefined)
+export const EVENT = 'origin, seq, kind, accepted_at AS acceptedAt, occurred_at AS occurredAt, id, user_id AS user, payload, repeats'
 
 const ToldRow = z.object({
   n: z.int(),
@@ -81,11 +81,11 @@ const ToldRow = z.object({
   origin: z.string(),
   seq: z.int(),
   chain: z.string(),
+  repeats,
 })
 
 const EntryRow = ToldRow.extend({
   outcome: z.enum(['applied', 'duplicate', 'conflict', 'dead', 'erased']),
-  repeats: Repeats,
 })
 
 export function entryOf(row: unknown): LogEntry[] {
@@ -98,8 +98,8 @@ export function entryOf(row: unknown): LogEntry[] {
 export const readLog = (sql: Sql, after: number, limit: number): LogEntry[] =>
   rowsAfter(sql, { settled: `${ENTRY}, chain`, ahead: `${ENTRY}, '' AS chain` }, after, limit).flatMap(entryOf)
 
-const ENTRY = `${EVENT}, repeats, outcome, alert_events AS alertEvents`
-const TOLD = 'origin, seq, alert_events AS alertEvents'
+const ENTRY = `${EVENT}, outcome, alert_events AS alertEvents`
+const TOLD = 'origin, seq, repeats, alert_events AS alertEvents'
 
 /** What the same entries tell of alerts. */
 export const readTold = (sql: Sql, after: number, limit: number): ToldEntry[] =>

@@ -109,7 +109,7 @@ export function log(open: Open, { trims = true } = {}): void {
     const it = await given(open)
     const [said, other] = [{ id: 'the same', query: 'q', response: 'r' }, new Origin('other')]
     await it.append([it.origin.recorded(said), other.recorded(said), other.recorded({ ...said, query: 'another' })])
-    await it.append([it.origin.voided(NOW, { repeats: '1 elsewhere' }), it.origin.cleared('nobody')])
+    await it.append([it.origin.voided(NOW, '1 elsewhere'), it.origin.cleared('nobody')])
     await it.reopen()
     const { log } = await snapshot(it.store, NOW)
     const first = `1 ${it.origin.name}`
@@ -120,6 +120,17 @@ export function log(open: Open, { trims = true } = {}): void {
       ['erased', '1 elsewhere'],
       ['conflict', undefined],
     ])
+  })
+
+  test('what comes under another origin names what it was', async () => {
+    const it = await given(open)
+    await it.append([{ ...it.origin.recorded({ riskLevel: 'HIGH' }), repeats: '7 elsewhere' }])
+    await it.reopen()
+    const { log } = await snapshot(it.store, NOW)
+    expect(log).toMatchObject([{ outcome: 'applied', repeats: '7 elsewhere', event: { repeats: '7 elsewhere' } }])
+    const { epoch } = await it.store.status()
+    const { entries } = await it.store.told({ epoch, n: 0 }, 10)
+    expect(entries).toMatchObject([{ from: { origin: it.origin.name, seq: 1, repeats: '7 elsewhere' } }])
   })
 
   test('a place in an epoch that this log never had is refused', async () => {

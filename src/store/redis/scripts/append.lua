@@ -1,5 +1,5 @@
 -- append: applies events to the log and the state, in order.
--- ARGV[1] JSON {epoch, events: [{id, user, kind, at, occurred (ms), origin, seq, mark,
+-- ARGV[1] JSON {epoch, events: [{id, user, kind, at, occurred (ms), origin, seq, mark, repeats ("seq origin" of the same event),
 --   recorded: risk (rank), fingerprint (hex), topics, localTime (naive, for the predecessor), late (an alert is asked for all the same); source (of those taken over from another system);
 --   adopted: source, chats, risks, created, createdTime (naive), active, activeTime, topics: [{name, id}], points: [{id, occurred, risk (rank), element (JSON for the list of emotions)}];
 --   erased: upTo (ms), where it was applied before}]}
@@ -7,7 +7,7 @@
 -- Answers for each event one of
 --   {'stale'}  {'known', position}  {'gap', position}  {'damaged'}
 -- or its outcome, index, chain and alert events (JSON) in the log, and what else there is to say:
---   {'dead', …, erasedAt}  {'conflict', …}  {'conflict', …, alert, repeats}  {'duplicate', …, alert, repeats}  {'erased', …}, repeats: "seq origin" of the event with this id
+--   {'dead', …, erasedAt}  {'conflict', …}  {'conflict', …, alert, repeats}  {'duplicate', …, alert, repeats}  {'erased', …}
 --   {'applied', …, kept or carried out, alert}  {'applied', …, conversations, emotions, topics, alerts, keys}  {'applied', …}
 local batch, texts = cjson.decode(ARGV[1]), cmsgpack.unpack(ARGV[2])
 
@@ -95,12 +95,6 @@ local function applied(event, keys, record, tombstone, told)
   return outcome
 end
 
--- A void's user and payload are nobody's business any more; its place in the order is, and the event that it repeats.
-local function body_of_void(event, repeats)
-  if event.kind == 'void' then return event.body end
-  return repeats and repeats ~= '' and cjson.encode({ repeats = repeats }) or ''
-end
-
 local function append(event)
   local position = position_of(event.origin)
   if event.seq <= position.seq then return { 'known', position.seq } end
@@ -115,9 +109,14 @@ local function append(event)
   local told = {}
   local outcome = applied(event, keys, record, tombstone, told)
   local void, alerts = outcome[1] ~= 'applied', '[' .. table.concat(told, ',') .. ']'
-  call('XADD', LOG, int(n) .. '-0', 'origin', event.origin, 'seq', int(event.seq), 'chain', chain, 'id', void and '' or event.id, 'user', void and '' or event.user,
+  local repeats = event.repeats
+  if void and event.kind ~= 'void' then repeats = outcome[3] end
+  -- A void's user and payload are nobody's business any more; its place in the order is, and what it repeats.
+  local entry = { LOG, int(n) .. '-0', 'origin', event.origin, 'seq', int(event.seq), 'chain', chain, 'id', void and '' or event.id, 'user', void and '' or event.user,
     'kind', event.kind, 'at', int(event.at), 'occurred', int(event.occurred), 'fingerprint', void and '' or event.fingerprint or '',
-    'body', void and body_of_void(event, outcome[3]) or event.body, 'outcome', outcome[1], 'alerts', alerts)
+    'body', void and '' or event.body, 'outcome', outcome[1], 'alerts', alerts }
+  if repeats and repeats ~= '' then entry[#entry + 1], entry[#entry + 2] = 'repeats', repeats end
+  call('XADD', unpack(entry))
   taking = nil
   return { outcome[1], n, chain, alerts, unpack(outcome, 2) }
 end

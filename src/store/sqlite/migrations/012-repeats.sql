@@ -1,4 +1,4 @@
--- Of an event that changed nothing since its id was known: "seq origin" of the one that had it before. It is void only where that one is.
+-- "seq origin" of the same event: of what changed nothing since its id was known, the one that had it before; of what has got a new origin, what it was.
 
 ALTER TABLE log ADD COLUMN repeats TEXT;
 ALTER TABLE journal ADD COLUMN repeats TEXT;

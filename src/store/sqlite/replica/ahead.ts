@@ -31,7 +31,7 @@ export function applyAhead(sql: Sql, tombstoneKey: KeyObject, limit: number): An
     const outcome = judgeNew(step, event)
     sql.run(
       'UPDATE journal SET n = ?, outcome = ?, alert_events = ?, repeats = ? WHERE place = ?',
-      ...[n, outcome.type, step.told.length > 0 ? JSON.stringify(step.told) : null, repeatedBy(step, event) ?? null, place],
+      ...[n, outcome.type, step.told.length > 0 ? JSON.stringify(step.told) : null, repeatedBy(step, event, outcome) ?? null, place],
     )
     if (event.kind === 'erased')
       sql.run('UPDATE journal SET payload = ? WHERE place = ?', JSON.stringify(asApplied(step, event).payload), place)
@@ -54,7 +54,7 @@ export function applyAgain({ sql, policies, mark }: Step, user: string): void {
   for (const { place, n, event } of appliedTo(sql, user)) {
     const step: Step = { sql, n, policies, mark, told: [] }
     const outcome = judge(step, event)
-    sql.run('UPDATE journal SET outcome = ?, repeats = ? WHERE place = ?', outcome.type, repeatedBy(step, event) ?? null, place)
+    sql.run('UPDATE journal SET outcome = ?, repeats = ? WHERE place = ?', outcome.type, repeatedBy(step, event, outcome) ?? null, place)
   }
 }
 

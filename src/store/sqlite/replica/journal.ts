@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Event } from '../../store.ts'
-import { EVENT, EventRow, Repeats } from '../log.ts'
+import { EVENT, EventRow, repeats } from '../log.ts'
 import type { Sql } from '../sql.ts'
 
 /** What is kept of an event, be it in the log, in the journal or beside them. */
@@ -13,25 +13,25 @@ export function addToJournal(sql: Sql, events: readonly Event[]): void {
       `INSERT INTO journal (origin, seq, kind, accepted_at, occurred_at, id, user_id, payload, repeats) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT DO NOTHING`,
       ...[event.origin, event.seq, event.kind, event.acceptedAt, event.occurredAt, event.id, event.user, JSON.stringify(event.payload)],
-      event.kind === 'void' ? (event.payload.repeats ?? null) : null,
+      event.repeats ?? null,
     )
 }
 
-const Row = z.object({ place: z.int(), origin: z.string(), seq: z.int(), acceptedAt: z.int(), occurredAt: z.int(), repeats: Repeats })
+const Row = z.object({ place: z.int(), origin: z.string(), seq: z.int(), acceptedAt: z.int(), occurredAt: z.int(), repeats })
 
 export interface Journaled {
   place: number
   event: Event
 }
 
-const COLUMNS = `place, ${EVENT}, repeats`
+const COLUMNS = `place, ${EVENT}`
 
 /** What is left of an event whose payload is gone: it still has to take its place in the order. */
 function journaled(row: unknown): Journaled[] {
   const found = Row.safeParse(row).data
   if (!found) return []
-  const { place, repeats, ...rest } = found
-  return [{ place, event: EventRow.safeParse(row).data ?? { ...rest, kind: 'void', id: '', user: '', payload: { repeats } } }]
+  const { place, ...rest } = found
+  return [{ place, event: EventRow.safeParse(row).data ?? { ...rest, kind: 'void', id: '', user: '', payload: {} } }]
 }
 
 /** Null where it is not in the journal, or nothing is left of it. */
@@ -121,7 +121,7 @@ export function rescue(sql: Sql, origins: readonly string[], fresh: string): voi
   sql.run(`DELETE FROM kept WHERE (origin, seq) IN (SELECT origin, seq FROM journal WHERE origin IN (${chosen}))`, json)
   sql.run(`DELETE FROM journal WHERE origin IN (${chosen}) AND payload IS NULL`, json)
   sql.run(
-    `UPDATE journal SET origin = ?, seq = ranked.number FROM (SELECT place, row_number() OVER (ORDER BY behind, seq) AS number FROM (
+    `UPDATE journal SET origin = ?, seq = ranked.number, repeats = ifnull(repeats, journal.seq || ' ' || journal.origin) FROM (SELECT place, row_number() OVER (ORDER BY behind, seq) AS number FROM (
        SELECT place, seq, max(place) OVER (PARTITION BY origin ORDER BY seq) AS behind FROM journal WHERE origin IN (${chosen})
      )) AS ranked WHERE journal.place = ranked.place`,
     fresh,

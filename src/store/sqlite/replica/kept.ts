@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { isCovered, markOf } from '../../rules.ts'
 import { judge, positionOf, savePositions } from '../apply.ts'
-import { EVENT as EVENT_ROW, EventRow, Repeats } from '../log.ts'
+import { EVENT as EVENT_ROW, EventRow, repeats } from '../log.ts'
 import type { Sql } from '../sql.ts'
 import { loadMeta, loadPolicies, type Meta } from '../state.ts'
 import { loadUser } from '../users.ts'
@@ -104,7 +104,7 @@ const HELD_BEYOND = {
 const HELD_ROW = 'SELECT held.origin AS origin, held.seq AS seq, iif(held.id IS NULL, held.repeats, NULL) AS repeats'
 const AHEAD = `${HELD_ROW} FROM journal AS held ${BEYOND} AND held.n IS NOT NULL`
 const HELD = `${HELD_ROW} ${HELD_BEYOND.kept} UNION ${HELD_ROW} ${HELD_BEYOND.log} UNION ${AHEAD}`
-const HeldRow = PositionRow.extend({ repeats: Repeats })
+const HeldRow = PositionRow.extend({ repeats })
 
 /**
  * Up to which seq of each origin everybody here is complete: what is applied ahead of the log, or held while they are taken over, is in their state, too.
