@@ -46,6 +46,15 @@ test('where Redis takes a right away of which a script makes use, what it holds 
   await w.expectHealed()
 })
 
+test('where somebody has set the index of the newest entry back, recording goes on, in Redis too', async () => {
+  const w = await world()
+  await w.settled()
+  await w.admin((redis) => redis.hincrby('xinyi:meta', 'n', -2))
+  expect((await w.record('cold', 2)).durability).toBe('JOURNAL')
+  await w.until(inCharge)
+  await w.expectHealed()
+})
+
 describe('a script fails half-way', () => {
   test('what it was about is recorded once, in both stores, and nothing that came with it is lost', async () => {
     const w = await world()
@@ -66,6 +75,22 @@ describe('a script fails half-way', () => {
     await together(w, ['warm', 'new', 'warm', 'new', 'new', 'warm'])
     await w.until(inCharge)
     await isOver(w)
+    await w.expectHealed()
+  })
+
+  test('a policy that it was about is kept once', async () => {
+    const w = await world()
+    await w.settled()
+    const [last, isDue] = ["    policies = nil\n    return { 'applied' }", "redis.call('DEL', 'test:left') == 1"]
+    onTestFinished(() => editScripts((text) => text))
+    editScripts((text) => text.replace(last, () => `    if ${isDue} then error('as asked') end\n${last}`))
+    await w.admin((redis) => redis.set('test:left', 1))
+    await w.store.append([w.origin.policy({ conversations: 7 })])
+    await w.until(inCharge)
+    await isOver(w)
+    expect(
+      (await w.admin((redis) => redis.lrange('xinyi:policies', 0, -1))).filter((text) => text.includes('"conversations":7')),
+    ).toHaveLength(1)
     await w.expectHealed()
   })
 

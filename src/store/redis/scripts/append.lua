@@ -77,7 +77,10 @@ end
 local function applied(event, keys, record, tombstone, told)
   if event.kind == 'void' then return { 'erased' } end
   if event.kind == 'policy' then
-    call('RPUSH', POLICIES, string.format('{"n":%d,"at":%d,"limits":%s}', n, event.at, event.body))
+    local text = string.format('{"n":%d,"at":%d,"limits":%s}', n, event.at, event.body)
+    -- It is here already where a script has failed behind it.
+    call('LREM', POLICIES, 0, text)
+    call('RPUSH', POLICIES, text)
     policies = nil
     return { 'applied' }
   end
@@ -154,6 +157,14 @@ end)
 local is_half_done = taking and writes > taking.writes
 local written, trouble = pcall(write_pending)
 if not ok and taking then pcall(take_back, is_half_done) end
+if not ok then
+  pcall(function()
+    -- Somebody has set the note of the newest index back: no entry can be written under one that the log has already.
+    local newest = call('XREVRANGE', LOG, '+', '-', 'COUNT', 1)[1]
+    local index = newest and tonumber(string.match(newest[1], '^%d+')) or 0
+    if index > n then n, chain = index, fields_of(newest).chain or '' end
+  end)
+end
 save_head()
 if not ok or not written then error(failure or trouble) end
 return outcomes
