@@ -3,7 +3,7 @@ import { DAY_MS } from '../../src/model.ts'
 import { chainOf } from '../../src/store/rules.ts'
 import type { Event, LogEntry } from '../../src/store/store.ts'
 import { NOW, Origin, type Said } from '../helpers/events.ts'
-import { ALL, type Pair, pair } from './pair.ts'
+import { ALL, type Pair, pair, risky } from './pair.ts'
 
 /** A log of these events alone, whatever came before them in their origin. */
 function logOf(events: readonly Event[]): LogEntry[] {
@@ -101,6 +101,34 @@ test('what repeats another event is complete here where that one is, in whatever
   p.here.journal([new Origin('c').recorded({ user: 'a' })])
   p.here.applyAhead(ALL)
   expect(p.here.seedHead('', 0).positions).toEqual({ a: 1, b: 1, c: 1, d: 1 })
+})
+
+test('what repeats another event is complete here also where its user is known to have that one', async () => {
+  const p = await pair()
+  const elsewhere = p.open('elsewhere')
+  await p.there.append([p.theirs.recorded(same)])
+  await p.follow(elsewhere)
+  p.here.beginRebuild({ ...elsewhere.seedHead('', 0), positions: {} })
+  const { n, epoch, chain } = p.here.facts()
+  const repeat = { origin: 'ours', seq: 1, event: null, outcome: 'duplicate', repeats: '1 theirs', alertEvents: [], settled: true } as const
+  p.here.applyEntries([{ ...repeat, n: n + 1, chain: chainOf(chain, 'ours', 1) }])
+  expect(p.here.seedHead('', 0).positions).toEqual({})
+  expect(p.here.replaceUsers({ copies: elsewhere.copies(['a']), epoch, n, positions: { theirs: 1 } })).toEqual([])
+  expect(p.here.seedHead('', 0).positions).toEqual({ ours: 1 })
+})
+
+test('what the log here has, and a Redis that was filled in part gets again, is not put back behind a clearing that comes after it', async () => {
+  const p = await pair()
+  await p.there.append([p.theirs.recorded(risky), p.theirs.recorded({ user: 'a', topics: ['sleep'] })])
+  await p.follow()
+  p.here.recall('log', {})
+  expect(journaled(p)).toHaveLength(2)
+  p.here.journal([p.ours.recorded({ user: 'a', id: 'later' })])
+  p.here.applyAhead(ALL)
+  await p.there.append([p.theirs.cleared('a')])
+  await p.follow()
+  const [copy] = p.here.copies(['a'])
+  expect(copy?.state).toMatchObject({ totalChats: 3, conversations: [{ id: 'later' }], topics: [] })
 })
 
 test('what the log here has, and a Redis that is filled from here lacks, is pushed once that is done', async () => {

@@ -67,10 +67,15 @@ export const notApplied = (sql: Sql, limit: number): Journaled[] =>
 
 const Applied = z.object({ n: z.int() })
 
-/** What was applied ahead to a user, in order. */
+/** What was applied ahead to a user, in order; but for what the log here has, which a Redis that was filled in part gets again. */
 export const appliedTo = (sql: Sql, user: string): (Journaled & { n: number })[] =>
   sql
-    .rows(`SELECT ${COLUMNS}, n FROM journal WHERE user_id = ? AND n IS NOT NULL ORDER BY place`, user)
+    .rows(
+      `SELECT ${COLUMNS}, n FROM journal WHERE user_id = ? AND n IS NOT NULL AND (origin, seq) NOT IN (SELECT origin, seq FROM log WHERE user_id = ?)
+       ORDER BY place`,
+      user,
+      user,
+    )
     .flatMap((row) => journaled(row).flatMap((each) => ({ ...each, n: Applied.parse(row).n })))
 
 /** Positions (a parameter, JSON) as rows, made once: SQLite would read all of the JSON again for each row that they are joined to. */

@@ -105,24 +105,36 @@ const HELD_ROW = 'SELECT held.origin AS origin, held.seq AS seq, iif(held.id IS 
 const AHEAD = `${HELD_ROW} FROM journal AS held ${BEYOND} AND held.n IS NOT NULL`
 const HELD = `${HELD_ROW} ${HELD_BEYOND.kept} UNION ${HELD_ROW} ${HELD_BEYOND.log} UNION ${AHEAD}`
 const HeldRow = PositionRow.extend({ repeats })
+const SourceRow = z.object({ source: z.string() })
 
 /**
  * Up to which seq of each origin everybody here is complete: what is applied ahead of the log, or held while they are taken over, is in their state, too.
- * What repeats another event is so where that one is.
+ * What repeats another event is so where that one is, or its user is known to have it.
  */
 export function completeUpTo(sql: Sql): Record<string, number> {
   const partial = isPartial(sql)
-  const known = sql.all(PositionRow, partial ? "SELECT origin, seq FROM complete WHERE origin <> ''" : 'SELECT origin, seq FROM positions')
-  const positions = Object.fromEntries(known.map(({ origin, seq }): [string, number] => [origin, seq]))
+  const noted = sql.all(PositionRow, partial ? "SELECT origin, seq FROM complete WHERE origin <> ''" : 'SELECT origin, seq FROM positions')
+  const positions = Object.fromEntries(noted.map(({ origin, seq }): [string, number] => [origin, seq]))
   const json = JSON.stringify(positions)
-  const held = sql.all(HeldRow, `${partial ? HELD : AHEAD} ORDER BY origin, seq`, ...(partial ? [json, json, json] : [json]))
-  // Each time something that others repeat may be found later than they.
+  const held = sql.all(HeldRow, `${partial ? HELD : AHEAD} ORDER BY origin, seq, repeats`, ...(partial ? [json, json, json] : [json]))
+  const repeated = JSON.stringify(held.flatMap((each) => each.repeats ?? []))
+  const known = sql.all(SourceRow, 'SELECT source FROM seen WHERE source IN (SELECT value FROM json_each(?))', repeated)
+  const sources = new Set<string | undefined>(known.map(({ source }) => source))
+  const left = Map.groupBy(held, ({ origin }) => origin)
+    .entries()
+    .map(([origin, those]) => ({ origin, those, at: 0 }))
+    .toArray()
+  // What is found complete of one origin may be repeated in another.
   for (let isFurther = true; isFurther; ) {
     isFurther = false
-    for (const { origin, seq, repeats } of held) {
-      if (seq !== (positions[origin] ?? 0) + 1 || !isCovered(repeats, positions)) continue
-      positions[origin] = seq
-      isFurther = true
+    for (const each of left) {
+      for (let next = each.those[each.at]; next; next = each.those[++each.at]) {
+        const position = positions[each.origin] ?? 0
+        if (next.seq <= position) continue
+        if (next.seq > position + 1 || !(isCovered(next.repeats, positions) || sources.has(next.repeats))) break
+        positions[each.origin] = next.seq
+        isFurther = true
+      }
     }
   }
   return positions
