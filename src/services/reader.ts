@@ -68,8 +68,8 @@ export function toldOf(
   const events = alertEvents.map((event) => {
     return { event, short: shortId(event.id), alert: of.alerts.get(event.alertId) ?? null, known: of.known(event.id) ?? UNKNOWN }
   })
-  const { origin, seq, repeats } = from
-  const source = sourceIn(repeats ?? '')
+  const { origin, seq, formerly } = from
+  const source = sourceIn(formerly ?? '')
   const former = source ? { origin: shortId(source.origin), seq: source.seq } : undefined
   return [{ epoch, n, settledIn: settled ? settledEpoch : null, origin: shortId(origin), seq, former, chain, alertEvents: events }]
 }

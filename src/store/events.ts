@@ -16,8 +16,8 @@ export type Event = {
     origin: string
     /** Counts the events of an origin from 1, without gaps. */
     seq: number
-    /** "seq origin" of the same event: what a void repeats, for which it changed nothing; or what this one was before it got another origin. */
-    repeats?: string | undefined
+    /** "seq origin" of what it was before it got another origin. */
+    formerly?: string | undefined
   }
 }[keyof EventPayloads]
 
@@ -81,6 +81,9 @@ export interface AlertAction {
   due: number | null
 }
 
+/** Whether the log keeps an event of which this has come: in another order of it a duplicate may be the first of its id. */
+export const isKept = (outcome: LogEntry['outcome']): boolean => outcome === 'applied' || outcome === 'duplicate'
+
 /** What an entry of the log tells of alerts. */
 export const toldBy = ({
   n,
@@ -89,8 +92,8 @@ export const toldBy = ({
   origin,
   seq,
   chain,
-  repeats,
-}: Pick<LogEntry, 'n' | 'settled' | 'alertEvents' | 'origin' | 'seq' | 'chain' | 'repeats'>): ToldEntry => ({
+  formerly,
+}: Pick<LogEntry, 'n' | 'settled' | 'alertEvents' | 'origin' | 'seq' | 'chain' | 'formerly'>): ToldEntry => ({
   ...{ n, settled, chain, alertEvents },
-  from: alertEvents.length > 0 ? { origin, seq, repeats } : null,
+  from: alertEvents.length > 0 ? { origin, seq, formerly } : null,
 })

@@ -27,12 +27,6 @@ export function markOf(tombstoneKey: KeyObject, userId: string): string {
 /** Hash over (origin, seq) of a log's entries up to one, from that of the entry before it ('' before the first). Redis computes the same. */
 export const chainOf = (previous: string, origin: string, seq: number): string => hash('sha1', `${previous}\0${origin}\0${seq}`)
 
-/** Whether these positions have an event, given as "seq origin"; also where it is not known which. */
-export function isCovered(name: string | undefined, positions: Readonly<Record<string, number>>): boolean {
-  const source = sourceIn(name ?? '')
-  return source === null || source.seq <= (positions[source.origin] ?? 0)
-}
-
 /** The event that "seq origin" names. */
 export function sourceIn(name: string): { origin: string; seq: number } | null {
   const [, seq, origin] = /^(\d+) (.+)$/s.exec(name) ?? []

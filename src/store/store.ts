@@ -126,7 +126,7 @@ export type Outcome =
       /** cleared, erased, expired: what went. */
       removed: Removed | null
     }
-  /** Took index n, changes nothing: the id is known with the same content. alertId as first answered. */
+  /** Took index n, changes nothing but the revision: the id is known with the same content. alertId as first answered. */
   | { type: 'duplicate'; n: number; alertId: string | null }
   /** Took index n, changes nothing: the id is known with other content, or the event's condition does not hold (clearing or expiring a user who is not there, or not due). */
   | { type: 'conflict'; n: number }
@@ -229,18 +229,18 @@ export interface LogEntry {
   chain: string
   /** False: an event of this instance that Redis has not ordered yet, under an index that it will not keep. */
   settled: boolean
-  /** null: a void, or the payload was erased since. */
+  /** Of what was applied, and of duplicates. null: a void, or the payload was erased since. */
   event: Event | null
   outcome: 'applied' | 'duplicate' | 'conflict' | 'dead' | 'erased'
-  /** "seq origin" of the event with its id that came before it, for which it changed nothing; or Event.repeats. */
-  repeats?: string | undefined
+  /** Event.formerly */
+  formerly?: string | undefined
   /** The alert events that applying it brought about, in order. */
   alertEvents: readonly AlertEvent[]
 }
 
 export interface ToldEntry extends Pick<LogEntry, 'n' | 'settled' | 'chain' | 'alertEvents'> {
   /** The event that brought them about; null where there are none. */
-  from: Pick<LogEntry, 'origin' | 'seq' | 'repeats'> | null
+  from: Pick<LogEntry, 'origin' | 'seq' | 'formerly'> | null
 }
 
 export interface SweepReport {

@@ -255,7 +255,7 @@ test('what was told ahead of the log is not told again at another server where i
   await healed(server, [a, back])
   const { entries } = await a.store.told({ epoch: (await a.store.status()).epoch, n: 1 }, 1_000)
   expect(entries.map(({ from }) => from)).toEqual(
-    users.map((_, i) => ({ origin: FRESH, seq: i + 1, repeats: `${i + 2} ${b.origin.name}` })),
+    users.map((_, i) => ({ origin: FRESH, seq: i + 1, formerly: `${i + 2} ${b.origin.name}` })),
   )
   await raise(a, 'last')
   expect((await told(atA, 1, heard.cursor)).users).toEqual(['last'])

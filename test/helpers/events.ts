@@ -105,8 +105,8 @@ export class Origin {
   }
 
   /** What is left of an event that was erased before it got its index. */
-  voided(acceptedAt = NOW, repeats?: string): Event {
-    return { ...this.#next(''), kind: 'void', user: '', acceptedAt, occurredAt: acceptedAt, payload: {}, repeats }
+  voided(acceptedAt = NOW): Event {
+    return { ...this.#next(''), kind: 'void', user: '', acceptedAt, occurredAt: acceptedAt, payload: {} }
   }
 
   #next(id?: string): { id: string; origin: string; seq: number } {

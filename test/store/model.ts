@@ -10,7 +10,7 @@ import {
   type RiskLevel,
   type UserTopic,
 } from '../../src/model.ts'
-import { toldBy } from '../../src/store/events.ts'
+import { isKept, toldBy } from '../../src/store/events.ts'
 import { adoptedTopic, compareBytes, compareKeys, type Keep, keepOf, type Policy } from '../../src/store/rules.ts'
 import type {
   Answers,
@@ -51,7 +51,7 @@ export interface Person {
   emotions: EmotionPoint[]
   last3: EmotionPoint[]
   topics: Map<string, UserTopic>
-  seen: Map<string, { acceptedAt: number; fingerprint: string; alertId: string | null; source: string }>
+  seen: Map<string, { acceptedAt: number; fingerprint: string; alertId: string | null }>
   alerts: Held[]
 }
 
@@ -59,7 +59,6 @@ type Judged = Extract<Outcome, { n: number }>
 type Recorded = Extract<Event, { kind: 'recorded' }>
 type Item = { occurredAt: number; id: string }
 
-const sourceOf = ({ seq, origin }: Event): string => `${seq} ${origin}`
 const keyOf = (item: Item): Key => [item.occurredAt, item.id]
 const inOrder = <T extends Item>(items: readonly T[]): T[] => [...items].sort((a, b) => compareKeys(keyOf(a), keyOf(b)))
 const attentionIn = ({ last3 }: Person): Attention => attentionOf(last3.map(({ riskLevel }) => riskLevel))
@@ -74,8 +73,6 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'staff'
   readonly #policies: Policy[] = []
   readonly #staff = new Map<string, Joined>()
   readonly #tombstones = new Map<string, number>()
-  /** What the event that is applied at the moment repeats. */
-  #repeats: string | undefined
   readonly #expiries = new Map<string, number>()
   readonly #log: LogEntry[] = []
 
@@ -138,15 +135,14 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'staff'
     this.#positions.set(event.origin, event.seq)
     const n = this.#log.length + 1
     const told: AlertEvent[] = []
-    this.#repeats = undefined
     const outcome = this.#apply(event, n, told)
     const { origin, seq } = event
     this.#log.push({
       ...{ n, origin, seq, chain: sha1(this.#log.at(-1)?.chain ?? '', origin, seq), settled: true },
-      event: outcome.type === 'applied' ? asTold(event, this.#tombstones.get(event.user)) : null,
+      event: isKept(outcome.type) ? asTold(event, this.#tombstones.get(event.user)) : null,
       outcome: outcome.type,
       alertEvents: told,
-      repeats: outcome.type === 'applied' || event.kind === 'void' ? event.repeats : this.#repeats,
+      formerly: isKept(outcome.type) ? event.formerly : undefined,
     })
     return outcome
   }
@@ -203,10 +199,8 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'staff'
     const { riskLevel } = payload
     const person = this.people.get(user) ?? newcomer(event, n)
     const memory = this.#remembered(person, event)
-    if (memory) {
-      this.#repeats = memory.source
-      return memory.fingerprint === payload.fingerprint ? { type: 'duplicate', n, alertId: memory.alertId } : { type: 'conflict', n }
-    }
+    if (memory && memory.fingerprint !== payload.fingerprint) return { type: 'conflict', n }
+    if (memory) return this.#again(person, event, n, memory)
     this.people.set(user, person)
     this.#meetPolicies(person, acceptedAt)
     this.#touch(person, n, acceptedAt)
@@ -230,7 +224,7 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'staff'
     person.last3 = insert(person.last3, point, 3)
     for (const name of payload.topics) this.#addTopic(person, name, occurredAt)
     const alertId = this.#sign(person, event, before, told)
-    person.seen.set(id, { acceptedAt, fingerprint: payload.fingerprint, alertId, source: sourceOf(event) })
+    person.seen.set(id, { acceptedAt, fingerprint: payload.fingerprint, alertId })
     return { type: 'applied', n, kept: person.conversations.includes(conversation), alertId, removed: null }
   }
 
@@ -263,10 +257,7 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'staff'
     const { source, totalChats, totalRiskAlerts, lastActiveAt, createdAt } = payload
     const person = this.people.get(user) ?? { ...newcomer(event, n), createdAt: createdAt ?? occurredAt }
     const memory = this.#remembered(person, event)
-    if (memory) {
-      this.#repeats = memory.source
-      return { type: 'duplicate', n, alertId: memory.alertId }
-    }
+    if (memory) return this.#again(person, event, n, memory)
     this.people.set(user, person)
     this.#meetPolicies(person, acceptedAt)
     this.#touch(person, n, acceptedAt)
@@ -275,7 +266,7 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'staff'
     this.#count(person, source, (known) => Object.assign(known, { totalChats, totalRiskAlerts }))
     const isNew = (part: string): boolean => {
       if (this.#remembered(person, { ...event, id: part })) return false
-      person.seen.set(part, { acceptedAt, fingerprint: '0', alertId: null, source: sourceOf(event) })
+      person.seen.set(part, { acceptedAt, fingerprint: '0', alertId: null })
       return true
     }
     for (const name of payload.topics)
@@ -287,7 +278,7 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'staff'
         person.emotions = inOrder([...person.emotions, added]).slice(emotions ? -emotions : 0)
       person.last3 = inOrder([...person.last3, added]).slice(-3)
     }
-    person.seen.set(id, { acceptedAt, fingerprint: '0', alertId: null, source: sourceOf(event) })
+    person.seen.set(id, { acceptedAt, fingerprint: '0', alertId: null })
     return { type: 'applied', n, kept: true, alertId: null, removed: null }
   }
 
@@ -321,10 +312,7 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'staff'
     const isEnd = event.kind === 'acted' && event.payload.action === 'EXPIRE'
     if (event.kind === 'acted' && !held && !isEnd) return { type: 'conflict', n }
     const memory = this.#remembered(person, event)
-    if (memory) {
-      this.#repeats = memory.source
-      return { type: 'duplicate', n, alertId: memory.alertId }
-    }
+    if (memory) return this.#again(person, event, n, memory)
     if (isEnd) {
       const until = held?.alert.status === 'RESOLVED' ? held.alert.resolved?.until : null
       if (until == null || until !== event.payload.due) return { type: 'conflict', n }
@@ -344,11 +332,11 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'staff'
     this.#meetPolicies(person, acceptedAt)
     this.#touch(person, n, acceptedAt)
     const alertId = held?.alert.id ?? null
-    person.seen.set(id, { acceptedAt, fingerprint: '0', alertId, source: sourceOf(event) })
+    person.seen.set(id, { acceptedAt, fingerprint: '0', alertId })
     return { type: 'applied', n, kept, alertId, removed: null }
   }
 
-  #remembered(person: Person, { id, acceptedAt }: Event): { fingerprint: string; alertId: string | null; source: string } | undefined {
+  #remembered(person: Person, { id, acceptedAt }: Event): { fingerprint: string; alertId: string | null } | undefined {
     const memory = person.seen.get(id)
     return memory && (memory.acceptedAt >= acceptedAt - 7 * DAY_MS || amongNewest(person, id, 1_000)) ? memory : undefined
   }
@@ -356,6 +344,13 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'staff'
   #meetPolicies(person: Person, now: number): void {
     if (!this.#policies.some(({ n }) => n > person.rev)) return
     Object.assign(person, this.lists(person, now))
+  }
+
+  /** The log keeps it, since in another order it may be the first. */
+  #again(person: Person, { acceptedAt }: Event, n: number, { alertId }: { alertId: string | null }): Judged {
+    this.#meetPolicies(person, acceptedAt)
+    this.#touch(person, n, acceptedAt)
+    return { type: 'duplicate', n, alertId }
   }
 
   #touch(person: Person, n: number, acceptedAt: number): void {

@@ -5,29 +5,13 @@ import type { Joint } from '../../src/store/failover/joint.ts'
 import { pushAll } from '../../src/store/failover/push.ts'
 import { openRedisStore } from '../../src/store/redis/open.ts'
 import { Replica } from '../../src/store/sqlite/replica/replica.ts'
-import type { Event } from '../../src/store/store.ts'
-import { NOW, Origin } from '../helpers/events.ts'
+import { Origin } from '../helpers/events.ts'
 import { startRedis } from '../helpers/redis.ts'
 import { tempDir } from '../helpers/temp.ts'
 import { replicaHere } from '../helpers/this-thread.ts'
 
-/** A journal that holds only the second event of its origin, and a Redis that has neither. */
+/** A journal that holds only the second event of its origin, a Redis that has neither, and a clock that goes when it is told to. */
 async function gap() {
-  const held = new Origin('held')
-  const first = held.recorded({ id: 'first' })
-  return { ...(await holding([held.recorded({ id: 'second' })])), first, held }
-}
-
-/** Two events under one key, of which the journal holds the second one, as a void, and something of its origin behind that. Redis has neither. */
-async function repeating() {
-  const [once, again] = [new Origin('once'), new Origin('again')]
-  const whole = once.recorded({ user: 'a', id: 'the same' })
-  const repeat = again.voided(NOW, '1 once')
-  return { ...(await holding([repeat, again.recorded({ user: 'a' })])), whole, once, again }
-}
-
-/** A journal that holds these events, an empty Redis, and a clock that goes when it is told to. */
-async function holding(events: readonly Event[]) {
   const [dir, server] = [tempDir(), await startRedis()]
   const primary = await openRedisStore({ url: server.url })
   const replica = replicaHere(join(dir.path, 'xinyi.db'))
@@ -39,8 +23,9 @@ async function holding(events: readonly Event[]) {
     await server.remove()
     dir.remove()
   })
-  const ours = new Origin('ours')
-  await replica.journal(events)
+  const [held, ours] = [new Origin('held'), new Origin('ours')]
+  const first = held.recorded({ id: 'first' })
+  await replica.journal([held.recorded({ id: 'second' })])
   const joint: Parameters<typeof pushAll>[1] = {
     local: { replica },
     logger: { info() {}, warn() {}, error() {}, debug() {} } satisfies Joint['logger'],
@@ -48,7 +33,7 @@ async function holding(events: readonly Event[]) {
     closeOrigins() {},
   }
   return {
-    ...{ primary, replica },
+    ...{ primary, replica, first, held },
     /** So long after the last try; answers whether everything was pushed, be it under a new origin. */
     async tryAfter(ms: number, takesMs = 0, meanwhile?: () => Promise<unknown>): Promise<boolean> {
       now += ms
@@ -144,39 +129,4 @@ test('what others bring in time closes the gap', async () => {
   await primary.append([first])
   expect(await tryAfter(1_000)).toBe(true)
   expect(await origins()).toEqual(['ours', 'held'])
-})
-
-test('a void waits for the event that it repeats, which somebody else may hold whole, and so does what comes behind it', async () => {
-  const { primary, whole, tryAfter } = await repeating()
-  expect(await tryAfter(0)).toBe(false)
-  expect(await primary.positions()).toEqual({ ours: 1 })
-  await primary.append([whole])
-  expect(await tryAfter(500)).toBe(true)
-  expect(await primary.positions()).toEqual({ ours: 2, once: 1, again: 2 })
-})
-
-test('it is pushed behind that event where that one stands behind it here, be it in the middle of much else', async () => {
-  const { primary, replica, whole, once, again, tryAfter } = await repeating()
-  const much = Array.from({ length: 300 }, () => once.recorded({ user: 'b' }))
-  await replica.journal([whole, ...much, again.voided(NOW, '200 once')])
-  expect(await tryAfter(0)).toBe(true)
-  expect(await primary.positions()).toEqual({ ours: 1, once: 301, again: 3 })
-})
-
-test('where nobody holds that event it is pushed without, under its own number', async () => {
-  const { primary, tryAfter } = await repeating()
-  for (let tries = 0; tries < 4; tries += 1) expect(await tryAfter(500), `try ${tries}`).toBe(false)
-  expect(await tryAfter(500)).toBe(true)
-  expect(await primary.positions()).toEqual({ ours: 5, again: 2 })
-})
-
-test('what stands behind a gap besides goes on under a new origin then', async () => {
-  const { replica, tryAfter, origins } = await repeating()
-  const gapped = new Origin('gapped')
-  gapped.recorded()
-  await replica.journal([gapped.recorded()])
-  for (let tries = 0; tries < 4; tries += 1) expect(await tryAfter(500), `try ${tries}`).toBe(false)
-  expect(await tryAfter(500)).toBe(true)
-  expect(await origins()).toEqual(expect.arrayContaining(['again', 'ours', FRESH]))
-  expect(await origins()).not.toContain('gapped')
 })

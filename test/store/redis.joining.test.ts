@@ -32,7 +32,7 @@ describe('the chain of the log', () => {
         origin,
         seq,
         chains[i],
-        ['erased', 'applied', 'duplicate', 'erased', 'applied', 'applied'][i],
+        ['erased', 'applied', 'erased', 'erased', 'applied', 'applied'][i],
         true,
       ]),
     )

@@ -24,7 +24,7 @@ describe('what is seeded is what was copied', () => {
     const store = await databases.open()
     const origin = await writeMuch(store)
     const twice = { user: 'a', id: 'twice', query: 'q', response: 'r' }
-    await store.append([origin.recorded(twice), origin.recorded(twice), origin.voided(NOW, `1 ${origin.name}`)])
+    await store.append([origin.recorded(twice), { ...origin.recorded(twice), formerly: '1 elsewhere' }])
     await seedFrom(store, await databases.connection(1))
     const seeded = await databases.open(1)
     const all = { after: '', limit: 100 }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { DAY_MS } from '../../src/model.ts'
 import { chainOf } from '../../src/store/rules.ts'
 import type { Event, LogEntry } from '../../src/store/store.ts'
-import { NOW, Origin, type Said } from '../helpers/events.ts'
+import { NOW, type Said } from '../helpers/events.ts'
 import { ALL, type Pair, pair, risky } from './pair.ts'
 
 /** A log of these events alone, whatever came before them in their origin. */
@@ -38,7 +38,7 @@ async function sweptAt(now: number, events: readonly Said[]): Promise<{ log: num
 const same: Said = { user: 'a', id: 'the same', query: 'q', response: 'r' }
 const OLD = NOW - 31 * DAY_MS
 /** After `same` it changes nothing, and tells no time. */
-const again = (acceptedAt: number): Said => ({ ...same, acceptedAt })
+const again = (acceptedAt: number): Said => ({ ...same, query: 'other', acceptedAt })
 
 test.each([
   ['at the beginning', NOW, [again(OLD), again(NOW), { user: 'b', acceptedAt: NOW }], [2, 3]],
@@ -83,38 +83,20 @@ test('whoever is taken over from a Redis that lacks events is complete up to whe
   expect(p.here.seedHead('', 0).positions).toEqual({ theirs: 1 })
 })
 
-test('what repeats another event is complete here where that one is, in whatever order they are held', async () => {
+test('a duplicate is pushed as it came: where Redis lacks the first of that id, it is the first', async () => {
   const p = await pair()
-  const repeats = (origin: string, ...of: (string | undefined)[]) => of.map((each, i) => ({ origin, seq: i + 1, repeats: each }))
-  const voids = [...repeats('a', '1 b'), ...repeats('b', '1 c'), ...repeats('d', undefined, '1 nowhere', undefined)]
-  const elsewhere = p.open('elsewhere').seedHead('', 0)
-  let chain = ''
-  p.here.beginRebuild(elsewhere)
-  p.here.applyEntries(
-    voids.map((each, i): LogEntry => {
-      chain = chainOf(chain, each.origin, each.seq)
-      return { ...each, n: i + 1, chain, event: null, outcome: 'duplicate', alertEvents: [], settled: true }
-    }),
-  )
-  p.here.beginRebuild({ ...elsewhere, lineage: [] })
-  expect(p.here.seedHead('', 0).positions).toEqual({ d: 1 })
-  p.here.journal([new Origin('c').recorded({ user: 'a' })])
-  p.here.applyAhead(ALL)
-  expect(p.here.seedHead('', 0).positions).toEqual({ a: 1, b: 1, c: 1, d: 1 })
-})
-
-test('what repeats another event is complete here also where its user is known to have that one', async () => {
-  const p = await pair()
-  const elsewhere = p.open('elsewhere')
-  await p.there.append([p.theirs.recorded(same)])
-  await p.follow(elsewhere)
-  p.here.beginRebuild({ ...elsewhere.seedHead('', 0), positions: {} })
-  const { n, epoch, chain } = p.here.facts()
-  const repeat = { origin: 'ours', seq: 1, event: null, outcome: 'duplicate', repeats: '1 theirs', alertEvents: [], settled: true } as const
-  p.here.applyEntries([{ ...repeat, n: n + 1, chain: chainOf(chain, 'ours', 1) }])
-  expect(p.here.seedHead('', 0).positions).toEqual({})
-  expect(p.here.replaceUsers({ copies: elsewhere.copies(['a']), epoch, n, positions: { theirs: 1 } })).toEqual([])
-  expect(p.here.seedHead('', 0).positions).toEqual({ ours: 1 })
+  await p.there.append([p.theirs.recorded(same), p.ours.recorded(same)])
+  await p.follow()
+  p.here.rewind(0)
+  const pushed = p.here.journalAfter({ after: Number.MIN_SAFE_INTEGER, limit: ALL }).map(({ event }) => event)
+  const another = await pair()
+  await another.there.append(pushed.filter(({ origin }) => origin === 'ours'))
+  await another.follow()
+  expect(another.state()[0]?.state).toMatchObject({ totalChats: 1, conversations: [{ id: same.id }] })
+  await another.there.append(pushed.filter(({ origin }) => origin === 'theirs'))
+  await another.follow()
+  expect(another.state()[0]?.state).toMatchObject({ totalChats: 1, conversations: [{ id: same.id }] })
+  expect(another.here.dirtyUsers(ALL)).toEqual([])
 })
 
 test('what the log here has, and a Redis that was filled in part gets again, is not put back behind a clearing that comes after it', async () => {
@@ -134,17 +116,16 @@ test('what the log here has, and a Redis that was filled in part gets again, is 
 test('what the log here has, and a Redis that is filled from here lacks, is pushed once that is done', async () => {
   const p = await pair()
   p.here.beginRebuild(p.open('elsewhere').seedHead('', 0))
-  const events = [1, 2, 3].map(() => p.ours.recorded({ user: 'a' }))
-  p.here.applyEntries(
-    logOf(events).map((entry, i) => (i === 1 ? { ...entry, event: null, outcome: 'duplicate', repeats: '1 theirs' } : entry)),
-  )
+  const [first, , ...later] = [1, 2, 3, 4].map(() => p.ours.recorded({ user: 'a' }))
+  if (!first) throw new Error('there are four')
+  p.here.applyEntries(logOf([first, ...later]))
   const head = p.here.seedHead('filled', 10)
   expect(head.positions).toEqual({ ours: 1 })
   p.here.settle(head)
   expect(p.here.positions()).toEqual({ ours: 1 })
   expect(journaled(p)).toEqual([
-    ['ours', 2, 'void'],
     ['ours', 3, 'recorded'],
+    ['ours', 4, 'recorded'],
   ])
 })
 
@@ -185,8 +166,8 @@ test('what gets another origin names what it was, also once it gets a third one'
   p.here.rescue(['another'], 'a third')
   const events = p.here.journalAfter({ after: Number.MIN_SAFE_INTEGER, limit: ALL }).map(({ event }) => event)
   expect(events).toMatchObject([
-    { origin: 'a third', seq: 1, kind: 'recorded', repeats: '2 ours' },
-    { origin: 'a third', seq: 2, kind: 'recorded', repeats: '3 ours' },
+    { origin: 'a third', seq: 1, kind: 'recorded', formerly: '2 ours' },
+    { origin: 'a third', seq: 2, kind: 'recorded', formerly: '3 ours' },
   ])
 })
 

@@ -190,7 +190,11 @@ test('whoever comes by the log for the first time while users are being taken ov
 test('what was held is swept when it is as old as what the log lets go of, and not before, without a gap', async () => {
   const p = await pair()
   const said = { user: 'a', id: 'the same', query: 'q', response: 'r' }
-  await p.there.append([p.theirs.recorded(said), p.theirs.recorded(said), p.theirs.recorded({ user: 'b', acceptedAt: NOW + DAY_MS })])
+  await p.there.append([
+    p.theirs.recorded(said),
+    p.theirs.recorded({ ...said, query: 'other' }),
+    p.theirs.recorded({ user: 'b', acceptedAt: NOW + DAY_MS }),
+  ])
   await p.follow()
   const head = p.open('elsewhere').seedHead('', 0)
   p.here.beginRebuild({ ...head, epoch: p.here.facts().epoch, n: 0, chain: '', trimmed: 0, positions: {} })

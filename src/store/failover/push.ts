@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import type { RedisStore } from '../redis/store.ts'
-import { isCovered } from '../rules.ts'
 import type { Event } from '../store.ts'
 import { Outdated } from './faults.ts'
 import type { Joint } from './joint.ts'
@@ -19,14 +18,12 @@ const MOMENT_MS = 500
 interface Pushing {
   mend: (users: readonly string[]) => Promise<void>
   pushed: (events: number) => void
-  /** Nobody holds what is missing: what repeats it does not wait for it. */
-  isAlone?: boolean
 }
 
 type PushJoint = Pick<Joint, 'logger' | 'stuck' | 'closeOrigins'> & { readonly local: Pick<Joint['local'], 'replica'> }
 
 /** Brings Redis everything that the journal holds and its positions lack. */
-export async function pushAll(primary: RedisStore, joint: PushJoint, { mend, pushed, isAlone = false }: Pushing): Promise<void> {
+export async function pushAll(primary: RedisStore, joint: PushJoint, { mend, pushed }: Pushing): Promise<void> {
   const { replica } = joint.local
   const began = performance.now()
   let positions = await primary.positions()
@@ -34,11 +31,11 @@ export async function pushAll(primary: RedisStore, joint: PushJoint, { mend, pus
   let push: Push
   let taken = 0
   do {
-    push = new Push({ primary, replica, positions, mend, pushed, isAlone })
+    push = new Push({ primary, replica, positions, mend, pushed })
     while (await push.step());
     taken += push.taken
     if (push.stuck.size > 0) positions = await primary.positions()
-    // What comes later in its origin, or repeats it, may stand before it here, where it was held apart.
+    // What comes later in its origin may stand before it here, where it was held apart.
   } while (push.wasAdvanced)
   if (push.stuck.size === 0) {
     joint.stuck = null
@@ -47,11 +44,6 @@ export async function pushAll(primary: RedisStore, joint: PushJoint, { mend, pus
   const after = eventsIn(positions)
   if (mayOthersBring(joint, { began, before, after, byOthers: after - before - taken }))
     throw new Outdated('Redis lacks events that another instance may bring')
-  if (push.isAwaiting) {
-    joint.logger.warn({}, 'Redis has lost events that nobody holds, and that others repeat; these are pushed without what they said')
-    await pushAll(primary, joint, { mend, pushed, isAlone: true })
-    return
-  }
   joint.logger.warn(
     { origins: push.stuck.size },
     'Redis has lost events that nobody holds; those that came after them are pushed under a new origin',
@@ -92,13 +84,10 @@ class Push {
   readonly #mend: Pushing['mend']
   readonly #pushed: Pushing['pushed']
   readonly #positions: Record<string, number>
-  readonly #isAlone: boolean
   /** How many events Redis took from here. */
   taken = 0
-  /** Origins of which Redis lacked earlier events than one that was met, or what that one repeats. */
+  /** Origins of which Redis lacked earlier events than one that was met. */
   readonly stuck = new Set<string>()
-  /** What is repeated by the next event of an origin that is stuck. */
-  readonly #awaited = new Set<string>()
   readonly #advanced = new Set<string>()
   /** The rows that come next: read while those before them are sent. */
   #next: Promise<Awaited<ReturnType<RemoteReplica['journalAfter']>>>
@@ -115,7 +104,6 @@ class Push {
     this.#primary = options.primary
     this.#replica = options.replica
     this.#positions = { ...options.positions }
-    this.#isAlone = options.isAlone ?? false
     this.#mend = options.mend
     this.#pushed = options.pushed
     this.#next = this.#rowsAfter(Number.MIN_SAFE_INTEGER)
@@ -123,13 +111,7 @@ class Push {
 
   /** Whether Redis has got more of an origin that it lacked something of. */
   get wasAdvanced(): boolean {
-    return (
-      [...this.stuck].some((origin) => this.#advanced.has(origin)) || [...this.#awaited].some((each) => isCovered(each, this.#positions))
-    )
-  }
-
-  get isAwaiting(): boolean {
-    return this.#awaited.size > 0
+    return [...this.stuck].some((origin) => this.#advanced.has(origin))
   }
 
   /** One step. Answers whether there may be more to send. */
@@ -160,17 +142,11 @@ class Push {
   }
 
   /** Whether Redis lacks the event, and takes it behind those that were chosen before. */
-  #isNext({ kind, origin, seq, repeats }: Event): boolean {
+  #isNext({ origin, seq }: Event): boolean {
     const position = this.#positions[origin] ?? 0
     if (seq <= position) return false
     if (seq > position + 1) {
       this.stuck.add(origin)
-      return false
-    }
-    // A void here: where Redis has not what it repeats, somebody else may hold it whole, and it has to be brought before.
-    if (kind === 'void' && repeats !== undefined && !this.#isAlone && !isCovered(repeats, this.#positions)) {
-      this.stuck.add(origin)
-      this.#awaited.add(repeats)
       return false
     }
     this.#positions[origin] = seq

@@ -128,5 +128,5 @@ async function inTurn<After>(
   await Promise.all([before, writing])
 }
 
-const eventOf = ({ event, origin, seq, repeats }: LogEntry): Event =>
-  event ?? { kind: 'void', id: '', user: '', acceptedAt: 0, occurredAt: 0, payload: {}, origin, seq, repeats }
+const eventOf = ({ event, origin, seq }: LogEntry): Event =>
+  event ?? { kind: 'void', id: '', user: '', acceptedAt: 0, occurredAt: 0, payload: {}, origin, seq }

@@ -67,7 +67,7 @@ export function encodeEvent(event: Event, marks: Marks, timeZone: string): { eve
     occurred: event.occurredAt,
     origin: event.origin,
     seq: event.seq,
-    repeats: event.repeats,
+    formerly: event.formerly,
     mark: marks.of(event.user),
   }
   if (event.kind === 'erased') return { event: { ...common, upTo: event.payload.upTo }, texts: [bodyOf(event), ''] }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { cursorExpired } from '../../errors.ts'
 import { AdoptedSchema } from '../adopted.ts'
-import { toldBy } from '../events.ts'
+import { isKept, toldBy } from '../events.ts'
 import { CounselorSchema } from '../joined.ts'
 import type { Event, LogEntry, Outcome, Place, ToldEntry } from '../store.ts'
 import { AlertActionSchema, AssignmentSchema, TriageSchema } from '../triage.ts'
@@ -37,14 +37,11 @@ export function decodeTaken(event: Event, reply: unknown): Taken {
     outcome,
     entry: {
       ...{ n: index, origin, seq, chain, settled: true, outcome: type, alertEvents },
-      event: type === 'applied' ? event : null,
-      repeats: type === 'applied' || event.kind === 'void' ? event.repeats : repeatedBy(type, rest),
+      event: isKept(type) ? event : null,
+      formerly: isKept(type) ? event.formerly : undefined,
     },
   }
 }
-
-const repeatedBy = (type: LogEntry['outcome'], [, repeats]: readonly unknown[]): string | undefined =>
-  type === 'duplicate' || type === 'conflict' ? text.optional().parse(repeats) || undefined : undefined
 
 function outcomeOf(kind: Event['kind'], type: LogEntry['outcome'], index: number, rest: readonly unknown[]): Outcome {
   switch (type) {
@@ -83,7 +80,7 @@ const entrySchema = z.object({
   body: text,
   outcome: z.enum(['applied', 'duplicate', 'conflict', 'dead', 'erased']),
   alerts: text,
-  repeats: text.optional(),
+  formerly: text.optional(),
 })
 type Entry = z.infer<typeof entrySchema>
 
@@ -100,9 +97,9 @@ export const limitsSchema = z.object({
 })
 
 function eventOf(entry: Entry): Event | null {
-  if (entry.outcome !== 'applied') return null
-  const { id, user, at: acceptedAt, occurred: occurredAt, origin, seq, kind, body, fingerprint, repeats } = entry
-  const common = { id, user, acceptedAt, occurredAt, origin, seq, repeats }
+  if (!isKept(entry.outcome)) return null
+  const { id, user, at: acceptedAt, occurred: occurredAt, origin, seq, kind, body, fingerprint, formerly } = entry
+  const common = { id, user, acceptedAt, occurredAt, origin, seq, formerly }
   switch (kind) {
     case 'recorded': {
       const conversation = decodeConversation(user, body)
@@ -151,7 +148,7 @@ function decodeHole(hole: string): { origin: string; seq: number; chain: string 
 const rowsSchema = z.array(z.tuple([text, z.array(text)]))
 /** Index, text, … */
 const indexedSchema = z.array(z.union([n, text]))
-/** Of entries that tell something: index, origin, seq, alert events, repeats. */
+/** Of entries that tell something: index, origin, seq, alert events, formerly. */
 const toldSchema = z.array(z.tuple([n, text, z.coerce.number(), text, text]))
 
 /** The entries after `from` up to `to`. An index whose entry can't be read counts as one that was erased: it must not hold up those behind it. */
@@ -166,11 +163,11 @@ export function decodeEntries(from: number, to: number, rows: unknown, holes: un
       const place = left.get(index) ?? { origin: '', seq: 0, chain: '' }
       return { n: index, ...place, settled: true, event: null, outcome: 'erased', alertEvents: [] }
     }
-    const { origin, seq, chain, outcome, repeats } = entry
+    const { origin, seq, chain, outcome, formerly } = entry
     return {
       ...{ n: index, origin, seq, chain, settled: true, outcome, alertEvents: decodeAlertEvents(entry.alerts) },
       event: eventOf(entry),
-      repeats,
+      formerly,
     }
   })
 }
@@ -195,9 +192,9 @@ export async function readTold(run: Run, after: Place, limit: number): Promise<T
   const told = new Map(
     toldSchema
       .parse(found[0])
-      .map(([index, origin, seq, alerts, repeats]) => [
+      .map(([index, origin, seq, alerts, formerly]) => [
         index,
-        { origin, seq, alertEvents: decodeAlertEvents(alerts), repeats: repeats || undefined },
+        { origin, seq, alertEvents: decodeAlertEvents(alerts), formerly: formerly || undefined },
       ]),
   )
   const chains = z.array(text).parse(found[1])

@@ -73,10 +73,10 @@ export function packLog(entries: readonly LogEntry[]): Packed[] {
   return inSteps(entries, textsOf, () => ({}))
 }
 
-function entryTexts({ n, origin, seq, chain, event, repeats, outcome, alertEvents }: LogEntry, at: number): string[] {
+function entryTexts({ n, origin, seq, chain, event, formerly, outcome, alertEvents }: LogEntry, at: number): string[] {
   const fingerprint = event?.kind === 'recorded' ? event.payload.fingerprint : ''
   return [
     ...[String(n), origin, String(seq), chain, event?.id ?? '', event?.user ?? '', event?.kind ?? 'void', String(at)],
-    ...[String(event?.occurredAt ?? at), fingerprint, event ? bodyOf(event) : '', outcome, JSON.stringify(alertEvents), repeats ?? ''],
+    ...[String(event?.occurredAt ?? at), fingerprint, event ? bodyOf(event) : '', outcome, JSON.stringify(alertEvents), formerly ?? ''],
   ]
 }

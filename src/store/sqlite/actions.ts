@@ -1,8 +1,8 @@
 import type { AlertEvent, AlertEventKind, Holders, RiskAlert } from '../../model.ts'
 import type { AlertAction, Event } from '../store.ts'
 import { acknowledgedUntil, nextEscalation, resolvedUntil, waiting } from '../triage.ts'
-import { eventsToldOf, loadAlert, saveAlert, tell } from './alerts.ts'
-import { meetPolicies, remember, remembered, sourceOf } from './recorded.ts'
+import { loadAlert, saveAlert, tell } from './alerts.ts'
+import { cameBefore, meetPolicies, remember, remembered } from './recorded.ts'
 import { type EventOf, type Judged, newestLimits, type Step } from './state.ts'
 import { countAlerts, loadUser, saveUser, touched, type UserRecord } from './users.ts'
 
@@ -14,7 +14,7 @@ export function acted(step: Step, event: EventOf<'acted'>): Judged {
   const user = loadUser(sql, event.user)
   const alert = user && loadAlert(sql, payload.alertId, event.user)
   if (!alert) return { type: 'conflict', n }
-  const before = knownBefore(step, event, user)
+  const before = knownBefore(step, event)
   if (before) return before
   const change = changeOf(alert, event, step)
   // What the passing of time no longer brings about is not worth a word.
@@ -48,7 +48,7 @@ function ended(step: Step, event: EventOf<'acted'>): Judged {
   const { alertId, due } = event.payload
   const user = loadUser(sql, event.user)
   if (!user) return { type: 'conflict', n }
-  const before = knownBefore(step, event, user)
+  const before = knownBefore(step, event)
   if (before) return before
   const alert = loadAlert(sql, alertId, event.user)
   if (alert?.status !== 'RESOLVED' || due === null || alert.resolved?.until !== due) return { type: 'conflict', n }
@@ -67,7 +67,7 @@ export function assigned(step: Step, event: EventOf<'assigned'>): Judged {
   const { counselor, actor, note } = event.payload
   const user = loadUser(sql, event.user)
   if (!user) return { type: 'conflict', n }
-  const before = knownBefore(step, event, user)
+  const before = knownBefore(step, event)
   if (before) return before
   meetPolicies(step, user, event.acceptedAt)
   const alert = user.openAlertId === null ? null : loadAlert(sql, user.openAlertId, user.userId)
@@ -159,20 +159,11 @@ function renewed({ status, level, acknowledged }: RiskAlert, at: number, { polic
 const notCarriedOut = ({ action, note, resolution }: Pick<AlertAction, 'action' | 'note' | 'resolution'>): string =>
   [`not carried out: ${action}`, resolution, note].filter((text) => text !== null).join('; ')
 
-/** What is known of an event that came before: the very same changes nothing, but the log needs it. */
-function knownBefore(step: Step, event: EventOf<'acted' | 'assigned'>, user: UserRecord): Judged | null {
-  const { sql, n, told } = step
-  const known = remembered(sql, event)
-  if (!known) return null
-  const { alertId, source } = known
-  if (source !== sourceOf(event)) {
-    step.repeats = source
-    return { type: 'duplicate', n, alertId }
-  }
-  if (alertId !== null) told.push(...eventsToldOf(sql, event, alertId))
-  meetPolicies(step, user, event.acceptedAt)
-  saveUser(sql, touched(user, n, event.acceptedAt))
-  return applied(n, alertId, isCarriedOut(event, told))
+/** Null where nothing is known of it from before. */
+function knownBefore(step: Step, event: EventOf<'acted' | 'assigned'>): Judged | null {
+  const known = remembered(step.sql, event)
+  const judged = known && cameBefore(step, event, known)
+  return judged?.type === 'applied' ? { ...judged, kept: isCarriedOut(event, step.told) } : judged
 }
 
 /** Whether an event did what it was meant to, from the alert events that it brought about. */

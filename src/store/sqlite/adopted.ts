@@ -1,6 +1,6 @@
 import { DAY_MS, riskRank } from '../../model.ts'
 import { adoptedTopic, withTally } from '../rules.ts'
-import { addPoint, meetPolicies, remember, remembered, sourceOf } from './recorded.ts'
+import { addPoint, cameBefore, meetPolicies, remember, remembered } from './recorded.ts'
 import { type EventOf, type Judged, newestLimits, type Step } from './state.ts'
 import { addTopic, hasTopic } from './topics.ts'
 import { loadUser, newUser, saveUser, touched, type UserRecord, withPoint } from './users.ts'
@@ -11,20 +11,13 @@ export function adopted(step: Step, event: EventOf<'adopted'>): Judged {
   const { acceptedAt, occurredAt, payload } = event
   const found = loadUser(sql, event.user)
   const known = found && remembered(sql, event)
-  if (known && known.source !== sourceOf(event)) {
-    step.repeats = known.source
-    return { type: 'duplicate', n, alertId: known.alertId }
-  }
+  if (known) return cameBefore(step, event, known)
   if (found) meetPolicies(step, found, acceptedAt)
   const user = touched(
     found ?? { ...newUser(event.user, n, payload.createdAt ?? occurredAt, acceptedAt), lastActiveAt: null },
     n,
     acceptedAt,
   )
-  if (known) {
-    saveUser(sql, user)
-    return applied(n)
-  }
   user.oldestAt = Math.min(user.oldestAt, acceptedAt, occurredAt)
   user.createdAt = Math.min(user.createdAt, payload.createdAt ?? occurredAt)
   if (payload.lastActiveAt !== null) user.lastActiveAt = Math.max(user.lastActiveAt ?? 0, payload.lastActiveAt)

@@ -31,16 +31,7 @@ export function applyAll(sql: Sql, tombstoneKey: KeyObject, events: readonly Eve
     const step: Step = { sql, n, policies, mark: markOf(tombstoneKey, event.user), told: [], open }
     const outcome = judge(step, event)
     const { origin, seq } = event
-    writeEntry(sql, {
-      n,
-      origin,
-      seq,
-      chain,
-      event: asApplied(step, event),
-      outcome: outcome.type,
-      alertEvents: step.told,
-      repeats: repeatedBy(step, event, outcome),
-    })
+    writeEntry(sql, { n, origin, seq, chain, event: asApplied(step, event), outcome: outcome.type, alertEvents: step.told })
     return outcome
   })
   open.write()
@@ -48,10 +39,6 @@ export function applyAll(sql: Sql, tombstoneKey: KeyObject, events: readonly Eve
   sql.run('UPDATE meta SET n = ?, chain = ?', n, chain)
   return outcomes
 }
-
-/** What the log says that an event repeats, of which this has come. */
-export const repeatedBy = ({ repeats }: Step, event: Event, { type }: Judged): string | undefined =>
-  type === 'applied' || event.kind === 'void' ? event.repeats : repeats || undefined
 
 export const positionOf = (sql: Sql, origin: string): number =>
   sql.get(PositionRow, 'SELECT seq FROM positions WHERE origin = ?', origin)?.seq ?? 0

@@ -3,7 +3,7 @@ import { cursorExpired } from '../../errors.ts'
 import { RISK_LEVELS } from '../../model.ts'
 import { AdoptedSchema } from '../adopted.ts'
 import type { Fork } from '../copy.ts'
-import { toldBy } from '../events.ts'
+import { isKept, toldBy } from '../events.ts'
 import { CounselorSchema } from '../joined.ts'
 import type { Event, LogEntry, ToldEntry } from '../store.ts'
 import { AlertActionSchema, AssignmentSchema } from '../triage.ts'
@@ -15,10 +15,10 @@ import { loadMeta } from './state.ts'
 type NewEntry = Omit<LogEntry, 'settled'>
 
 /** Writes an entry. An event that changed nothing leaves a void: whose it was and what it held is nobody's business any more. */
-export function writeEntry(sql: Sql, { n, origin, seq, chain, event, outcome, alertEvents, repeats }: NewEntry): void {
-  const kept = outcome === 'applied' ? event : null
+export function writeEntry(sql: Sql, { n, origin, seq, chain, event, outcome, alertEvents }: NewEntry): void {
+  const kept = isKept(outcome) ? event : null
   sql.run(
-    'INSERT INTO log (n, origin, seq, kind, accepted_at, occurred_at, outcome, id, user_id, payload, alert_events, chain, repeats) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    'INSERT INTO log (n, origin, seq, kind, accepted_at, occurred_at, outcome, id, user_id, payload, alert_events, chain, formerly) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     n,
     origin,
     seq,
@@ -32,17 +32,17 @@ export function writeEntry(sql: Sql, { n, origin, seq, chain, event, outcome, al
     kept ? JSON.stringify(kept.payload) : null,
     alertEvents.length > 0 ? JSON.stringify(alertEvents) : null,
     chain,
-    repeats ?? null,
+    kept?.formerly ?? null,
   )
 }
 
-/** LogEntry.repeats */
-export const repeats = z
+/** Event.formerly */
+export const formerly = z
   .string()
   .nullable()
   .transform((name) => name ?? undefined)
 
-const fields = { id: z.string(), user: z.string(), acceptedAt: z.int(), occurredAt: z.int(), origin: z.string(), seq: z.int(), repeats }
+const fields = { id: z.string(), user: z.string(), acceptedAt: z.int(), occurredAt: z.int(), origin: z.string(), seq: z.int(), formerly }
 const Nothing = z.record(z.string(), z.never())
 /** An event as log and journal keep it; not to be read where its payload is gone. */
 export const EventRow: z.ZodType<Event> = z.discriminatedUnion('kind', [
@@ -72,7 +72,7 @@ export const EventRow: z.ZodType<Event> = z.discriminatedUnion('kind', [
   z.object({ ...fields, kind: z.literal('policy'), payload: json(z.object({ limits: Limits })) }),
   z.object({ ...fields, kind: z.literal('joined'), payload: json(CounselorSchema) }),
 ])
-export const EVENT = 'origin, seq, kind, accepted_at AS acceptedAt, occurred_at AS occurredAt, id, user_id AS user, payload, repeats'
+export const EVENT = 'origin, seq, kind, accepted_at AS acceptedAt, occurred_at AS occurredAt, id, user_id AS user, payload, formerly'
 
 const ToldRow = z.object({
   n: z.int(),
@@ -81,7 +81,7 @@ const ToldRow = z.object({
   origin: z.string(),
   seq: z.int(),
   chain: z.string(),
-  repeats,
+  formerly,
 })
 
 const EntryRow = ToldRow.extend({
@@ -91,7 +91,7 @@ const EntryRow = ToldRow.extend({
 export function entryOf(row: unknown): LogEntry[] {
   const entry = EntryRow.safeParse(row).data
   // What changed nothing may still have to be pushed, and so be here with its payload.
-  return entry ? [{ ...entry, event: (entry.outcome === 'applied' && EventRow.safeParse(row).data) || null }] : []
+  return entry ? [{ ...entry, event: (isKept(entry.outcome) && EventRow.safeParse(row).data) || null }] : []
 }
 
 /** The entries after an index, oldest first: those of the log, then those that are applied here ahead of it. */
@@ -99,7 +99,7 @@ export const readLog = (sql: Sql, after: number, limit: number): LogEntry[] =>
   rowsAfter(sql, { settled: `${ENTRY}, chain`, ahead: `${ENTRY}, '' AS chain` }, after, limit).flatMap(entryOf)
 
 const ENTRY = `${EVENT}, outcome, alert_events AS alertEvents`
-const TOLD = 'origin, seq, repeats, alert_events AS alertEvents'
+const TOLD = 'origin, seq, formerly, alert_events AS alertEvents'
 
 /** What the same entries tell of alerts. */
 export const readTold = (sql: Sql, after: number, limit: number): ToldEntry[] =>

@@ -25,11 +25,8 @@ export function recorded(step: Step, event: EventOf<'recorded'>): Judged {
   // Mostly the id is new, and there is no alert that would go with it.
   const isNew = found !== null && !isRisky(payload.riskLevel) && rememberNew(sql, event)
   const known = found && !isNew ? remembered(sql, event) : null
-  if (known?.source === sourceOf(event)) return recordedBefore(step, event, known.alertId)
-  if (known) {
-    step.repeats = known.source
-    return known.fingerprint === payload.fingerprint ? { type: 'duplicate', n, alertId: known.alertId } : { type: 'conflict', n }
-  }
+  if (known && (known.source === sourceOf(event) || known.fingerprint === payload.fingerprint)) return cameBefore(step, event, known)
+  if (known) return { type: 'conflict', n }
   if (found) meetPolicies(step, found, acceptedAt)
   const user = counted(touched(found ?? newUser(userId, n, occurredAt, acceptedAt), n, acceptedAt), event)
   user.oldestAt = Math.min(user.oldestAt, acceptedAt, occurredAt)
@@ -91,16 +88,20 @@ const attentionIn = (points: UserRecord['lastPoints']): Attention => attentionOf
 /** Names an event for ever: the same one may come again, when a store was filled with what was made of it, or went back. */
 export const sourceOf = ({ seq, origin }: Pick<Event, 'seq' | 'origin'>): string => `${seq} ${origin}`
 
-/** The very event whose effects are here already. It changes nothing, but the log needs it: others may not have it yet. */
-function recordedBefore(step: Step, event: EventOf<'recorded'>, alertId: string | null): Judged {
+/**
+ * One whose effects are here already, as is known: the very same event, or another one with its id. It changes nothing, but the log needs it:
+ * others may not have it yet, and in another order another one may be the first.
+ */
+export function cameBefore(step: Step, event: Event, { alertId, source }: Known): Judged {
   const { sql, n, told } = step
-  if (alertId !== null) told.push(...eventsToldOf(sql, event, alertId))
+  const isSame = source === sourceOf(event)
+  if (isSame && alertId !== null) told.push(...eventsToldOf(sql, event, alertId))
   const user = load(step, event.user)
   if (user) {
     meetPolicies(step, user, event.acceptedAt)
     save(step, touched(user, n, event.acceptedAt))
   }
-  return { type: 'applied', n, kept: true, alertId, removed: null }
+  return isSame ? { type: 'applied', n, kept: true, alertId, removed: null } : { type: 'duplicate', n, alertId }
 }
 
 /** What newer policies than the user has met took away is removed before they no longer tell. */
@@ -162,10 +163,11 @@ const SeenRow = z.object({
   alertId: z.string().nullable(),
   source: z.string(),
 })
+export type Known = z.infer<typeof SeenRow>
 const SeenKey = z.object({ acceptedAt: z.int(), id: z.string() })
 
 /** What is remembered of the event's id, as long as it counts as known. */
-export function remembered(sql: Sql, event: Remembered): z.infer<typeof SeenRow> | null {
+export function remembered(sql: Sql, event: Remembered): Known | null {
   const { user, id } = event
   const seen = sql.get(
     SeenRow,

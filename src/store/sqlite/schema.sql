@@ -43,7 +43,7 @@ CREATE TABLE log (
   user_id TEXT,
   payload TEXT, -- JSON
   alert_events TEXT -- JSON; null when there are none
-, chain TEXT NOT NULL DEFAULT '', repeats TEXT) STRICT;
+, chain TEXT NOT NULL DEFAULT '', formerly TEXT) STRICT;
 
 CREATE INDEX log_by_user ON log (user_id) WHERE user_id IS NOT NULL;
 
@@ -180,7 +180,7 @@ CREATE TABLE journal (
   id TEXT,
   user_id TEXT,
   payload TEXT,
-  alert_events TEXT, repeats TEXT,
+  alert_events TEXT, formerly TEXT,
   UNIQUE (origin, seq)
 ) STRICT;
 
@@ -208,7 +208,7 @@ CREATE TABLE kept (
   id TEXT,
   user_id TEXT,
   payload TEXT,
-  alert_events TEXT, repeats TEXT,
+  alert_events TEXT, formerly TEXT,
   UNIQUE (origin, seq)
 ) STRICT;
 

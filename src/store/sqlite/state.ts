@@ -96,8 +96,6 @@ export interface Step {
   mark: string
   /** The alert events that it brings about. */
   told: AlertEvent[]
-  /** Where it changes nothing since its id is known: "seq origin" of the event that had it. */
-  repeats?: string | undefined
   /** Where there are any, they are to be written by whoever made the step. */
   open?: OpenUsers
 }

@@ -98,9 +98,7 @@ end
 -- An event that was applied here: told again where it is the very same; nil where it is new.
 local function known_action(event, n, keys, record, told)
   local known = remembered(keys, event.id, event.at)
-  if not known then return nil end
-  if known.source ~= source_of(event) then return { 'duplicate', known.alert, known.source } end
-  return recorded_before(event, n, keys, record, known.alert, told)
+  return known and came_before(event, n, keys, record, known, told)
 end
 
 local function save_action(event, n, keys, record, was, alert)

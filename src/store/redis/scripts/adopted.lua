@@ -10,10 +10,7 @@ end
 
 local function adopted(event, n, keys, record, told)
   local known = remembered(keys, event.id, event.at)
-  if known then
-    if known.source == source_of(event) then return recorded_before(event, n, keys, record, known.alert, told) end
-    return { 'duplicate', known.alert, known.source }
-  end
+  if known then return came_before(event, n, keys, record, known, told) end
   local was = record and indexed(record)
   if record then meet_policies(keys, record, event.at) else record = new_record(event, keys) end
   record.rev, record.accepted = n, math.max(record.accepted, event.at)

@@ -1,5 +1,5 @@
 -- append: applies events to the log and the state, in order.
--- ARGV[1] JSON {epoch, events: [{id, user, kind, at, occurred (ms), origin, seq, mark, repeats ("seq origin" of the same event),
+-- ARGV[1] JSON {epoch, events: [{id, user, kind, at, occurred (ms), origin, seq, mark, formerly ("seq origin"),
 --   recorded: risk (rank), fingerprint (hex), topics, localTime (naive, for the predecessor), late (an alert is asked for all the same); source (of those taken over from another system);
 --   adopted: source, chats, risks, created, createdTime (naive), active, activeTime, topics: [{name, id}], points: [{id, occurred, risk (rank), element (JSON for the list of emotions)}];
 --   erased: upTo (ms), where it was applied before}]}
@@ -7,7 +7,7 @@
 -- Answers for each event one of
 --   {'stale'}  {'known', position}  {'gap', position}  {'damaged'}
 -- or its outcome, index, chain and alert events (JSON) in the log, and what else there is to say:
---   {'dead', …, erasedAt}  {'conflict', …}  {'conflict', …, alert, repeats}  {'duplicate', …, alert, repeats}  {'erased', …}
+--   {'dead', …, erasedAt}  {'conflict', …}  {'duplicate', …, alert}  {'erased', …}
 --   {'applied', …, kept or carried out, alert}  {'applied', …, conversations, emotions, topics, alerts, keys}  {'applied', …}
 local batch, texts = cjson.decode(ARGV[1]), cmsgpack.unpack(ARGV[2])
 
@@ -111,14 +111,13 @@ local function append(event)
   n, chain, position.seq = n + 1, redis.sha1hex(chain .. '\0' .. event.origin .. '\0' .. int(event.seq)), event.seq
   local told = {}
   local outcome = applied(event, keys, record, tombstone, told)
-  local void, alerts = outcome[1] ~= 'applied', '[' .. table.concat(told, ',') .. ']'
-  local repeats = event.repeats
-  if void and event.kind ~= 'void' then repeats = outcome[3] end
-  -- A void's user and payload are nobody's business any more; its place in the order is, and what it repeats.
+  local alerts = '[' .. table.concat(told, ',') .. ']'
+  -- A void's user and payload are nobody's business any more; its place in the order is.
+  local void = outcome[1] ~= 'applied' and outcome[1] ~= 'duplicate'
   local entry = { LOG, int(n) .. '-0', 'origin', event.origin, 'seq', int(event.seq), 'chain', chain, 'id', void and '' or event.id, 'user', void and '' or event.user,
     'kind', event.kind, 'at', int(event.at), 'occurred', int(event.occurred), 'fingerprint', void and '' or event.fingerprint or '',
     'body', void and '' or event.body, 'outcome', outcome[1], 'alerts', alerts }
-  if repeats and repeats ~= '' then entry[#entry + 1], entry[#entry + 2] = 'repeats', repeats end
+  if not void and event.formerly then entry[#entry + 1], entry[#entry + 2] = 'formerly', event.formerly end
   call('XADD', unpack(entry))
   taking = nil
   return { outcome[1], n, chain, alerts, unpack(outcome, 2) }

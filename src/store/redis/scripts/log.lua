@@ -1,6 +1,6 @@
 -- log: entries after a place. ARGV[1] JSON {epoch, after: {epoch, n}, limit, told}. Answers {'stale'}, {'expired'} when the log does not reach there,
 -- or {'ok', from, to, entries as XRANGE gives them, holes: index, text, …}: those after `from` up to `to`. With `told` the entries are
--- {index, origin, seq, alert events (JSON), repeats} of those that have any, and the chains of all come instead of the holes.
+-- {index, origin, seq, alert events (JSON), formerly} of those that have any, and the chains of all come instead of the holes.
 local MAX_PAGE = 1000000
 local STEP = 20
 local request = cjson.decode(ARGV[1])
@@ -59,6 +59,6 @@ for i = 1, #holes, 2 do chains[holes[i] - from] = string.match(holes[i + 1], ' (
 for _, entry in ipairs(entries) do
   local fields, n = fields_of(entry), tonumber(string.match(entry[1], '^%d+'))
   chains[n - from] = fields.chain or ''
-  if fields.alerts and fields.alerts ~= '[]' then told[#told + 1] = { n, fields.origin, fields.seq, fields.alerts, fields.repeats or '' } end
+  if fields.alerts and fields.alerts ~= '[]' then told[#told + 1] = { n, fields.origin, fields.seq, fields.alerts, fields.formerly or '' } end
 end
 return { 'ok', from, to, told, chains }

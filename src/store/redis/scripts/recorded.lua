@@ -64,9 +64,11 @@ local function add_item(list, keys, record, event, element, is_newest)
   return before ~= nil
 end
 
--- The very event whose effects are here already. It changes nothing, but the log needs it: others may not have it yet.
-local function recorded_before(event, n, keys, record, alert, told)
-  if alert ~= '' then tell_again(told, event, alert) end
+-- One whose effects are here already, as `known` has it: the very same event, or another one with its id. It changes nothing, but the log needs it: others may
+-- not have it yet, and in another order another one may be the first.
+local function came_before(event, n, keys, record, known, told)
+  local is_same = known.source == source_of(event)
+  if is_same and known.alert ~= '' then tell_again(told, event, known.alert) end
   local was = record and indexed(record)
   if record then
     meet_policies(keys, record, event.at)
@@ -74,7 +76,8 @@ local function recorded_before(event, n, keys, record, alert, told)
     add_later('RPUSH', keys.entries, int(n))
     save_user(event.user, keys, record, was)
   end
-  return { 'applied', 1, alert }
+  if not is_same then return { 'duplicate', known.alert } end
+  return { 'applied', 1, known.alert }
 end
 
 -- What a conversation says of the risk that somebody is at, by itself or as the last of several. Answers the alert.
@@ -119,8 +122,8 @@ local function recorded(event, n, keys, record, told)
   local is_new = event.risk < 2 and call('HSETNX', keys.seen, event.id, memory_of(event, '')) == 1
   local known = not is_new and remembered(keys, event.id, event.at)
   if known then
-    if known.source == source_of(event) then return recorded_before(event, n, keys, record, known.alert, told) end
-    return { known.fingerprint == event.fingerprint and 'duplicate' or 'conflict', known.alert, known.source }
+    if known.fingerprint ~= event.fingerprint and known.source ~= source_of(event) then return { 'conflict' } end
+    return came_before(event, n, keys, record, known, told)
   end
   local was = record and indexed(record)
   if record then

@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import { z } from 'zod'
 import { markOf } from '../../rules.ts'
 import type { Event, Outcome } from '../../store.ts'
-import { judge, repeatedBy } from '../apply.ts'
+import { judge } from '../apply.ts'
 import { aheadOfLog } from '../log.ts'
 import { relist, remembered, sourceOf } from '../recorded.ts'
 import { asApplied } from '../removal.ts'
@@ -30,8 +30,8 @@ export function applyAhead(sql: Sql, tombstoneKey: KeyObject, limit: number): An
     const step: Step = { sql, n, policies, mark: markOf(tombstoneKey, event.user), told: [] }
     const outcome = judgeNew(step, event)
     sql.run(
-      'UPDATE journal SET n = ?, outcome = ?, alert_events = ?, repeats = ? WHERE place = ?',
-      ...[n, outcome.type, step.told.length > 0 ? JSON.stringify(step.told) : null, repeatedBy(step, event, outcome) ?? null, place],
+      'UPDATE journal SET n = ?, outcome = ?, alert_events = ? WHERE place = ?',
+      ...[n, outcome.type, step.told.length > 0 ? JSON.stringify(step.told) : null, place],
     )
     if (event.kind === 'erased')
       sql.run('UPDATE journal SET payload = ? WHERE place = ?', JSON.stringify(asApplied(step, event).payload), place)
@@ -54,7 +54,7 @@ export function applyAgain({ sql, policies, mark }: Step, user: string): void {
   for (const { place, n, event } of appliedTo(sql, user)) {
     const step: Step = { sql, n, policies, mark, told: [] }
     const outcome = judge(step, event)
-    sql.run('UPDATE journal SET outcome = ?, repeats = ? WHERE place = ?', outcome.type, repeatedBy(step, event, outcome) ?? null, place)
+    sql.run('UPDATE journal SET outcome = ? WHERE place = ?', outcome.type, place)
   }
 }
 

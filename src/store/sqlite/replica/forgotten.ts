@@ -12,7 +12,7 @@ import type { Pulled } from './pull.ts'
 const REMEMBERED_MS = IDS_MS - DAY_MS
 
 const heldIn = (table: string, place: string, part: number): string =>
-  `SELECT ${EVENT}, ${part} AS part, ${place} AS place FROM ${table} WHERE user_id = ? AND ifnull(outcome, 'applied') = 'applied'
+  `SELECT ${EVENT}, ${part} AS part, ${place} AS place FROM ${table} WHERE user_id = ? AND ifnull(outcome, 'applied') IN ('applied', 'duplicate')
    AND (kind IN ('cleared', 'erased', 'expired') OR kind = 'recorded' AND accepted_at > ? AND id NOT IN (SELECT value FROM json_each(?)))`
 const HELD = `${heldIn('kept', 'place', 0)} UNION ALL ${heldIn('log', 'n', 1)} ORDER BY part, place`
 

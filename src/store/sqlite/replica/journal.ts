@@ -1,23 +1,23 @@
 import { z } from 'zod'
 import type { Event } from '../../store.ts'
-import { EVENT, EventRow, repeats } from '../log.ts'
+import { EVENT, EventRow } from '../log.ts'
 import type { Sql } from '../sql.ts'
 
 /** What is kept of an event, be it in the log, in the journal or beside them. */
-export const HELD = 'origin, seq, kind, accepted_at, occurred_at, outcome, id, user_id, payload, alert_events, repeats'
+export const HELD = 'origin, seq, kind, accepted_at, occurred_at, outcome, id, user_id, payload, alert_events, formerly'
 
 /** Keeps events until the log has them. To be called in a transaction. */
 export function addToJournal(sql: Sql, events: readonly Event[]): void {
   for (const event of events)
     sql.run(
-      `INSERT INTO journal (origin, seq, kind, accepted_at, occurred_at, id, user_id, payload, repeats) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+      `INSERT INTO journal (origin, seq, kind, accepted_at, occurred_at, id, user_id, payload, formerly) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT DO NOTHING`,
       ...[event.origin, event.seq, event.kind, event.acceptedAt, event.occurredAt, event.id, event.user, JSON.stringify(event.payload)],
-      event.repeats ?? null,
+      event.formerly ?? null,
     )
 }
 
-const Row = z.object({ place: z.int(), origin: z.string(), seq: z.int(), acceptedAt: z.int(), occurredAt: z.int(), repeats })
+const Row = z.object({ place: z.int(), origin: z.string(), seq: z.int(), acceptedAt: z.int(), occurredAt: z.int() })
 
 export interface Journaled {
   place: number
@@ -126,7 +126,7 @@ export function rescue(sql: Sql, origins: readonly string[], fresh: string): voi
   sql.run(`DELETE FROM kept WHERE (origin, seq) IN (SELECT origin, seq FROM journal WHERE origin IN (${chosen}))`, json)
   sql.run(`DELETE FROM journal WHERE origin IN (${chosen}) AND payload IS NULL`, json)
   sql.run(
-    `UPDATE journal SET origin = ?, seq = ranked.number, repeats = ifnull(repeats, journal.seq || ' ' || journal.origin) FROM (SELECT place, row_number() OVER (ORDER BY behind, seq) AS number FROM (
+    `UPDATE journal SET origin = ?, seq = ranked.number, formerly = ifnull(formerly, journal.seq || ' ' || journal.origin) FROM (SELECT place, row_number() OVER (ORDER BY behind, seq) AS number FROM (
        SELECT place, seq, max(place) OVER (PARTITION BY origin ORDER BY seq) AS behind FROM journal WHERE origin IN (${chosen})
      )) AS ranked WHERE journal.place = ranked.place`,
     fresh,

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { isCovered, markOf } from '../../rules.ts'
+import { markOf } from '../../rules.ts'
 import { judge, positionOf, savePositions } from '../apply.ts'
-import { EVENT as EVENT_ROW, EventRow, repeats } from '../log.ts'
+import { EVENT as EVENT_ROW, EventRow } from '../log.ts'
 import type { Sql } from '../sql.ts'
 import { loadMeta, loadPolicies, type Meta } from '../state.ts'
 import { loadUser } from '../users.ts'
@@ -101,43 +101,18 @@ const HELD_BEYOND = {
     CROSS JOIN kept AS held ON held.origin = each.origin AND held.seq > ifnull(position.seq, 0) ${NOT_RESCUED}`,
 }
 
-const HELD_ROW = 'SELECT held.origin AS origin, held.seq AS seq, iif(held.id IS NULL, held.repeats, NULL) AS repeats'
-const AHEAD = `${HELD_ROW} FROM journal AS held ${BEYOND} AND held.n IS NOT NULL`
-const HELD = `${HELD_ROW} ${HELD_BEYOND.kept} UNION ${HELD_ROW} ${HELD_BEYOND.log} UNION ${AHEAD}`
-const HeldRow = PositionRow.extend({ repeats })
-const SourceRow = z.object({ source: z.string() })
+const AHEAD = `SELECT held.origin AS origin, held.seq AS seq FROM journal AS held ${BEYOND} AND held.n IS NOT NULL`
+const HELD = `SELECT held.origin AS origin, held.seq AS seq ${HELD_BEYOND.kept} UNION SELECT held.origin, held.seq ${HELD_BEYOND.log} UNION ${AHEAD}`
 
-/**
- * Up to which seq of each origin everybody here is complete: what is applied ahead of the log, or held while they are taken over, is in their state, too.
- * What repeats another event is so where that one is, or its user is known to have it.
- */
+/** Up to which seq of each origin everybody here is complete: what is applied ahead of the log, or held while they are taken over, is in their state, too. */
 export function completeUpTo(sql: Sql): Record<string, number> {
   const partial = isPartial(sql)
-  const noted = sql.all(PositionRow, partial ? "SELECT origin, seq FROM complete WHERE origin <> ''" : 'SELECT origin, seq FROM positions')
-  const positions = Object.fromEntries(noted.map(({ origin, seq }): [string, number] => [origin, seq]))
-  const json = JSON.stringify(positions)
-  const held = sql.all(HeldRow, `${partial ? HELD : AHEAD} ORDER BY origin, seq, repeats`, ...(partial ? [json, json, json] : [json]))
-  const repeated = JSON.stringify(held.flatMap((each) => each.repeats ?? []))
-  const known = sql.all(SourceRow, 'SELECT source FROM seen WHERE source IN (SELECT value FROM json_each(?))', repeated)
-  const sources = new Set<string | undefined>(known.map(({ source }) => source))
-  const left = Map.groupBy(held, ({ origin }) => origin)
-    .entries()
-    .map(([origin, those]) => ({ origin, those, at: 0 }))
-    .toArray()
-  // What is found complete of one origin may be repeated in another.
-  for (let isFurther = true; isFurther; ) {
-    isFurther = false
-    for (const each of left) {
-      for (let next = each.those[each.at]; next; next = each.those[++each.at]) {
-        const position = positions[each.origin] ?? 0
-        if (next.seq <= position) continue
-        if (next.seq > position + 1 || !(isCovered(next.repeats, positions) || sources.has(next.repeats))) break
-        positions[each.origin] = next.seq
-        isFurther = true
-      }
-    }
-  }
-  return positions
+  const known = sql.all(PositionRow, partial ? "SELECT origin, seq FROM complete WHERE origin <> ''" : 'SELECT origin, seq FROM positions')
+  const positions = new Map(known.map(({ origin, seq }): [string, number] => [origin, seq]))
+  const json = JSON.stringify(Object.fromEntries(positions))
+  const held = sql.all(PositionRow, `${partial ? HELD : AHEAD} ORDER BY origin, seq`, ...(partial ? [json, json, json] : [json]))
+  for (const { origin, seq } of held) if (seq === (positions.get(origin) ?? 0) + 1) positions.set(origin, seq)
+  return Object.fromEntries(positions)
 }
 
 /** Whoever is taken over from a Redis that has these positions may be here without what they do not cover. To be called in a transaction. */

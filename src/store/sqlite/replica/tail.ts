@@ -1,15 +1,16 @@
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
+import { isKept } from '../../events.ts'
 import { chainOf, markOf } from '../../rules.ts'
 import type { Event, LogEntry, Removed } from '../../store.ts'
-import { judge, positionOf, savePositions } from '../apply.ts'
+import { positionOf, savePositions } from '../apply.ts'
 import { writeEntry } from '../log.ts'
 import { cleared, erased, expire, isErasedBefore, isRemovedBefore, removedBefore, voidLog } from '../removal.ts'
 import type { Sql } from '../sql.ts'
 import { type EventOf, type Judged, loadMeta, loadPolicies, type Meta, type Step, tombstoneOf } from '../state.ts'
 import { loadUser, OpenUsers } from '../users.ts'
 import { applyAgain, hasAhead, isAnyAhead, isDirty, judgeNew, markDirty, restoreAhead, settleAhead } from './ahead.ts'
-import { eventInJournal, voidInJournal } from './journal.ts'
+import { voidInJournal } from './journal.ts'
 import { isPartial } from './kept.ts'
 import { isRemoval, type Removal } from './outcome.ts'
 
@@ -42,17 +43,14 @@ export function applyEntries(sql: Sql, { tombstoneKey }: Meta, entries: readonly
     const before = positions.get(origin) ?? positionOf(sql, origin)
     // The log of a Redis that was filled in part has entries behind ones that it lacks.
     positions.set(origin, seq === before + 1 ? seq : before)
-    // What was acknowledged here shows here, though it repeats what the log said before everybody was taken over.
-    const repeated = partial && entry.outcome === 'duplicate' ? eventInJournal(sql, origin, seq) : null
-    if (repeated) applyRepeated({ sql, n, policies, mark: markOf(tombstoneKey, repeated.user), told: [] }, repeated)
     const isAhead = areAhead && leaveJournal(sql, origin, [seq]).some(({ n }) => n !== null)
-    if (event && entry.outcome === 'applied') {
+    if (event && isKept(entry.outcome)) {
       const isPlain = event.kind === 'recorded' && !partial && !isAhead
       if (!isPlain) open.write()
       // Of whoever is not here yet, the log before may have told more.
       if (partial && !sql.exists('SELECT 1 FROM users WHERE user_id = ?', event.user)) markDirty(sql, event.user)
       const step: Step = { sql, n, policies, mark: markOf(tombstoneKey, event.user), told: [], ...(isPlain && { open }) }
-      const outcome = takeOver(step, event, isAhead)
+      const outcome = takeOver(step, event, entry.outcome, isAhead)
       // A mark that one of them knows and the other does not makes another alert of it.
       if (
         outcome &&
@@ -89,22 +87,16 @@ const leaveJournal = (sql: Sql, origin: string, seqs: readonly number[]): z.infe
     JSON.stringify(seqs),
   )
 
-/** Redis knows the event from before. Whoever is not taken over yet may be here without it; what Redis has of them comes in its place. */
-function applyRepeated(step: Step, event: Event): void {
-  if (!step.sql.exists('SELECT 1 FROM users WHERE user_id = ?', event.user)) markDirty(step.sql, event.user)
-  if (isDirty(step.sql, event.user)) judge(step, event)
-}
-
 /** Null where it was applied here ahead. */
-function takeOver(step: Step, event: Event, isAhead: boolean): Judged | null {
+function takeOver(step: Step, event: Event, there: LogEntry['outcome'], isAhead: boolean): Judged | null {
   const { sql, n } = step
   // Applied ahead, it had an index that was not its own.
   if (event.kind === 'policy')
     sql.run('DELETE FROM policies WHERE at = ? AND limits = ?', event.acceptedAt, JSON.stringify(event.payload.limits))
   if (!isAhead && isRemoval(event) && isOnOther(step, event)) return removeUnder(step, event)
   const outcome = event.kind === 'policy' || event.kind === 'joined' || !isAhead ? judgeNew(step, event) : null
-  // What Redis applied applies here too, unless the two differ already.
-  if (outcome && outcome.type !== 'applied') markDirty(sql, event.user)
+  // What came of it in Redis comes of it here too, unless the two differ already.
+  if (outcome && outcome.type !== there) markDirty(sql, event.user)
   if (event.kind === 'erased') {
     if (!outcome) voidLog(sql, event.user, n, upToOf(event))
     voidHeld(step, event)
