@@ -1,6 +1,6 @@
 import { createHmac, hash, type KeyObject } from 'node:crypto'
 import { DAY_MS, type Limits, type RiskLevel, riskRank } from '../model.ts'
-import type { Key, Page, ReadRequest, Slice, View } from './store.ts'
+import type { Event, Key, Page, ReadRequest, Slice, View } from './store.ts'
 
 /** How long the log reaches back, by acceptedAt. */
 export const LOG_RETENTION_MS = 30 * DAY_MS
@@ -27,7 +27,10 @@ export function markOf(tombstoneKey: KeyObject, userId: string): string {
 /** Hash over (origin, seq) of a log's entries up to one, from that of the entry before it ('' before the first). Redis computes the same. */
 export const chainOf = (previous: string, origin: string, seq: number): string => hash('sha1', `${previous}\0${origin}\0${seq}`)
 
-/** The event that "seq origin" names. */
+/** Names an event for ever: the same one may come again, when a store was filled with what was made of it, or went back. */
+export const sourceOf = ({ seq, origin }: Pick<Event, 'seq' | 'origin'>): string => `${seq} ${origin}`
+
+/** The event that `sourceOf` names. */
 export function sourceIn(name: string): { origin: string; seq: number } | null {
   const [, seq, origin] = /^(\d+) (.+)$/s.exec(name) ?? []
   return origin === undefined ? null : { origin, seq: Number(seq) }

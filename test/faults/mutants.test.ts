@@ -42,7 +42,7 @@ scene.notices('without the check for gaps, what overtakes another event hides it
 })
 
 scene.notices('without the memory of ids, the same key from two instances counts twice', {
-  without: () => replaceInScripts('  if known then\n', '  if false then\n'),
+  without: () => replaceInScripts('  if known then return', '  if false then return'),
   async keeps() {
     const store = await scene.store()
     const said = { id: 'key', query: 'the same', response: 'the same' }

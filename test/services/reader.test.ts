@@ -218,6 +218,14 @@ test('what the log told is not told again where it comes under another origin, a
   expect(idsOf(reader(later.given).take({ ...told(2, 'two', 2, '5'), origin: 'fresh' }))).toEqual([])
 })
 
+test('another alert that it brings about under that origin is told', () => {
+  const it = reader()
+  it.take(told(11, null, 4, 'a'))
+  const rescued = { ...told(1, 'two', 1, 'another way'), origin: 'fresh', former: { origin: 'o', seq: 4 } }
+  expect(idsOf(reader(it.given).take(rescued))).toEqual(['another way'])
+  expect(idsOf(reader(it.given).take({ ...rescued, alertEvents: told(1, 'two', 1, 'a').alertEvents }))).toEqual([])
+})
+
 test('what was told ahead in one order of the log and in another is told no third time when that is settled', () => {
   const it = reader()
   it.listen(0)

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { DAY_MS } from '../../src/model.ts'
 import { chainOf } from '../../src/store/rules.ts'
 import type { Event, LogEntry } from '../../src/store/store.ts'
@@ -99,18 +99,64 @@ test('a duplicate is pushed as it came: where Redis lacks the first of that id, 
   expect(another.here.dirtyUsers(ALL)).toEqual([])
 })
 
-test('what the log here has, and a Redis that was filled in part gets again, is not put back behind a clearing that comes after it', async () => {
+describe('what a Redis gets again that was filled in part, or has gone back, came before a clearing that the log tells next', () => {
+  const listed = (p: Pair) => p.here.copies(['a'])[0]?.state?.conversations.map(({ id }) => id)
+
+  test('where the log here has it', async () => {
+    const p = await pair()
+    await p.there.append([p.theirs.recorded(risky), p.theirs.recorded({ user: 'a', topics: ['sleep'] })])
+    await p.follow()
+    p.here.recall('log', {})
+    expect(journaled(p)).toHaveLength(2)
+    p.here.journal([p.ours.recorded({ user: 'a', id: 'later' })])
+    p.here.applyAhead(ALL)
+    await p.there.append([p.theirs.cleared('a')])
+    await p.follow()
+    expect(listed(p)).toEqual(['later'])
+    expect(p.here.copies(['a'])[0]?.state).toMatchObject({ totalChats: 3, topics: [] })
+  })
+
+  test('where a log before had it', async () => {
+    const p = await pair()
+    await p.there.append([p.theirs.recorded(risky)])
+    await p.follow()
+    const { epoch, n, chain } = p.here.facts()
+    p.here.beginRebuild({ ...p.open('elsewhere').seedHead('', 0), epoch, n, chain })
+    p.here.recall('kept', {})
+    expect(journaled(p)).toHaveLength(1)
+    await p.there.append([p.theirs.cleared('a')])
+    await p.follow()
+    expect(listed(p)).toEqual([])
+  })
+
+  test('and an expiry', async () => {
+    const p = await pair()
+    const year = NOW + 366 * DAY_MS
+    await p.there.append([p.theirs.policy({ profileDays: 365 }), p.theirs.recorded({ user: 'a' })])
+    await p.follow()
+    p.here.recall('log', { theirs: 1 })
+    await p.there.append([p.theirs.expired('a', year)])
+    await p.follow()
+    expect(listed(p)).toBeUndefined()
+  })
+})
+
+test('what an event was before it got another origin is known however it is held', async () => {
   const p = await pair()
-  await p.there.append([p.theirs.recorded(risky), p.theirs.recorded({ user: 'a', topics: ['sleep'] })])
+  await p.there.append([{ ...p.theirs.recorded({ user: 'a' }), formerly: '7 elsewhere' }])
   await p.follow()
+  const named = () => p.here.journalAfter({ after: Number.MIN_SAFE_INTEGER, limit: ALL }).map(({ event }) => event.formerly)
   p.here.recall('log', {})
-  expect(journaled(p)).toHaveLength(2)
-  p.here.journal([p.ours.recorded({ user: 'a', id: 'later' })])
-  p.here.applyAhead(ALL)
-  await p.there.append([p.theirs.cleared('a')])
-  await p.follow()
-  const [copy] = p.here.copies(['a'])
-  expect(copy?.state).toMatchObject({ totalChats: 3, conversations: [{ id: 'later' }], topics: [] })
+  expect(named()).toEqual(['7 elsewhere'])
+  p.here.rewind(0)
+  expect(named()).toEqual(['7 elsewhere'])
+  p.here.beginRebuild({ ...p.open('elsewhere').seedHead('', 0), positions: { theirs: 1 } })
+  expect(named()).toEqual([])
+  p.here.recall('kept', {})
+  expect(named()).toEqual(['7 elsewhere'])
+  p.here.rescue(['theirs'], 'a third')
+  p.here.recall('kept', {})
+  expect(named()).toEqual(['7 elsewhere'])
 })
 
 test('what the log here has, and a Redis that is filled from here lacks, is pushed once that is done', async () => {

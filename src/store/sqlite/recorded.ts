@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { type Attention, attentionOf, DAY_MS, type EmotionPoint, isRisky, riskRank } from '../../model.ts'
-import { compareKeys, keepOf, withImported, withTally } from '../rules.ts'
+import { compareKeys, keepOf, sourceOf, withImported, withTally } from '../rules.ts'
 import type { Event, Key } from '../store.ts'
 import { TREND } from '../triage.ts'
 import { eventsToldOf, lateSignal, signal } from './alerts.ts'
@@ -25,8 +25,7 @@ export function recorded(step: Step, event: EventOf<'recorded'>): Judged {
   // Mostly the id is new, and there is no alert that would go with it.
   const isNew = found !== null && !isRisky(payload.riskLevel) && rememberNew(sql, event)
   const known = found && !isNew ? remembered(sql, event) : null
-  if (known && (known.source === sourceOf(event) || known.fingerprint === payload.fingerprint)) return cameBefore(step, event, known)
-  if (known) return { type: 'conflict', n }
+  if (known) return cameBefore(step, event, known)
   if (found) meetPolicies(step, found, acceptedAt)
   const user = counted(touched(found ?? newUser(userId, n, occurredAt, acceptedAt), n, acceptedAt), event)
   user.oldestAt = Math.min(user.oldestAt, acceptedAt, occurredAt)
@@ -85,16 +84,14 @@ function signOf(step: Step, user: UserRecord, event: EventOf<'recorded'>, before
 
 const attentionIn = (points: UserRecord['lastPoints']): Attention => attentionOf(points.map(([, , rank]) => levelOf(rank)))
 
-/** Names an event for ever: the same one may come again, when a store was filled with what was made of it, or went back. */
-export const sourceOf = ({ seq, origin }: Pick<Event, 'seq' | 'origin'>): string => `${seq} ${origin}`
-
 /**
- * One whose effects are here already, as is known: the very same event, or another one with its id. It changes nothing, but the log needs it:
- * others may not have it yet, and in another order another one may be the first.
+ * One whose id is known. The very same event, which may have got another origin, or a duplicate changes nothing, but the log needs it: others
+ * may not have it yet, and in another order the duplicate may be the first.
  */
-export function cameBefore(step: Step, event: Event, { alertId, source }: Known): Judged {
+export function cameBefore(step: Step, event: Event, { alertId, source, fingerprint }: Known): Judged {
   const { sql, n, told } = step
-  const isSame = source === sourceOf(event)
+  const isSame = source === sourceOf(event) || source === event.formerly
+  if (!isSame && event.kind === 'recorded' && event.payload.fingerprint !== fingerprint) return { type: 'conflict', n }
   if (isSame && alertId !== null) told.push(...eventsToldOf(sql, event, alertId))
   const user = load(step, event.user)
   if (user) {

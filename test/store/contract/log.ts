@@ -128,6 +128,16 @@ export function log(open: Open, { trims = true } = {}): void {
     expect(entries).toMatchObject([{ from: { origin: it.origin.name, seq: 1, formerly: '7 elsewhere' } }])
   })
 
+  test('the same event under another origin counts once, and tells again what it told', async () => {
+    const it = await given(open)
+    const said = { id: 'x', riskLevel: 'HIGH' } as const
+    const again = { ...new Origin('rescued').recorded(said), formerly: `1 ${it.origin.name}` }
+    await it.append([it.origin.recorded(said), again])
+    const [first, second] = await it.log(0, 10)
+    expect(second).toMatchObject({ outcome: 'applied', event: again, alertEvents: first?.alertEvents })
+    expect(await it.ask({ kind: 'user', userId: 'u' })).toMatchObject({ totalChats: 1, totalRiskAlerts: 1 })
+  })
+
   test('a place in an epoch that this log never had is refused', async () => {
     const it = await given(open)
     await it.recordAll([{}, {}])

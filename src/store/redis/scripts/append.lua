@@ -78,10 +78,8 @@ local function applied(event, keys, record, tombstone, told)
   if event.kind == 'void' then return { 'erased' } end
   if event.kind == 'policy' then
     local text = string.format('{"n":%d,"at":%d,"limits":%s}', n, event.at, event.body)
-    -- It is here already where a script has failed behind it.
-    call('LREM', POLICIES, 0, text)
     call('RPUSH', POLICIES, text)
-    policies = nil
+    policies, taking.policy = nil, text
     return { 'applied' }
   end
   if event.kind == 'joined' then
@@ -128,6 +126,7 @@ end
 local function take_back(is_half_done)
   local event, index = taking.event, n
   n, chain, position_of(event.origin).seq = taking.n, taking.chain, event.seq - 1
+  if taking.policy then call('LREM', POLICIES, -1, taking.policy) end
   if event.user == '' or not is_half_done then return end
   local keys = keys_of(event.user)
   call('LREM', keys.entries, -1, int(index))

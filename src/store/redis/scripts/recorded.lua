@@ -64,10 +64,11 @@ local function add_item(list, keys, record, event, element, is_newest)
   return before ~= nil
 end
 
--- One whose effects are here already, as `known` has it: the very same event, or another one with its id. It changes nothing, but the log needs it: others may
--- not have it yet, and in another order another one may be the first.
+-- One whose id is known. The very same event, which may have got another origin, or a duplicate changes nothing, but the log needs it: others may not have
+-- it yet, and in another order the duplicate may be the first.
 local function came_before(event, n, keys, record, known, told)
-  local is_same = known.source == source_of(event)
+  local is_same = known.source == source_of(event) or known.source == event.formerly
+  if not is_same and event.fingerprint and event.fingerprint ~= known.fingerprint then return { 'conflict' } end
   if is_same and known.alert ~= '' then tell_again(told, event, known.alert) end
   local was = record and indexed(record)
   if record then
@@ -121,10 +122,7 @@ local function recorded(event, n, keys, record, told)
   -- Mostly the id is new, and there is no alert that would go with it.
   local is_new = event.risk < 2 and call('HSETNX', keys.seen, event.id, memory_of(event, '')) == 1
   local known = not is_new and remembered(keys, event.id, event.at)
-  if known then
-    if known.fingerprint ~= event.fingerprint and known.source ~= source_of(event) then return { 'conflict' } end
-    return came_before(event, n, keys, record, known, told)
-  end
+  if known then return came_before(event, n, keys, record, known, told) end
   local was = record and indexed(record)
   if record then
     meet_policies(keys, record, event.at)

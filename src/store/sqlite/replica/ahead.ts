@@ -1,14 +1,14 @@
 import type { KeyObject } from 'node:crypto'
 import { z } from 'zod'
-import { markOf } from '../../rules.ts'
+import { markOf, sourceOf } from '../../rules.ts'
 import type { Event, Outcome } from '../../store.ts'
 import { judge } from '../apply.ts'
 import { aheadOfLog } from '../log.ts'
-import { relist, remembered, sourceOf } from '../recorded.ts'
+import { relist, remembered } from '../recorded.ts'
 import { asApplied } from '../removal.ts'
 import type { Sql } from '../sql.ts'
 import { type Judged, loadMeta, loadPolicies, type Step, tombstoneOf } from '../state.ts'
-import { appliedTo, hideInJournal, notApplied, voidInJournal } from './journal.ts'
+import { type appliedTo, hideInJournal, notApplied, voidInJournal } from './journal.ts'
 
 export interface Answered {
   origin: string
@@ -49,9 +49,11 @@ export const isAnyAhead = (sql: Sql): boolean => sql.exists('SELECT 1 FROM journ
 export const hasAhead = (sql: Sql, user: string): boolean =>
   user !== '' && sql.exists('SELECT 1 FROM journal WHERE user_id = ? AND n IS NOT NULL', user)
 
+type Applied = ReturnType<typeof appliedTo>
+
 /** Applies what was applied ahead to a user once more, who is not here any more. To be called in a transaction. */
-export function applyAgain({ sql, policies, mark }: Step, user: string): void {
-  for (const { place, n, event } of appliedTo(sql, user)) {
+export function applyAgain({ sql, policies, mark }: Step, ahead: Applied): void {
+  for (const { place, n, event } of ahead) {
     const step: Step = { sql, n, policies, mark, told: [] }
     const outcome = judge(step, event)
     sql.run('UPDATE journal SET outcome = ? WHERE place = ?', outcome.type, place)
@@ -59,12 +61,11 @@ export function applyAgain({ sql, policies, mark }: Step, user: string): void {
 }
 
 /** Puts back what was recorded ahead of a user whose lists are emptied by what comes before that in the log. To be called in a transaction. */
-export function restoreAhead(step: Step, user: string): void {
+export function restoreAhead(step: Step, user: string, ahead: Applied): void {
   const { sql } = step
-  if (!sql.exists('SELECT 1 FROM users WHERE user_id = ?', user)) applyAgain(step, user)
+  if (!sql.exists('SELECT 1 FROM users WHERE user_id = ?', user)) applyAgain(step, ahead)
   else
-    for (const { event } of appliedTo(sql, user))
-      if (event.kind === 'recorded' && remembered(sql, event)?.source === sourceOf(event)) relist(step, event)
+    for (const { event } of ahead) if (event.kind === 'recorded' && remembered(sql, event)?.source === sourceOf(event)) relist(step, event)
 }
 
 /** Gives what is applied ahead its indexes anew, behind a log that has grown since. */

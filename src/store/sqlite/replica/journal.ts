@@ -67,12 +67,17 @@ export const notApplied = (sql: Sql, limit: number): Journaled[] =>
 
 const Applied = z.object({ n: z.int() })
 
-/** What was applied ahead to a user, in order; but for what the log here has, which a Redis that was filled in part gets again. */
+/**
+ * What was applied ahead to a user, in order; but for what was in a log before, and a Redis gets again that was filled in part, or has gone back: it
+ * came before whatever the log tells next.
+ */
 export const appliedTo = (sql: Sql, user: string): (Journaled & { n: number })[] =>
   sql
     .rows(
-      `SELECT ${COLUMNS}, n FROM journal WHERE user_id = ? AND n IS NOT NULL AND (origin, seq) NOT IN (SELECT origin, seq FROM log WHERE user_id = ?)
-       ORDER BY place`,
+      `SELECT ${COLUMNS}, n FROM journal WHERE user_id = ? AND n IS NOT NULL AND (origin, seq) NOT IN (
+         SELECT origin, seq FROM log WHERE user_id = ? UNION ALL SELECT origin, seq FROM kept WHERE user_id = ? AND formerly IS NULL
+       ) ORDER BY place`,
+      user,
       user,
       user,
     )

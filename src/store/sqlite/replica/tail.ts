@@ -10,7 +10,7 @@ import type { Sql } from '../sql.ts'
 import { type EventOf, type Judged, loadMeta, loadPolicies, type Meta, type Step, tombstoneOf } from '../state.ts'
 import { loadUser, OpenUsers } from '../users.ts'
 import { applyAgain, hasAhead, isAnyAhead, isDirty, judgeNew, markDirty, restoreAhead, settleAhead } from './ahead.ts'
-import { voidInJournal } from './journal.ts'
+import { appliedTo, voidInJournal } from './journal.ts'
 import { isPartial } from './kept.ts'
 import { isRemoval, type Removal } from './outcome.ts'
 
@@ -130,12 +130,13 @@ function removeUnder(step: Step, event: Removal): Judged | null {
     if (!user) return null
     // Whoever was taken over since may be as that left them, and all there is came after it.
     if (isRemovedBefore(step, event, user)) return removedBefore(step, user, event)
+    const ahead = appliedTo(sql, event.user)
     const outcome = event.kind === 'cleared' ? cleared(step, event) : expire(step, event, user)
-    restoreAhead(step, event.user)
+    restoreAhead(step, event.user, ahead)
     return outcome
   }
   const outcome = erased(step, event, upToOf(event))
   voidHeld(step, event)
-  applyAgain(step, event.user)
+  applyAgain(step, appliedTo(sql, event.user))
   return outcome
 }
