@@ -81,8 +81,12 @@ export interface AlertAction {
   due: number | null
 }
 
-/** Whether the log keeps an event of which this has come: in another order of it a duplicate may be the first of its id. */
-export const isKept = (outcome: LogEntry['outcome']): boolean => outcome === 'applied' || outcome === 'duplicate'
+/**
+ * Whether the log keeps an event of which this has come. In another order of it a duplicate may be the first of its id; but what is done about
+ * alerts comes again by itself.
+ */
+export const isKept = (outcome: LogEntry['outcome'], kind: Event['kind'] | undefined): boolean =>
+  outcome === 'applied' || (outcome === 'duplicate' && (kind === 'recorded' || kind === 'adopted'))
 
 /** What an entry of the log tells of alerts. */
 export const toldBy = ({

@@ -139,10 +139,10 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'staff'
     const { origin, seq } = event
     this.#log.push({
       ...{ n, origin, seq, chain: sha1(this.#log.at(-1)?.chain ?? '', origin, seq), settled: true },
-      event: isKept(outcome.type) ? asTold(event, this.#tombstones.get(event.user)) : null,
+      event: isKept(outcome.type, event.kind) ? asTold(event, this.#tombstones.get(event.user)) : null,
       outcome: outcome.type,
       alertEvents: told,
-      formerly: isKept(outcome.type) ? event.formerly : undefined,
+      formerly: isKept(outcome.type, event.kind) ? event.formerly : undefined,
     })
     return outcome
   }
@@ -312,7 +312,7 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'staff'
     const isEnd = event.kind === 'acted' && event.payload.action === 'EXPIRE'
     if (event.kind === 'acted' && !held && !isEnd) return { type: 'conflict', n }
     const memory = this.#remembered(person, event)
-    if (memory) return this.#again(person, event, n, memory)
+    if (memory) return { type: 'duplicate', n, alertId: memory.alertId }
     if (isEnd) {
       const until = held?.alert.status === 'RESOLVED' ? held.alert.resolved?.until : null
       if (until == null || until !== event.payload.due) return { type: 'conflict', n }

@@ -5,6 +5,7 @@ import type { Head, UserCopy } from '../../src/store/copy.ts'
 import { createDataSet, inspect } from '../../src/store/redis/inspect.ts'
 import { packLog, packUsers } from '../../src/store/redis/pack.ts'
 import { beginSeed, finishSeed, seedLog, seedUsers } from '../../src/store/redis/seed.ts'
+import { chainOf } from '../../src/store/rules.ts'
 import { Replica } from '../../src/store/sqlite/replica/replica.ts'
 import { HOUR, NOW, Origin } from '../helpers/events.ts'
 import { tempDir } from '../helpers/temp.ts'
@@ -47,6 +48,41 @@ describe('what is seeded is what was copied', () => {
     const [swept, expected] = [await seeded.sweep(NOW + 40 * DAY_MS), await store.sweep(NOW + 40 * DAY_MS)]
     expect(swept).toEqual({ ...expected, expiredUsers: expect.arrayContaining([...expected.expiredUsers]) })
   })
+
+  test.each([true, false])(
+    'what the log says of somebody who is not among them goes with their erasure; recorded again: %s',
+    async (isBack) => {
+      const [dir, store] = [tempDir(), await databases.open()]
+      onTestFinished(dir.remove)
+      const here = new Replica(join(dir.path, 'here.db'))
+      onTestFinished(() => here.close())
+      const said = new Origin('said')
+      await store.append([said.recorded({ user: 'known' }), said.recorded({ user: 'a', riskLevel: 'HIGH' }), said.assigned('a', 'SECRET')])
+      here.beginRebuild({ ...here.seedHead('', 0), positions: {} })
+      const { entries } = await store.log({ epoch: store.epoch, n: 0 }, 10)
+      let chain = ''
+      here.applyEntries(
+        [entries[2]].flatMap((entry) => {
+          if (!entry) return []
+          chain = chainOf(chain, entry.origin, entry.seq)
+          return { ...entry, n: 1, chain }
+        }),
+      )
+      const redis = await databases.connection(1)
+      const head = here.seedHead('filled', 10)
+      const seed = { ...lease(), dataSetId: head.dataSetId }
+      await beginSeed(redis, seed)
+      await seedLog(redis, seed.token, packLog(here.seedLog(0, 10)))
+      await finishSeed(redis, seed.token, head)
+      const [filled, later] = [await databases.open(1), new Origin('later')]
+      const held = async () => JSON.stringify(await databases.other.xrange('xinyi:log', '-', '+'))
+      expect(await held()).toContain('SECRET')
+      if (isBack) await filled.append([later.recorded({ user: 'a' })])
+      await filled.append([later.erased('a')])
+      await filled.forget()
+      expect(await held()).not.toContain('SECRET')
+    },
+  )
 
   test('what the predecessor reads is the same, and nothing of what was there before is left', async () => {
     const store = await databases.open()

@@ -88,3 +88,19 @@ test('what came twice is found once', async () => {
   ])
   expect(ids(p.here.forgottenBy(page, NOW))).toEqual(['x'])
 })
+
+test('nor what was cleared, by a duplicate that was sent again after that', async () => {
+  const p = await pair()
+  const x = { user: 'a', id: 'x', query: 'q', response: 'r' }
+  await p.there.append([
+    p.theirs.recorded({ user: 'a', id: 'known' }),
+    p.theirs.recorded(x),
+    p.theirs.cleared('a', NOW + 1),
+    p.ours.recorded({ ...x, acceptedAt: NOW + 2 }),
+  ])
+  await p.follow()
+  const elsewhere = p.open('elsewhere')
+  const { epoch } = await p.there.status()
+  elsewhere.applyEntries((await p.there.log({ epoch, n: 0 }, 1)).entries)
+  expect(p.here.forgottenBy({ copies: elsewhere.copies(['a']), positions: p.here.positions() }, NOW + 3)).toEqual([])
+})

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { DAY_MS } from '../../src/model.ts'
 import { chainOf } from '../../src/store/rules.ts'
 import type { Event, LogEntry } from '../../src/store/store.ts'
-import { NOW, type Said } from '../helpers/events.ts'
+import { MINUTE, NOW, type Said } from '../helpers/events.ts'
 import { ALL, type Pair, pair, risky } from './pair.ts'
 
 /** A log of these events alone, whatever came before them in their origin. */
@@ -99,45 +99,76 @@ test('a duplicate is pushed as it came: where Redis lacks the first of that id, 
   expect(another.here.dirtyUsers(ALL)).toEqual([])
 })
 
-describe('what a Redis gets again that was filled in part, or has gone back, came before a clearing that the log tells next', () => {
+describe('what a Redis gets again that was filled in part, or has gone back', () => {
   const listed = (p: Pair) => p.here.copies(['a'])[0]?.state?.conversations.map(({ id }) => id)
+  const LATER = NOW + MINUTE
 
-  test('where the log here has it', async () => {
+  /** The log here, or one before that, has what was said of `a`, and Redis lacks it. */
+  async function recalled(from: 'log' | 'kept', ...said: Said[]): Promise<Pair> {
     const p = await pair()
-    await p.there.append([p.theirs.recorded(risky), p.theirs.recorded({ user: 'a', topics: ['sleep'] })])
+    await p.there.append(said.map((each) => p.theirs.recorded({ user: 'a', ...each })))
     await p.follow()
-    p.here.recall('log', {})
-    expect(journaled(p)).toHaveLength(2)
-    p.here.journal([p.ours.recorded({ user: 'a', id: 'later' })])
+    const { epoch, n, chain } = p.here.facts()
+    if (from === 'kept') p.here.beginRebuild({ ...p.open('elsewhere').seedHead('', 0), epoch, n, chain })
+    p.here.recall(from, {})
+    expect(journaled(p)).toHaveLength(said.length)
+    return p
+  }
+
+  async function tells(p: Pair, removal: Event): Promise<void> {
+    await p.there.append([removal])
+    await p.follow()
+  }
+
+  test.each(['log', 'kept'] as const)('stays cleared by what the log tells next and came after it, where the %s has it', async (from) => {
+    const p = await recalled(from, { topics: ['sleep'] }, risky)
+    p.here.journal([p.ours.recorded({ user: 'a', id: 'here' })])
     p.here.applyAhead(ALL)
-    await p.there.append([p.theirs.cleared('a')])
-    await p.follow()
-    expect(listed(p)).toEqual(['later'])
+    await tells(p, p.theirs.cleared('a', LATER))
+    expect(listed(p)).toEqual(['here'])
     expect(p.here.copies(['a'])[0]?.state).toMatchObject({ totalChats: 3, topics: [] })
   })
 
-  test('where a log before had it', async () => {
-    const p = await pair()
-    await p.there.append([p.theirs.recorded(risky)])
-    await p.follow()
-    const { epoch, n, chain } = p.here.facts()
-    p.here.beginRebuild({ ...p.open('elsewhere').seedHead('', 0), epoch, n, chain })
-    p.here.recall('kept', {})
-    expect(journaled(p)).toHaveLength(1)
-    await p.there.append([p.theirs.cleared('a')])
-    await p.follow()
+  test.each(['log', 'kept'] as const)(
+    'and is listed behind a clearing of before that a server tells late, where the %s has it',
+    async (from) => {
+      const p = await recalled(from, { id: 'x', acceptedAt: LATER })
+      await tells(p, p.ours.cleared('a', NOW))
+      p.here.settle(p.here.seedHead('filled', 10))
+      expect(listed(p)).toEqual(['x'])
+    },
+  )
+
+  test('stays cleared also under another origin', async () => {
+    const p = await recalled('log', { id: 'x' })
+    p.here.rescue(['theirs'], 'fresh')
+    await tells(p, p.ours.cleared('a', LATER))
     expect(listed(p)).toEqual([])
   })
 
-  test('and an expiry', async () => {
+  test('does not bring back who has expired', async () => {
     const p = await pair()
-    const year = NOW + 366 * DAY_MS
     await p.there.append([p.theirs.policy({ profileDays: 365 }), p.theirs.recorded({ user: 'a' })])
     await p.follow()
     p.here.recall('log', { theirs: 1 })
-    await p.there.append([p.theirs.expired('a', year)])
-    await p.follow()
+    await tells(p, p.theirs.expired('a', NOW + 366 * DAY_MS))
     expect(listed(p)).toBeUndefined()
+  })
+
+  test('is there behind an erasure of before, also once Redis is filled from here', async () => {
+    const [p, other] = [await pair(), await pair()]
+    await p.there.append([
+      p.theirs.recorded({ user: 'a', id: 'before', acceptedAt: NOW }),
+      p.theirs.recorded({ user: 'a', id: 'after', acceptedAt: LATER }),
+    ])
+    await p.follow()
+    p.here.beginRebuild(p.open('elsewhere').seedHead('', 0))
+    p.here.recall('kept', {})
+    await other.there.append([p.ours.erased('a', NOW + 1)])
+    p.here.applyEntries((await other.there.log({ epoch: (await other.there.status()).epoch, n: 0 }, ALL)).entries)
+    expect(listed(p)).toEqual(['after'])
+    p.here.settle(p.here.seedHead('filled', 10))
+    expect(listed(p)).toEqual(['after'])
   })
 })
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import { isErased, type UserCopy } from '../copy.ts'
 import type { RedisStore } from '../redis/store.ts'
-import { compareBytes, sourceOf } from '../rules.ts'
+import { compareBytes } from '../rules.ts'
 import { againErased } from '../sqlite/erasures.ts'
 import type { Event, Reconciliation } from '../store.ts'
 import { judge } from './compare.ts'
@@ -156,7 +156,7 @@ export class Tidy {
     this.#report.repaired += forgotten.length
     const origin = randomUUID()
     await local.replica.beginOrigin(origin)
-    const again = forgotten.map((event, i): Event => ({ ...event, origin, seq: i + 1, formerly: event.formerly ?? sourceOf(event) }))
+    const again = forgotten.map((event, i): Event => ({ ...event, origin, seq: i + 1 }))
     // Not by way of the journal, which might bring it to Redis much later: after a clearing that nobody knows of yet.
     for (let i = 0; i < again.length; i += AGAIN_PER_STEP) {
       const { outcomes } = await this.#primary.append(again.slice(i, i + AGAIN_PER_STEP))

@@ -37,8 +37,8 @@ export function decodeTaken(event: Event, reply: unknown): Taken {
     outcome,
     entry: {
       ...{ n: index, origin, seq, chain, settled: true, outcome: type, alertEvents },
-      event: isKept(type) ? event : null,
-      formerly: isKept(type) ? event.formerly : undefined,
+      event: isKept(type, event.kind) ? event : null,
+      formerly: isKept(type, event.kind) ? event.formerly : undefined,
     },
   }
 }
@@ -97,7 +97,7 @@ export const limitsSchema = z.object({
 })
 
 function eventOf(entry: Entry): Event | null {
-  if (!isKept(entry.outcome)) return null
+  if (!isKept(entry.outcome, entry.kind)) return null
   const { id, user, at: acceptedAt, occurred: occurredAt, origin, seq, kind, body, fingerprint, formerly } = entry
   const common = { id, user, acceptedAt, occurredAt, origin, seq, formerly }
   switch (kind) {

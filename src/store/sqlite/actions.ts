@@ -2,7 +2,7 @@ import type { AlertEvent, AlertEventKind, Holders, RiskAlert } from '../../model
 import type { AlertAction, Event } from '../store.ts'
 import { acknowledgedUntil, nextEscalation, resolvedUntil, waiting } from '../triage.ts'
 import { loadAlert, saveAlert, tell } from './alerts.ts'
-import { cameBefore, meetPolicies, remember, remembered } from './recorded.ts'
+import { cameBefore, isSame, meetPolicies, remember, remembered } from './recorded.ts'
 import { type EventOf, type Judged, newestLimits, type Step } from './state.ts'
 import { countAlerts, loadUser, saveUser, touched, type UserRecord } from './users.ts'
 
@@ -159,11 +159,13 @@ function renewed({ status, level, acknowledged }: RiskAlert, at: number, { polic
 const notCarriedOut = ({ action, note, resolution }: Pick<AlertAction, 'action' | 'note' | 'resolution'>): string =>
   [`not carried out: ${action}`, resolution, note].filter((text) => text !== null).join('; ')
 
-/** Null where nothing is known of it from before. */
+/** Null where nothing is known of it from before. Every instance says what is due: nothing is lost with what comes twice of that. */
 function knownBefore(step: Step, event: EventOf<'acted' | 'assigned'>): Judged | null {
   const known = remembered(step.sql, event)
-  const judged = known && cameBefore(step, event, known)
-  return judged?.type === 'applied' ? { ...judged, kept: isCarriedOut(event, step.told) } : judged
+  if (!known) return null
+  if (!isSame(known, event)) return { type: 'duplicate', n: step.n, alertId: known.alertId }
+  const judged = cameBefore(step, event, known)
+  return judged.type === 'applied' ? { ...judged, kept: isCarriedOut(event, step.told) } : judged
 }
 
 /** Whether an event did what it was meant to, from the alert events that it brought about. */

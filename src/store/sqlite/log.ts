@@ -14,9 +14,9 @@ import { loadMeta } from './state.ts'
 /** An entry as it is written: with its event even if that changed nothing. */
 type NewEntry = Omit<LogEntry, 'settled'>
 
-/** Writes an entry. An event that changed nothing leaves a void: whose it was and what it held is nobody's business any more. */
+/** Writes an entry. An event that is not kept leaves a void: whose it was and what it held is nobody's business any more. */
 export function writeEntry(sql: Sql, { n, origin, seq, chain, event, outcome, alertEvents }: NewEntry): void {
-  const kept = isKept(outcome) ? event : null
+  const kept = isKept(outcome, event?.kind) ? event : null
   sql.run(
     'INSERT INTO log (n, origin, seq, kind, accepted_at, occurred_at, outcome, id, user_id, payload, alert_events, chain, formerly) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     n,
@@ -91,7 +91,9 @@ const EntryRow = ToldRow.extend({
 export function entryOf(row: unknown): LogEntry[] {
   const entry = EntryRow.safeParse(row).data
   // What changed nothing may still have to be pushed, and so be here with its payload.
-  return entry ? [{ ...entry, event: (isKept(entry.outcome) && EventRow.safeParse(row).data) || null }] : []
+  if (!entry) return []
+  const event = EventRow.safeParse(row).data
+  return [{ ...entry, event: event && isKept(entry.outcome, event.kind) ? event : null }]
 }
 
 /** The entries after an index, oldest first: those of the log, then those that are applied here ahead of it. */

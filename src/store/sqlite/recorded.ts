@@ -88,18 +88,22 @@ const attentionIn = (points: UserRecord['lastPoints']): Attention => attentionOf
  * One whose id is known. The very same event, which may have got another origin, or a duplicate changes nothing, but the log needs it: others
  * may not have it yet, and in another order the duplicate may be the first.
  */
-export function cameBefore(step: Step, event: Event, { alertId, source, fingerprint }: Known): Judged {
+export function cameBefore(step: Step, event: Event, known: Known): Judged {
   const { sql, n, told } = step
-  const isSame = source === sourceOf(event) || source === event.formerly
-  if (!isSame && event.kind === 'recorded' && event.payload.fingerprint !== fingerprint) return { type: 'conflict', n }
-  if (isSame && alertId !== null) told.push(...eventsToldOf(sql, event, alertId))
+  const { alertId, fingerprint } = known
+  const isAgain = isSame(known, event)
+  if (!isAgain && event.kind === 'recorded' && event.payload.fingerprint !== fingerprint) return { type: 'conflict', n }
+  if (isAgain && alertId !== null) told.push(...eventsToldOf(sql, event, alertId))
   const user = load(step, event.user)
   if (user) {
     meetPolicies(step, user, event.acceptedAt)
     save(step, touched(user, n, event.acceptedAt))
   }
-  return isSame ? { type: 'applied', n, kept: true, alertId, removed: null } : { type: 'duplicate', n, alertId }
+  return isAgain ? { type: 'applied', n, kept: true, alertId, removed: null } : { type: 'duplicate', n, alertId }
 }
+
+/** Whether what is remembered of an id is this very event, which may have got another origin since. */
+export const isSame = ({ source }: Known, event: Event): boolean => source === sourceOf(event) || source === event.formerly
 
 /** What newer policies than the user has met took away is removed before they no longer tell. */
 export function meetPolicies({ sql, policies }: Step, user: UserRecord, at: number): void {

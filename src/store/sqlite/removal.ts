@@ -118,7 +118,7 @@ function removeUser(step: Step, userId: string, rev: number, at: number): Remove
 /** What the log says of a user before an index, and up to a time, goes, but that they were erased, or expired. */
 export function voidLog(sql: Sql, userId: string, n: number, upTo = Number.MAX_SAFE_INTEGER): void {
   const voided = sql.run(
-    `UPDATE log SET outcome = 'erased', id = NULL, user_id = NULL, payload = NULL, alert_events = NULL
+    `UPDATE log SET outcome = 'erased', id = NULL, user_id = NULL, payload = NULL, alert_events = NULL, formerly = NULL
      WHERE user_id = ? AND n < ? AND min(accepted_at, occurred_at) <= ? AND kind NOT IN ('erased', 'expired')`,
     userId,
     n,

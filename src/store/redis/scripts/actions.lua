@@ -98,7 +98,10 @@ end
 -- An event that was applied here: told again where it is the very same; nil where it is new.
 local function known_action(event, n, keys, record, told)
   local known = remembered(keys, event.id, event.at)
-  return known and came_before(event, n, keys, record, known, told)
+  if not known then return nil end
+  -- Every instance says what is due: nothing is lost with what comes twice of that.
+  if known.source ~= source_of(event) and known.source ~= event.formerly then return { 'duplicate', known.alert } end
+  return came_before(event, n, keys, record, known, told)
 end
 
 local function save_action(event, n, keys, record, was, alert)

@@ -110,8 +110,8 @@ local function append(event)
   local told = {}
   local outcome = applied(event, keys, record, tombstone, told)
   local alerts = '[' .. table.concat(told, ',') .. ']'
-  -- A void's user and payload are nobody's business any more; its place in the order is.
-  local void = outcome[1] ~= 'applied' and outcome[1] ~= 'duplicate'
+  -- A void's user and payload are nobody's business any more; its place in the order is. A duplicate is none: in another order it may be the first.
+  local void = outcome[1] ~= 'applied' and not (outcome[1] == 'duplicate' and (event.kind == 'recorded' or event.kind == 'adopted'))
   local entry = { LOG, int(n) .. '-0', 'origin', event.origin, 'seq', int(event.seq), 'chain', chain, 'id', void and '' or event.id, 'user', void and '' or event.user,
     'kind', event.kind, 'at', int(event.at), 'occurred', int(event.occurred), 'fingerprint', void and '' or event.fingerprint or '',
     'body', void and '' or event.body, 'outcome', outcome[1], 'alerts', alerts }

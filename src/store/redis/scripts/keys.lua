@@ -1,7 +1,7 @@
 -- Every key of a data set, built here and nowhere else. `user:…` keys are the predecessor's, in its formats; all others
 -- begin with xinyi: and never end in one of its four suffixes. A data set is one log on one Redis server.
 local META = 'xinyi:meta' -- hash: format, dataSetId, epoch, tombstoneKey, n (newest index), chain (at n), trimmed (newest index trimmed off the log),
--- trimmedChain; while it is being seeded only format, dataSetId, seeding (the token)
+-- trimmedChain, unlisted (an entry whose user was not known as the log was seeded); while it is being seeded only format, dataSetId, seeding (the token), unlisted
 local LINEAGE = 'xinyi:lineage' -- list, oldest first: JSON {epoch, n}, epochs and the index at which each forked from the one before
 local LEASE = 'xinyi:lease' -- string: the token of whoever may seed
 local HOLES = 'xinyi:holes' -- hash: index of an entry that was deleted from the log -> "origin seq chain"
@@ -13,7 +13,7 @@ local EXPIRIES = 'xinyi:expiries' -- hash: mark of an expired user -> ms
 local FORGETTING = 'xinyi:forgetting' -- hash: user who is gone, and of whom the log may still have entries -> "next last [upTo]": the indexes to be searched, and the time up to which (forget.lua)
 local WANTED = 'xinyi:wanted' -- set: users whose keys are lost, and of whom not everything was known where that was met
 local PATCHED = 'xinyi:patched' -- set: users who were put back by somebody who need not have had all of them
-local LOG = 'xinyi:log' -- stream, entry n-0: origin seq chain id user kind at occurred fingerprint body outcome alerts
+local LOG = 'xinyi:log' -- stream, entry n-0: origin seq chain id user kind at occurred fingerprint body outcome alerts (formerly)
 local USERS = 'xinyi:users' -- hash: user id -> JSON record (users.lua)
 local BY_ACTIVE = 'xinyi:order:active' -- zset: user id, lastActiveAt
 local BY_CREATED = 'xinyi:order:created' -- zset: user id, createdAt

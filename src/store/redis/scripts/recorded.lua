@@ -93,7 +93,7 @@ local function sign_of(event, record, keys, told, before)
 end
 
 local function new_record(event, keys)
-  call('RPUSH', keys.entries, 'all')
+  if not get(false, 'HGET', META, 'unlisted') then call('RPUSH', keys.entries, 'all') end
   return { chats = 0, risks = 0, raised = 0, created = math.huge, accepted = event.at, since = math.huge, kept = { 0, 0, 0, 0, 0 }, deadlines = { 0, 0 } }
 end
 

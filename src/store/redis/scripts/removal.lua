@@ -59,7 +59,7 @@ local function remove_user(event, n, keys, record)
   local conversations, emotions = visible('conversations', keys.conversations, rev, event.at), visible('emotions', keys.emotions, rev, event.at)
   local topics, listed = get(0, 'HLEN', keys.tally), redis.call('EXISTS', keys.tally, keys.words)
   local alerts, removed = drop_user(event.user, keys)
-  if was_there then forget_entries(event.user, n, keys) end
+  if was_there or get(false, 'HGET', META, 'unlisted') then forget_entries(event.user, n, keys) end
   removed = removed + listed + call('DEL', keys.entries)
   call('DEL', aside_key(keys.entries))
   return { 'applied', conversations, emotions, topics, alerts, removed }

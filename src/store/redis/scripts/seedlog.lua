@@ -14,7 +14,8 @@ for i = 1, #texts, 14 do
       'occurred', occurred, 'fingerprint', fingerprint, 'body', body, 'outcome', outcome, 'alerts', alerts }
     if formerly ~= '' then entry[#entry + 1], entry[#entry + 2] = 'formerly', formerly end
     redis.call('XADD', unpack(entry))
-    if FORGOTTEN[kind] and redis.call('HEXISTS', USERS, user) == 1 then redis.call('RPUSH', keys_of(user).entries, n) end
+    if FORGOTTEN[kind] and redis.call('HEXISTS', USERS, user) == 1 then redis.call('RPUSH', keys_of(user).entries, n)
+    elseif FORGOTTEN[kind] then redis.call('HSET', META, 'unlisted', n) end
   end
 end
 return 'ok'

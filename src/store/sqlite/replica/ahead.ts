@@ -8,7 +8,7 @@ import { relist, remembered } from '../recorded.ts'
 import { asApplied } from '../removal.ts'
 import type { Sql } from '../sql.ts'
 import { type Judged, loadMeta, loadPolicies, type Step, tombstoneOf } from '../state.ts'
-import { type appliedTo, hideInJournal, notApplied, voidInJournal } from './journal.ts'
+import { type Applied, hideInJournal, notApplied, voidInJournal } from './journal.ts'
 
 export interface Answered {
   origin: string
@@ -49,10 +49,8 @@ export const isAnyAhead = (sql: Sql): boolean => sql.exists('SELECT 1 FROM journ
 export const hasAhead = (sql: Sql, user: string): boolean =>
   user !== '' && sql.exists('SELECT 1 FROM journal WHERE user_id = ? AND n IS NOT NULL', user)
 
-type Applied = ReturnType<typeof appliedTo>
-
 /** Applies what was applied ahead to a user once more, who is not here any more. To be called in a transaction. */
-export function applyAgain({ sql, policies, mark }: Step, ahead: Applied): void {
+export function applyAgain({ sql, policies, mark }: Step, ahead: readonly Applied[]): void {
   for (const { place, n, event } of ahead) {
     const step: Step = { sql, n, policies, mark, told: [] }
     const outcome = judge(step, event)
@@ -61,7 +59,7 @@ export function applyAgain({ sql, policies, mark }: Step, ahead: Applied): void 
 }
 
 /** Puts back what was recorded ahead of a user whose lists are emptied by what comes before that in the log. To be called in a transaction. */
-export function restoreAhead(step: Step, user: string, ahead: Applied): void {
+export function restoreAhead(step: Step, user: string, ahead: readonly Applied[]): void {
   const { sql } = step
   if (!sql.exists('SELECT 1 FROM users WHERE user_id = ?', user)) applyAgain(step, ahead)
   else

@@ -40,8 +40,12 @@ export function forgottenBy(sql: Sql, { copies, positions }: Pick<Pulled, 'copie
     // Older ids may have gone with a sweep, by a clock that may have been wrong.
     const oldest = known.size < SEEN_IDS ? undefined : state.seen[0]
     return held.flatMap(({ row, at }) => {
-      if (removals.some((removal) => isLater(removal, at))) return []
       const event = EventRow.safeParse(row).data
+      if (removals.some((removal) => isLater(removal, at))) {
+        // Nor is it to come back by a duplicate that was sent after that.
+        if (event) known.add(event.id)
+        return []
+      }
       if (event?.kind !== 'recorded' || known.has(event.id) || event.seq > (positions[event.origin] ?? 0) || event.occurredAt <= goneAt)
         return []
       if (oldest && compareKeys([event.acceptedAt, event.id], [oldest.acceptedAt, oldest.id]) < 0) return []

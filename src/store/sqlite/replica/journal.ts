@@ -65,23 +65,29 @@ export const journalAfter = (sql: Sql, { after, limit, positions = {}, stuck = [
 export const notApplied = (sql: Sql, limit: number): Journaled[] =>
   sql.rows(`SELECT ${COLUMNS} FROM journal WHERE n IS NULL ORDER BY place LIMIT ?`, limit).flatMap(journaled)
 
-const Applied = z.object({ n: z.int() })
+const AppliedRow = z.object({ n: z.int() })
+export type Applied = Journaled & { n: number }
+
+/** What was applied ahead to a user, in order. */
+export const appliedTo = (sql: Sql, user: string): Applied[] =>
+  sql
+    .rows(`SELECT ${COLUMNS}, n FROM journal WHERE user_id = ? AND n IS NOT NULL ORDER BY place`, user)
+    .flatMap((row) => journaled(row).flatMap((each) => ({ ...each, n: AppliedRow.parse(row).n })))
+
+const IdRow = z.object({ id: z.string() })
 
 /**
- * What was applied ahead to a user, in order; but for what was in a log before, and a Redis gets again that was filled in part, or has gone back: it
- * came before whatever the log tells next.
+ * The same, but for what a removal removes that the log tells next: what is older than that, and was in a log before. A Redis that was filled in
+ * part, or has gone back, gets it again.
  */
-export const appliedTo = (sql: Sql, user: string): (Journaled & { n: number })[] =>
-  sql
-    .rows(
-      `SELECT ${COLUMNS}, n FROM journal WHERE user_id = ? AND n IS NOT NULL AND (origin, seq) NOT IN (
-         SELECT origin, seq FROM log WHERE user_id = ? UNION ALL SELECT origin, seq FROM kept WHERE user_id = ? AND formerly IS NULL
-       ) ORDER BY place`,
-      user,
-      user,
-      user,
-    )
-    .flatMap((row) => journaled(row).flatMap((each) => ({ ...each, n: Applied.parse(row).n })))
+export function appliedSince(sql: Sql, { user, acceptedAt }: Event): Applied[] {
+  const held = 'SELECT id FROM log WHERE user_id = ? AND id IS NOT NULL UNION SELECT id FROM kept WHERE user_id = ? AND id IS NOT NULL'
+  const ahead = appliedTo(sql, user)
+  const before = ahead.some(({ event }) => event.acceptedAt <= acceptedAt)
+    ? new Set(sql.all(IdRow, held, user, user).map(({ id }) => id))
+    : null
+  return ahead.filter(({ event }) => event.acceptedAt > acceptedAt || !before?.has(event.id))
+}
 
 /** Positions (a parameter, JSON) as rows, made once: SQLite would read all of the JSON again for each row that they are joined to. */
 export const POSITIONS = '(WITH position AS MATERIALIZED (SELECT key AS origin, value AS seq FROM json_each(?)) SELECT * FROM position)'
@@ -98,7 +104,7 @@ export const journalSize = (sql: Sql): number => sql.get(Count, 'SELECT count(*)
 /** What an erasure leaves of a user's events that Redis does not have yet. */
 export function voidInJournal(sql: Sql, user: string, erasedAt: number, table: 'journal' | 'kept' = 'journal'): void {
   sql.run(
-    `UPDATE ${table} SET outcome = 'erased', id = NULL, user_id = NULL, payload = NULL, alert_events = NULL
+    `UPDATE ${table} SET outcome = 'erased', id = NULL, user_id = NULL, payload = NULL, alert_events = NULL, formerly = NULL
      WHERE user_id = ? AND kind NOT IN ('erased', 'expired') AND (accepted_at <= ? OR occurred_at <= ?)`,
     user,
     erasedAt,
@@ -137,7 +143,7 @@ export function rescue(sql: Sql, origins: readonly string[], fresh: string): voi
     fresh,
     json,
   )
-  // In the log it may be a void, if Redis knows the event by another origin: whoever lacks it needs it whole.
+  // In the log it may be a void, being at odds with what Redis knows of its id: where that is not known, it is needed whole.
   sql.run(`INSERT INTO kept (${HELD}) SELECT ${HELD} FROM journal WHERE origin = ? AND n IS NOT NULL ORDER BY place`, fresh)
   // Whatever comes again under the new origin is the same as what was applied under the old one.
   sql.run(

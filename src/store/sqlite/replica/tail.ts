@@ -10,7 +10,7 @@ import type { Sql } from '../sql.ts'
 import { type EventOf, type Judged, loadMeta, loadPolicies, type Meta, type Step, tombstoneOf } from '../state.ts'
 import { loadUser, OpenUsers } from '../users.ts'
 import { applyAgain, hasAhead, isAnyAhead, isDirty, judgeNew, markDirty, restoreAhead, settleAhead } from './ahead.ts'
-import { appliedTo, voidInJournal } from './journal.ts'
+import { appliedSince, appliedTo, voidInJournal } from './journal.ts'
 import { isPartial } from './kept.ts'
 import { isRemoval, type Removal } from './outcome.ts'
 
@@ -44,7 +44,7 @@ export function applyEntries(sql: Sql, { tombstoneKey }: Meta, entries: readonly
     // The log of a Redis that was filled in part has entries behind ones that it lacks.
     positions.set(origin, seq === before + 1 ? seq : before)
     const isAhead = areAhead && leaveJournal(sql, origin, [seq]).some(({ n }) => n !== null)
-    if (event && isKept(entry.outcome)) {
+    if (event && isKept(entry.outcome, event.kind)) {
       const isPlain = event.kind === 'recorded' && !partial && !isAhead
       if (!isPlain) open.write()
       // Of whoever is not here yet, the log before may have told more.
@@ -130,7 +130,7 @@ function removeUnder(step: Step, event: Removal): Judged | null {
     if (!user) return null
     // Whoever was taken over since may be as that left them, and all there is came after it.
     if (isRemovedBefore(step, event, user)) return removedBefore(step, user, event)
-    const ahead = appliedTo(sql, event.user)
+    const ahead = appliedSince(sql, event)
     const outcome = event.kind === 'cleared' ? cleared(step, event) : expire(step, event, user)
     restoreAhead(step, event.user, ahead)
     return outcome
