@@ -190,22 +190,6 @@ test('what an event was before it got another origin is known however it is held
   expect(named()).toEqual(['7 elsewhere'])
 })
 
-test('what the log here has, and a Redis that is filled from here lacks, is pushed once that is done', async () => {
-  const p = await pair()
-  p.here.beginRebuild(p.open('elsewhere').seedHead('', 0))
-  const [first, , ...later] = [1, 2, 3, 4].map(() => p.ours.recorded({ user: 'a' }))
-  if (!first) throw new Error('there are four')
-  p.here.applyEntries(logOf([first, ...later]))
-  const head = p.here.seedHead('filled', 10)
-  expect(head.positions).toEqual({ ours: 1 })
-  p.here.settle(head)
-  expect(p.here.positions()).toEqual({ ours: 1 })
-  expect(journaled(p)).toEqual([
-    ['ours', 3, 'recorded'],
-    ['ours', 4, 'recorded'],
-  ])
-})
-
 test('where Redis was filled in part, nobody here counts as further than it says, be the events held here or not', async () => {
   const p = await pair()
   p.here.beginRebuild({ ...p.open('elsewhere').seedHead('', 0), positions: { theirs: 3 } })

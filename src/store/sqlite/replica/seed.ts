@@ -7,7 +7,7 @@ import { addFork, chainAt, loadLineage, readLog, writeEntry } from '../log.ts'
 import type { Sql } from '../sql.ts'
 import { loadMeta, type Meta, marksOf } from '../state.ts'
 import { markBeyond, settleAhead } from './ahead.ts'
-import { completeUpTo, isPartial, recall } from './kept.ts'
+import { completeUpTo, isPartial } from './kept.ts'
 
 const StepRow = z.object({ n: z.int(), origin: z.string(), seq: z.int() })
 
@@ -65,11 +65,8 @@ export function settle(sql: Sql, { epoch, lineage, positions, n }: Pick<Head, 'e
   }
   sql.run('DELETE FROM journal WHERE n <= ?', n)
   sql.run('UPDATE meta SET n = ?, chain = ?', n, chains.get(n) ?? loadMeta(sql)?.chain ?? '')
-  const partial = isPartial(sql)
-  if (partial) sql.run('DELETE FROM positions')
+  if (isPartial(sql)) sql.run('DELETE FROM positions')
   savePositions(sql, Object.entries(positions))
-  // The log goes on behind what the users lack of it, which is pushed like any other event.
-  if (partial) recall(sql, 'log', positions)
   settleAhead(sql)
   setEpoch(sql, { epoch, lineage })
   // Redis was given everybody as they are here, but for what came since.
