@@ -10,8 +10,8 @@ import { startRedis } from '../helpers/redis.ts'
 import { tempDir } from '../helpers/temp.ts'
 import { replicaHere } from '../helpers/this-thread.ts'
 
-/** A journal that holds an event of an origin, a Redis that has neither it nor those before it, and a clock that goes when it is told to. */
-async function gap(before = 1) {
+/** A journal that holds only the second event of its origin, a Redis that has neither, and a clock that goes when it is told to. */
+async function gap() {
   const [dir, server] = [tempDir(), await startRedis()]
   const primary = await openRedisStore({ url: server.url })
   const replica = replicaHere(join(dir.path, 'xinyi.db'))
@@ -24,8 +24,7 @@ async function gap(before = 1) {
     dir.remove()
   })
   const [held, ours] = [new Origin('held'), new Origin('ours')]
-  const [first, ...rest] = Array.from({ length: before }, (_, i) => held.recorded({ id: i === 0 ? 'first' : `${i}` }))
-  if (!first) throw new Error('there is one')
+  const first = held.recorded({ id: 'first' })
   await replica.journal([held.recorded({ id: 'second' })])
   const joint: Parameters<typeof pushAll>[1] = {
     local: { replica },
@@ -34,7 +33,7 @@ async function gap(before = 1) {
     closeOrigins() {},
   }
   return {
-    ...{ primary, replica, first, rest, held },
+    ...{ primary, replica, first, held },
     /** So long after the last try; answers whether everything was pushed, be it under a new origin. */
     async tryAfter(ms: number, takesMs = 0, meanwhile?: () => Promise<unknown>): Promise<boolean> {
       now += ms
@@ -130,23 +129,4 @@ test('what others bring in time closes the gap', async () => {
   await primary.append([first])
   expect(await tryAfter(1_000)).toBe(true)
   expect(await origins()).toEqual(['ours', 'held'])
-})
-
-test('who has begun to bring what is missing is waited for until they have, however long they are about it', async () => {
-  const { primary, first, rest, tryAfter, origins } = await gap(40)
-  for (const missing of [first, ...rest]) {
-    expect(await tryAfter(500)).toBe(false)
-    await primary.append([missing])
-  }
-  expect(await tryAfter(500)).toBe(true)
-  expect(await origins()).toEqual(['ours', 'held'])
-})
-
-test('what comes before an event in its origin, and stands behind it here, is pushed in one go, however much it is', async () => {
-  const { primary, replica, first, rest, tryAfter } = await gap(1_000)
-  await replica.journal([first, ...rest])
-  const read = vi.spyOn(Replica.prototype, 'journalAfter')
-  expect(await tryAfter(0)).toBe(true)
-  expect(await primary.positions()).toEqual({ ours: 1, held: 1_001 })
-  expect(read.mock.calls.filter(([{ after }]) => after === Number.MIN_SAFE_INTEGER)).toHaveLength(2)
 })

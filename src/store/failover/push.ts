@@ -35,23 +35,21 @@ export async function pushAll(primary: RedisStore, joint: PushJoint, { mend, pus
     while (await push.step());
     taken += push.taken
     if (push.stuck.size > 0) positions = await primary.positions()
-    // What comes later in its origin may stand before it here, where it was held apart; and others may have brought what came between.
-  } while (push.goesOnFrom(positions))
+    // What comes later in its origin may stand before it here, where it was held apart.
+  } while (push.wasAdvanced)
   if (push.stuck.size === 0) {
     joint.stuck = null
     return
   }
   const after = eventsIn(positions)
-  const lacking = Object.fromEntries(push.stuck.keys().map((origin) => [origin, positions[origin] ?? 0]))
-  if (mayOthersBring(joint, { began, before, after, byOthers: after - before - taken, lacking }))
+  if (mayOthersBring(joint, { began, before, after, byOthers: after - before - taken }))
     throw new Outdated('Redis lacks events that another instance may bring')
   joint.logger.warn(
     { origins: push.stuck.size },
     'Redis has lost events that nobody holds; those that came after them are pushed under a new origin',
   )
-  const origins = new Set(push.stuck.keys())
-  await replica.rescue([...origins], randomUUID())
-  joint.closeOrigins(origins)
+  await replica.rescue([...push.stuck], randomUUID())
+  joint.closeOrigins(push.stuck)
   await pushAll(primary, joint, { mend, pushed })
 }
 
@@ -61,11 +59,9 @@ interface Tried {
   before: number
   after: number
   byOthers: number
-  /** Up to where Redis has the origins of which something is missing. */
-  lacking: Record<string, number>
 }
 
-function mayOthersBring(joint: Pick<Joint, 'stuck'>, { began, before, after, byOthers, lacking }: Tried): boolean {
+function mayOthersBring(joint: Pick<Joint, 'stuck'>, { began, before, after, byOthers }: Tried): boolean {
   const now = performance.now()
   // Where Redis has gone back, others begin anew.
   const known = joint.stuck && before >= joint.stuck.events ? joint.stuck : null
@@ -74,10 +70,8 @@ function mayOthersBring(joint: Pick<Joint, 'stuck'>, { began, before, after, byO
   // What is missing may be brought behind much else. Between two tries only others bring any; where Redis was away, nobody could.
   const quietBeforeMs = known?.events === before && pausedMs <= MOMENT_MS ? known.quietMs + pausedMs : 0
   const quietMs = byOthers > 0 ? 0 : quietBeforeMs + triedMs
-  // Who has begun to bring what is missing comes to its end.
-  const isBrought = Object.entries(known?.lacking ?? {}).some(([origin, seq]) => (lacking[origin] ?? 0) > seq)
-  const inAllMs = isBrought ? 0 : (known?.inAllMs ?? 0) + Math.min(pausedMs, MOMENT_MS) + triedMs
-  joint.stuck = { at: now, events: after, inAllMs, quietMs, lacking }
+  const inAllMs = (known?.inAllMs ?? 0) + Math.min(pausedMs, MOMENT_MS) + triedMs
+  joint.stuck = { at: now, events: after, inAllMs, quietMs }
   return quietMs < OTHERS_FIRST_MS && inAllMs < OTHERS_AT_MOST_MS
 }
 
@@ -92,10 +86,9 @@ class Push {
   readonly #positions: Record<string, number>
   /** How many events Redis took from here. */
   taken = 0
-  /** Origins of which Redis lacked earlier events than one that was met first, and the seq of that one. */
-  readonly stuck = new Map<string, number>()
-  /** Those of which no event but the very next is to be read. */
-  readonly #blocked = new Set<string>()
+  /** Origins of which Redis lacked earlier events than one that was met. */
+  readonly stuck = new Set<string>()
+  readonly #advanced = new Set<string>()
   /** The rows that come next: read while those before them are sent. */
   #next: Promise<Awaited<ReturnType<RemoteReplica['journalAfter']>>>
   /** The batch that was sent last, until it is known to be in Redis. */
@@ -116,9 +109,9 @@ class Push {
     this.#next = this.#rowsAfter(Number.MIN_SAFE_INTEGER)
   }
 
-  /** Whether a Redis with these positions takes something that was met behind a gap. */
-  goesOnFrom(positions: Readonly<Record<string, number>>): boolean {
-    return this.stuck.entries().some(([origin, seq]) => seq <= (positions[origin] ?? 0) + 1)
+  /** Whether Redis has got more of an origin that it lacked something of. */
+  get wasAdvanced(): boolean {
+    return [...this.stuck].some((origin) => this.#advanced.has(origin))
   }
 
   /** One step. Answers whether there may be more to send. */
@@ -142,7 +135,7 @@ class Push {
 
   #rowsAfter(place: number): ReturnType<RemoteReplica['journalAfter']> {
     // Behind a gap there may be very much, which is not to be read with each try.
-    const rows = this.#replica.journalAfter({ after: place, limit: MAX_EVENTS, positions: this.#positions, stuck: [...this.#blocked] })
+    const rows = this.#replica.journalAfter({ after: place, limit: MAX_EVENTS, positions: this.#positions, stuck: [...this.stuck] })
     // Whoever waits for them hears of it; nobody may.
     rows.catch(() => {})
     return rows
@@ -153,12 +146,11 @@ class Push {
     const position = this.#positions[origin] ?? 0
     if (seq <= position) return false
     if (seq > position + 1) {
-      if (!this.stuck.has(origin)) this.stuck.set(origin, seq)
-      this.#blocked.add(origin)
+      this.stuck.add(origin)
       return false
     }
     this.#positions[origin] = seq
-    this.#blocked.delete(origin)
+    this.#advanced.add(origin)
     return true
   }
 
@@ -190,7 +182,9 @@ class Push {
   /** Others bring the same: what they were faster with need not be read here any more. */
   async #noteOthers(): Promise<void> {
     for (const [origin, seq] of Object.entries(await this.#primary.positions())) {
-      if (seq > (this.#positions[origin] ?? 0)) this.#positions[origin] = seq
+      if (seq <= (this.#positions[origin] ?? 0)) continue
+      this.#positions[origin] = seq
+      this.#advanced.add(origin)
     }
   }
 
