@@ -190,24 +190,6 @@ test('what an event was before it got another origin is known however it is held
   expect(named()).toEqual(['7 elsewhere'])
 })
 
-test('what Redis had taken of here, and the log had not brought yet, is in what a Redis is filled with from here later', async () => {
-  const p = await pair()
-  const events = [p.ours.recorded({ user: 'a' }), p.ours.voided(), p.ours.recorded({ user: 'a' })]
-  p.here.journal(events)
-  p.here.beginRebuild({ ...p.open('elsewhere').seedHead('', 0), positions: { ours: 3 } })
-  p.here.recall('kept', {})
-  p.here.applyAhead(ALL)
-  const head = p.here.seedHead('filled', 10)
-  expect(head.positions).toEqual({ ours: 3 })
-  expect(p.here.copies(['a'])[0]?.state).toMatchObject({ totalChats: 2 })
-  p.here.settle(head)
-  expect(p.here.log(0, 10).map(({ n, event }) => [n, event?.id ?? null])).toEqual([
-    [1, events[0]?.id],
-    [2, null],
-    [3, events[2]?.id],
-  ])
-})
-
 test('where Redis was filled in part, nobody here counts as further than it says, be the events held here or not', async () => {
   const p = await pair()
   p.here.beginRebuild({ ...p.open('elsewhere').seedHead('', 0), positions: { theirs: 3 } })
@@ -223,7 +205,6 @@ test('what came after a gap is pushed under another origin from then on, whole e
   p.here.journal(rest)
   p.here.beginRebuild({ ...elsewhere, positions: { ours: 3 } })
   p.here.recall('kept', {})
-  p.here.applyAhead(ALL)
   p.here.rescue(['ours'], 'another')
   const again = [
     ['another', 1, 'recorded'],

@@ -138,11 +138,11 @@ export function recall(sql: Sql, from: 'kept' | 'log', positions: Readonly<Recor
   const json = JSON.stringify(positions)
   const spans = sql.all(Span, `SELECT held.origin, min(held.seq) AS first, max(held.seq) AS last ${lacking} GROUP BY held.origin`, json)
   if (spans.length === 0) return
-  // What was taken back from the log, and is held besides, comes where it was first. What Redis had taken before anything came of it here has yet to be applied.
+  // What was taken back from the log, and is held besides, comes where it was first.
   sql.run(`DELETE FROM journal WHERE n IS NOT NULL AND (origin, seq) IN (SELECT held.origin, held.seq ${lacking})`, json)
   sql.run(
     `INSERT OR IGNORE INTO journal (place, n, ${EVENT})
-     SELECT held.${order} - (SELECT max(${order}) FROM ${from}) - 1 + min(0, (SELECT ifnull(min(place), 0) FROM journal)), iif(held.outcome IS NULL, NULL, 1), ${OF_HELD}
+     SELECT held.${order} - (SELECT max(${order}) FROM ${from}) - 1 + min(0, (SELECT ifnull(min(place), 0) FROM journal)), 1, ${OF_HELD}
      ${lacking}`,
     json,
   )
