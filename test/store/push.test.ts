@@ -5,13 +5,14 @@ import type { Joint } from '../../src/store/failover/joint.ts'
 import { pushAll } from '../../src/store/failover/push.ts'
 import { openRedisStore } from '../../src/store/redis/open.ts'
 import { Replica } from '../../src/store/sqlite/replica/replica.ts'
+import type { Event } from '../../src/store/store.ts'
 import { Origin } from '../helpers/events.ts'
 import { startRedis } from '../helpers/redis.ts'
 import { tempDir } from '../helpers/temp.ts'
 import { replicaHere } from '../helpers/this-thread.ts'
 
-/** A journal that holds only the second event of its origin, a Redis that has neither, and a clock that goes when it is told to. */
-async function gap() {
+/** A journal that holds an event of an origin, a Redis that has neither it nor those before it, and a clock that goes when it is told to. */
+async function gap(before = 1) {
   const [dir, server] = [tempDir(), await startRedis()]
   const primary = await openRedisStore({ url: server.url })
   const replica = replicaHere(join(dir.path, 'xinyi.db'))
@@ -24,7 +25,8 @@ async function gap() {
     dir.remove()
   })
   const [held, ours] = [new Origin('held'), new Origin('ours')]
-  const first = held.recorded({ id: 'first' })
+  const [first, ...rest] = Array.from({ length: before }, () => held.recorded({ user: 'held' }))
+  if (!first) throw new Error('there is one')
   await replica.journal([held.recorded({ id: 'second' })])
   const joint: Parameters<typeof pushAll>[1] = {
     local: { replica },
@@ -33,7 +35,7 @@ async function gap() {
     closeOrigins() {},
   }
   return {
-    ...{ primary, replica, first, held },
+    ...{ primary, replica, first, rest, held },
     /** So long after the last try; answers whether everything was pushed, be it under a new origin. */
     async tryAfter(ms: number, takesMs = 0, meanwhile?: () => Promise<unknown>): Promise<boolean> {
       now += ms
@@ -114,9 +116,9 @@ test('however long it is between two tries, it comes to an end', async () => {
 test('of what stands behind a gap no more is read than shows it, however much it is, and what closes it may stand behind that', async () => {
   const { primary, replica, first, held, tryAfter, origins } = await gap()
   await replica.journal(Array.from({ length: 1_000 }, () => held.recorded({ user: 'also here' })))
-  const read = vi.spyOn(Replica.prototype, 'journalAfter')
+  const read = vi.spyOn(Replica.prototype, 'pushable')
   expect(await tryAfter(0)).toBe(false)
-  expect(read.mock.results.reduce((sum, { value }) => sum + value.length, 0)).toBeLessThan(250)
+  expect(read.mock.results.flatMap(({ value }) => value.events.map(({ origin }: Event) => origin))).toEqual(['ours'])
   await replica.journal([first])
   expect(await tryAfter(100)).toBe(true)
   expect(await origins()).toEqual(['ours', 'held'])
@@ -129,4 +131,23 @@ test('what others bring in time closes the gap', async () => {
   await primary.append([first])
   expect(await tryAfter(1_000)).toBe(true)
   expect(await origins()).toEqual(['ours', 'held'])
+})
+
+test('who has begun to bring what is missing is waited for until they have, however long they are about it', async () => {
+  const { primary, first, rest, tryAfter, origins } = await gap(40)
+  for (const missing of [first, ...rest]) {
+    expect(await tryAfter(500)).toBe(false)
+    await primary.append([missing])
+  }
+  expect(await tryAfter(500)).toBe(true)
+  expect(await origins()).toEqual(['ours', 'held'])
+})
+
+test('what comes before an event in its origin, and stands behind it here, is read once, however much it is', async () => {
+  const { primary, replica, first, rest, tryAfter } = await gap(1_000)
+  await replica.journal([first, ...rest])
+  const read = vi.spyOn(Replica.prototype, 'pushable')
+  expect(await tryAfter(0)).toBe(true)
+  expect(await primary.positions()).toEqual({ ours: 1, held: 1_001 })
+  expect(read.mock.results.reduce((sum, { value }) => sum + value.events.length, 0)).toBe(1_002)
 })

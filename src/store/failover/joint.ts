@@ -37,8 +37,11 @@ export interface Joint {
   isInterrupted: boolean
   /** Everybody was found the same in both stores since the log of Redis last went another way. */
   isCompared: boolean
-  /** That Redis lacks events that come before what is here: at the last try (`at`), how many it had then, how long was waited in all, and since others brought any. */
-  stuck: { at: number; events: number; inAllMs: number; quietMs: number } | null
+  /**
+   * That Redis lacks events that come before what is here: at the last try (`at`), how many it had then, and up to which of the origins in
+   * question; how long was waited since any of these came, and since others brought anything.
+   */
+  stuck: { at: number; events: number; lacking: Record<string, number>; inAllMs: number; quietMs: number } | null
   /** Since when Redis lacks users of whom not everything may be here, by performance.now(). */
   readonly incompleteSince: Map<string, number>
   /** No more events of these origins are taken: whoever writes under one begins another. */

@@ -26,56 +26,54 @@ type PushJoint = Pick<Joint, 'logger' | 'stuck' | 'closeOrigins'> & { readonly l
 export async function pushAll(primary: RedisStore, joint: PushJoint, { mend, pushed }: Pushing): Promise<void> {
   const { replica } = joint.local
   const began = performance.now()
-  let positions = await primary.positions()
-  const before = eventsIn(positions)
-  let push: Push
-  let taken = 0
-  do {
-    push = new Push({ primary, replica, positions, mend, pushed })
-    while (await push.step());
-    taken += push.taken
-    if (push.stuck.size > 0) positions = await primary.positions()
-    // What comes later in its origin may stand before it here, where it was held apart.
-  } while (push.wasAdvanced)
-  if (push.stuck.size === 0) {
+  const positions = await primary.positions()
+  const push = new Push({ primary, replica, positions, mend, pushed })
+  const stuck = await push.all()
+  if (stuck.length === 0) {
     joint.stuck = null
     return
   }
-  const after = eventsIn(positions)
-  if (mayOthersBring(joint, { began, before, after, byOthers: after - before - taken }))
+  if (mayOthersBring(joint, { began, stuck, before: positions, after: push.positions, taken: push.taken }))
     throw new Outdated('Redis lacks events that another instance may bring')
   joint.logger.warn(
-    { origins: push.stuck.size },
+    { origins: stuck.length },
     'Redis has lost events that nobody holds; those that came after them are pushed under a new origin',
   )
-  await replica.rescue([...push.stuck], randomUUID())
-  joint.closeOrigins(push.stuck)
+  await replica.rescue(stuck, randomUUID())
+  joint.closeOrigins(new Set(stuck))
   await pushAll(primary, joint, { mend, pushed })
 }
 
-/** How many events Redis had when a try began, and has now; and how many of these others have brought meanwhile. */
+type Positions = Readonly<Record<string, number>>
+
 interface Tried {
   began: number
-  before: number
-  after: number
-  byOthers: number
+  stuck: readonly string[]
+  /** What Redis had when the try began, and has now; and how many events it took from here meanwhile. */
+  before: Positions
+  after: Positions
+  taken: number
 }
 
-function mayOthersBring(joint: Pick<Joint, 'stuck'>, { began, before, after, byOthers }: Tried): boolean {
+function mayOthersBring(joint: Pick<Joint, 'stuck'>, { began, stuck, before, after, taken }: Tried): boolean {
   const now = performance.now()
+  const [had, has] = [eventsIn(before), eventsIn(after)]
   // Where Redis has gone back, others begin anew.
-  const known = joint.stuck && before >= joint.stuck.events ? joint.stuck : null
+  const known = joint.stuck && had >= joint.stuck.events ? joint.stuck : null
+  const lacking = Object.fromEntries(stuck.map((origin) => [origin, after[origin] ?? 0]))
+  // Whoever has begun to bring what is missing has the rest of it, too.
+  const isBrought = known !== null && stuck.some((origin) => (after[origin] ?? 0) > (known.lacking[origin] ?? Number.POSITIVE_INFINITY))
   const triedMs = Math.min(now - began, MOMENT_MS)
   const pausedMs = known ? began - known.at : 0
   // What is missing may be brought behind much else. Between two tries only others bring any; where Redis was away, nobody could.
-  const quietBeforeMs = known?.events === before && pausedMs <= MOMENT_MS ? known.quietMs + pausedMs : 0
-  const quietMs = byOthers > 0 ? 0 : quietBeforeMs + triedMs
-  const inAllMs = (known?.inAllMs ?? 0) + Math.min(pausedMs, MOMENT_MS) + triedMs
-  joint.stuck = { at: now, events: after, inAllMs, quietMs }
+  const quietBeforeMs = known?.events === had && pausedMs <= MOMENT_MS ? known.quietMs + pausedMs : 0
+  const quietMs = has - had > taken ? 0 : quietBeforeMs + triedMs
+  const inAllMs = isBrought ? 0 : (known?.inAllMs ?? 0) + Math.min(pausedMs, MOMENT_MS) + triedMs
+  joint.stuck = { at: now, events: has, lacking, inAllMs, quietMs }
   return quietMs < OTHERS_FIRST_MS && inAllMs < OTHERS_AT_MOST_MS
 }
 
-const eventsIn = (positions: Record<string, number>): number => Object.values(positions).reduce((sum, seq) => sum + seq, 0)
+const eventsIn = (positions: Positions): number => Object.values(positions).reduce((sum, seq) => sum + seq, 0)
 
 /** Brings Redis, in order, what the journal holds and its positions lack. */
 class Push {
@@ -83,74 +81,59 @@ class Push {
   readonly #replica: RemoteReplica
   readonly #mend: Pushing['mend']
   readonly #pushed: Pushing['pushed']
-  readonly #positions: Record<string, number>
+  /** What Redis has, or will once it has taken what was sent. */
+  readonly positions: Record<string, number>
   /** How many events Redis took from here. */
   taken = 0
-  /** Origins of which Redis lacked earlier events than one that was met. */
-  readonly stuck = new Set<string>()
-  readonly #advanced = new Set<string>()
-  /** The rows that come next: read while those before them are sent. */
-  #next: Promise<Awaited<ReturnType<RemoteReplica['journalAfter']>>>
-  /** The batch that was sent last, until it is known to be in Redis. */
-  #sent: Promise<void> = Promise.resolve()
 
-  constructor(
-    options: {
-      primary: RedisStore
-      replica: RemoteReplica
-      positions: Record<string, number>
-    } & Pushing,
-  ) {
+  constructor(options: { primary: RedisStore; replica: RemoteReplica; positions: Positions } & Pushing) {
     this.#primary = options.primary
     this.#replica = options.replica
-    this.#positions = { ...options.positions }
+    this.positions = { ...options.positions }
     this.#mend = options.mend
     this.#pushed = options.pushed
-    this.#next = this.#rowsAfter(Number.MIN_SAFE_INTEGER)
   }
 
-  /** Whether Redis has got more of an origin that it lacked something of. */
-  get wasAdvanced(): boolean {
-    return [...this.stuck].some((origin) => this.#advanced.has(origin))
-  }
-
-  /** One step. Answers whether there may be more to send. */
-  async step(): Promise<boolean> {
-    const rows = await this.#next
-    const last = rows.at(-1)
-    if (!last) {
-      await this.#sent
-      return false
+  /** Answers of which origins there is more, behind events that neither Redis has nor the journal. */
+  async all(): Promise<string[]> {
+    /** The batch that was sent last, until it is known to be in Redis. */
+    let sent = Promise.resolve()
+    let isLastLook = false
+    for (let next = this.#next(); ; ) {
+      const { events, stuck } = await next
+      if (events.length === 0) {
+        await sent
+        if (stuck.length === 0 || isLastLook) return stuck
+        await this.#noteOthers()
+        isLastLook = true
+        next = this.#next()
+        continue
+      }
+      isLastLook = false
+      const lacking = events.filter((event) => this.#isLacking(event))
+      // Read while those before them are sent.
+      next = this.#next()
+      for (const batch of batches(lacking)) {
+        const before = sent
+        sent = this.#send(batch, before)
+        sent.catch(() => {})
+        // Redis works on this batch while the next is made ready.
+        await before
+      }
     }
-    this.#next = this.#rowsAfter(last.place)
-    for (const batch of batches(rows.map(({ event }) => event).filter((event) => this.#isNext(event)))) {
-      const before = this.#sent
-      this.#sent = this.#send(batch, before)
-      this.#sent.catch(() => {})
-      // Redis works on this batch while the next is made ready.
-      await before
-    }
-    return true
   }
 
-  #rowsAfter(place: number): ReturnType<RemoteReplica['journalAfter']> {
-    // Behind a gap there may be very much, which is not to be read with each try.
-    const rows = this.#replica.journalAfter({ after: place, limit: MAX_EVENTS, positions: this.#positions, stuck: [...this.stuck] })
-    // Whoever waits for them hears of it; nobody may.
-    rows.catch(() => {})
-    return rows
+  #next(): ReturnType<RemoteReplica['pushable']> {
+    const next = this.#replica.pushable(this.positions, MAX_EVENTS)
+    // Whoever waits for it hears of it; nobody may.
+    next.catch(() => {})
+    return next
   }
 
-  /** Whether Redis lacks the event, and takes it behind those that were chosen before. */
-  #isNext({ origin, seq }: Event): boolean {
-    const position = this.#positions[origin] ?? 0
-    if (seq <= position) return false
-    if (seq > position + 1) {
-      this.stuck.add(origin)
-      return false
-    }
-    this.#positions[origin] = seq
-    this.#advanced.add(origin)
+  /** Others may have been faster with it. */
+  #isLacking({ origin, seq }: Event): boolean {
+    if (seq <= (this.positions[origin] ?? 0)) return false
+    this.positions[origin] = seq
     return true
   }
 
@@ -181,11 +164,8 @@ class Push {
 
   /** Others bring the same: what they were faster with need not be read here any more. */
   async #noteOthers(): Promise<void> {
-    for (const [origin, seq] of Object.entries(await this.#primary.positions())) {
-      if (seq <= (this.#positions[origin] ?? 0)) continue
-      this.#positions[origin] = seq
-      this.#advanced.add(origin)
-    }
+    for (const [origin, seq] of Object.entries(await this.#primary.positions()))
+      this.positions[origin] = Math.max(this.positions[origin] ?? 0, seq)
   }
 
   async #isNobody(user: string): Promise<boolean> {

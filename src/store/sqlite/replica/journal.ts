@@ -44,23 +44,73 @@ export interface JournalPage {
   limit: number
   /** What these positions of Redis do not cover. */
   positions?: Readonly<Record<string, number>>
-  /** Of these origins no more than the very next event. */
-  stuck?: readonly string[]
 }
 
-/** The next events, in the order in which Redis has to get them. */
-export const journalAfter = (sql: Sql, { after, limit, positions = {}, stuck = [] }: JournalPage): Journaled[] =>
+/** The next events, as they stand. */
+export const journalAfter = (sql: Sql, { after, limit, positions = {} }: JournalPage): Journaled[] =>
   sql
     .rows(
       `WITH position (of, upTo) AS MATERIALIZED (SELECT key, value FROM json_each(?))
-       SELECT ${COLUMNS} FROM journal LEFT JOIN position ON of = origin WHERE place > ? AND seq > ifnull(upTo, 0)
-       AND (seq = ifnull(upTo, 0) + 1 OR origin NOT IN (SELECT value FROM json_each(?))) ORDER BY place LIMIT ?`,
+       SELECT ${COLUMNS} FROM journal LEFT JOIN position ON of = origin WHERE place > ? AND seq > ifnull(upTo, 0) ORDER BY place LIMIT ?`,
       JSON.stringify(positions),
       after,
-      JSON.stringify(stuck),
       limit,
     )
     .flatMap(journaled)
+
+/** What Redis has to get next. */
+export interface Pushable {
+  events: Event[]
+  /** Origins of which there is more, behind events that are not here. */
+  stuck: string[]
+}
+
+const StepRow = z.object({ place: z.int(), seq: z.int() })
+
+/**
+ * The next events that a Redis with these positions has to get: in the order of the journal, but for those that stand before earlier ones of
+ * their origin, which come right behind these. Where there are none, what is left is stuck.
+ */
+export function pushable(sql: Sql, positions: Readonly<Record<string, number>>, limit: number): Pushable {
+  const stuck: string[] = []
+  const steps: { place: number; seq: number; behind: number }[] = []
+  let end = Number.POSITIVE_INFINITY
+  for (const origin of originsIn(sql, 'journal')) {
+    let [seq, behind] = [positions[origin] ?? 0, Number.NEGATIVE_INFINITY]
+    const rows = sql.all(StepRow, 'SELECT place, seq FROM journal WHERE origin = ? AND seq > ? ORDER BY seq LIMIT ?', origin, seq, limit)
+    if (rows[0] && rows[0].seq > seq + 1) stuck.push(origin)
+    for (const row of rows) {
+      if (row.seq > seq + 1) break
+      seq = row.seq
+      behind = Math.max(behind, row.place)
+      steps.push({ ...row, behind })
+    }
+    // What was not looked at stands behind that.
+    if (seq === (positions[origin] ?? 0) + limit) end = Math.min(end, behind)
+  }
+  const next = steps
+    .filter(({ behind }) => behind <= end)
+    .sort((a, b) => a.behind - b.behind || a.seq - b.seq)
+    .slice(0, limit)
+  const places = JSON.stringify(next.map(({ place }) => place))
+  const held = sql.rows(`SELECT ${COLUMNS} FROM journal WHERE place IN (SELECT value FROM json_each(?))`, places).flatMap(journaled)
+  const events = new Map(held.map(({ place, event }) => [place, event]))
+  return { events: next.flatMap(({ place }) => events.get(place) ?? []), stuck }
+}
+
+const OriginRow = z.object({ origin: z.string() })
+
+/** The origins in a table that may have very many events of each. */
+export const originsIn = (sql: Sql, table: 'journal' | 'kept'): string[] =>
+  sql
+    .all(
+      OriginRow,
+      `WITH RECURSIVE origins (origin) AS (
+         SELECT min(origin) FROM ${table} UNION ALL
+         SELECT (SELECT min(origin) FROM ${table} WHERE ${table}.origin > origins.origin) FROM origins WHERE origins.origin IS NOT NULL
+       ) SELECT origin FROM origins WHERE origin IS NOT NULL`,
+    )
+    .map(({ origin }) => origin)
 
 export const notApplied = (sql: Sql, limit: number): Journaled[] =>
   sql.rows(`SELECT ${COLUMNS} FROM journal WHERE n IS NULL ORDER BY place LIMIT ?`, limit).flatMap(journaled)

@@ -1,7 +1,7 @@
-import { z } from 'zod'
 import { loadPositions, positionOf } from '../apply.ts'
 import type { Sql } from '../sql.ts'
 import { journaledSeq } from './ahead.ts'
+import { originsIn } from './journal.ts'
 import { isFirstCopy } from './kept.ts'
 
 /** Notes that this data directory writes under an origin. To be called in a transaction. */
@@ -24,20 +24,6 @@ export function disown(sql: Sql, positions: Readonly<Record<string, number>>): v
 }
 
 const isOwn = (sql: Sql, origin: string): boolean => sql.exists('SELECT 1 FROM own_origins WHERE origin = ?', origin)
-
-const OriginRow = z.object({ origin: z.string() })
-
-/** The origins in a table that may have very many events of each. */
-const originsIn = (sql: Sql, table: 'journal' | 'kept'): string[] =>
-  sql
-    .all(
-      OriginRow,
-      `WITH RECURSIVE origins (origin) AS (
-         SELECT min(origin) FROM ${table} UNION ALL
-         SELECT (SELECT min(origin) FROM ${table} WHERE ${table}.origin > origins.origin) FROM origins WHERE origins.origin IS NOT NULL
-       ) SELECT origin FROM origins WHERE origin IS NOT NULL`,
-    )
-    .map(({ origin }) => origin)
 
 /** Whether all that was ever written, by these positions of Redis and by what is here, was written here, is here, and was never given up. */
 export const isSoleWriter = (sql: Sql, positions: Readonly<Record<string, number>>): boolean =>

@@ -21,7 +21,7 @@ import { expiredUsers, sweepLog, sweepUsers } from '../sweep.ts'
 import { type Answered, applyAhead, lack, renumber } from './ahead.ts'
 import { countsOf, factsOf, type ReplicaFacts } from './facts.ts'
 import { forgottenBy } from './forgotten.ts'
-import { addToJournal, countPending, type Journaled, type JournalPage, journalAfter, rescue } from './journal.ts'
+import { addToJournal, countPending, type Journaled, type JournalPage, journalAfter, type Pushable, pushable, rescue } from './journal.ts'
 import { JournaledEvents } from './journaled.ts'
 import { completeFromKept, letGo, patchedUsers, recall, settleKept, sweepKept, wholeAmong } from './kept.ts'
 import { raiseMarks } from './marks.ts'
@@ -107,8 +107,10 @@ export class Replica {
     })
   }
 
-  journalAfter(page: JournalPage): Journaled[] {
-    return journalAfter(this.#sql, page)
+  readonly journalAfter = (page: JournalPage): Journaled[] => journalAfter(this.#sql, page)
+
+  pushable(positions: Readonly<Record<string, number>>, limit: number): Pushable {
+    return pushable(this.#sql, positions, limit)
   }
 
   /** How many events of the journal these positions do not cover. */
@@ -168,10 +170,8 @@ export class Replica {
   }
 
   readonly positions = (): Record<string, number> => loadPositions(this.#sql)
-
-  dirtyUsers(limit: number): string[] {
-    return this.#sql.all(UserRow, 'SELECT user_id AS userId FROM dirty LIMIT ?', limit).map(({ userId }) => userId)
-  }
+  readonly dirtyUsers = (limit: number): string[] =>
+    this.#sql.all(UserRow, 'SELECT user_id AS userId FROM dirty LIMIT ?', limit).map(({ userId }) => userId)
 
   /** How many rows went here with the erasure at index n. */
   takeRemovedRows(n: number): number {
