@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import {
   type AlertEvent,
   type Attention,
@@ -152,7 +153,9 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'staff'
     const applied = (removed: Removed | null): Judged => ({ type: 'applied', n, kept: false, alertId: null, removed })
     if (event.kind === 'void') return { type: 'erased', n }
     if (event.kind === 'policy') {
-      this.#policies.push({ n, at: acceptedAt, limits: event.payload.limits })
+      const { limits } = event.payload
+      if (!this.#policies.some((policy) => policy.at === acceptedAt && isDeepStrictEqual(policy.limits, limits)))
+        this.#policies.push({ n, at: acceptedAt, limits })
       return applied(null)
     }
     if (event.kind === 'joined') {

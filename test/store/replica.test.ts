@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { chainOf } from '../../src/store/rules.ts'
 import type { Event } from '../../src/store/store.ts'
 import { NOW } from '../helpers/events.ts'
 import { ALL, pair, risky } from './pair.ts'
@@ -55,6 +56,28 @@ test('what is applied ahead of the log is there at once, and counts once when th
   expect(await p.pull()).toBe(true)
   expect(p.here.facts().dirty).toBe(0)
   expect(p.state()).toEqual(await p.expected())
+})
+
+test('a policy has its index of the log, be it applied ahead before; and keeps that where it comes again', async () => {
+  const p = await pair()
+  const [older, newer] = [p.ours.policy({ conversations: 1 }, NOW - 5), p.ours.policy({ conversations: 9 }, NOW)]
+  p.here.journalAndApply([older])
+  await p.there.append([p.theirs.recorded({ user: 'b' }), p.theirs.recorded({ user: 'b' })])
+  await p.follow()
+  await p.push()
+  await p.there.append([newer, { ...older, origin: 'elsewhere', seq: 1 }])
+  await p.follow()
+  const policies = p.here.policies()
+  expect(policies.map(({ n, limits: { conversations } }) => [n, conversations])).toEqual([
+    [3, 1],
+    [4, 9],
+  ])
+  // As from a Redis that was filled without it.
+  p.here.recall('log', { theirs: 2 })
+  const { n, chain } = p.here.facts()
+  const at = { n: n + 1, origin: 'ours', seq: 1, chain: chainOf(chain, 'ours', 1) }
+  expect(p.here.applyEntries([{ ...at, event: older, outcome: 'applied', alertEvents: [], settled: true }])).toBe(1)
+  expect(p.here.policies()).toEqual(policies)
 })
 
 test('a user is not taken over while Redis lacks what was applied ahead for anybody', async () => {

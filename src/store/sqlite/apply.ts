@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import { chainOf, markOf } from '../rules.ts'
 import type { Event, Outcome } from '../store.ts'
@@ -76,9 +77,12 @@ export function judge(step: Step, event: Event): Judged {
 }
 
 function changePolicy({ sql, n, policies }: Step, event: Extract<Event, { kind: 'policy' }>): Judged {
-  const { limits } = event.payload
-  policies.push({ n, at: event.acceptedAt, limits })
-  sql.run('INSERT OR REPLACE INTO policies (n, at, limits) VALUES (?, ?, ?)', n, event.acceptedAt, JSON.stringify(limits))
+  const [at, { limits }] = [event.acceptedAt, event.payload]
+  // The very same, come again, is no newer than it was.
+  if (!policies.some((policy) => policy.at === at && isDeepStrictEqual(policy.limits, limits))) {
+    policies.push({ n, at, limits })
+    sql.run('INSERT OR REPLACE INTO policies (n, at, limits) VALUES (?, ?, ?)', n, at, JSON.stringify(limits))
+  }
   return { type: 'applied', n, kept: false, alertId: null, removed: null }
 }
 

@@ -30,6 +30,17 @@ export function retention(open: Open): void {
     expect(await (await it.reopen()).policy()).toEqual(limits({ emotionsDays: 7 }))
   })
 
+  test('a policy that comes again, as from a server that had it, is no newer than it was', async () => {
+    const it = await given(open)
+    const [first, second] = [it.origin.policy({ conversations: 1 }, NOW - HOUR), it.origin.policy({ conversations: 5 }, NOW)]
+    for (const event of [first, second]) await it.tell(event)
+    await it.recordAll(hourly(4))
+    const again = { ...first, origin: 'elsewhere', seq: 1 }
+    expect(await it.tell(again)).toMatchObject({ type: 'applied', n: 7 })
+    expect(await it.store.policy()).toEqual(limits({ conversations: 5 }))
+    expect(await it.ids()).toHaveLength(4)
+  })
+
   test('each list is capped by itself: the oldest go', async () => {
     const it = await given(open)
     await it.tell(it.origin.policy({ conversations: 3, emotions: 5 }))

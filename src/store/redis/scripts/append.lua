@@ -77,7 +77,12 @@ end
 local function applied(event, keys, record, tombstone, told)
   if event.kind == 'void' then return { 'erased' } end
   if event.kind == 'policy' then
-    local text = string.format('{"n":%d,"at":%d,"limits":%s}', n, event.at, event.body)
+    local said = string.format(',"at":%d,"limits":%s}', event.at, event.body)
+    for _, text in ipairs(get({}, 'LRANGE', POLICIES, 0, -1)) do
+      -- The very same, come again, is no newer than it was.
+      if string.sub(text, -#said) == said then return { 'applied' } end
+    end
+    local text = string.format('{"n":%d', n) .. said
     call('RPUSH', POLICIES, text)
     policies, taking.policy = nil, text
     return { 'applied' }

@@ -90,9 +90,7 @@ const leaveJournal = (sql: Sql, origin: string, seqs: readonly number[]): z.infe
 /** Null where it was applied here ahead. */
 function takeOver(step: Step, event: Event, there: LogEntry['outcome'], isAhead: boolean): Judged | null {
   const { sql, n } = step
-  // Applied ahead, it had an index that was not its own.
-  if (event.kind === 'policy')
-    sql.run('DELETE FROM policies WHERE at = ? AND limits = ?', event.acceptedAt, JSON.stringify(event.payload.limits))
+  if (event.kind === 'policy') forgetAhead(step, event)
   if (!isAhead && isRemoval(event) && isOnOther(step, event)) return removeUnder(step, event)
   const outcome = event.kind === 'policy' || event.kind === 'joined' || !isAhead ? judgeNew(step, event) : null
   // What came of it in Redis comes of it here too, unless the two differ already.
@@ -102,6 +100,16 @@ function takeOver(step: Step, event: Event, there: LogEntry['outcome'], isAhead:
     voidHeld(step, event)
   }
   return outcome
+}
+
+/** A policy that is applied ahead has an index that is not its own. */
+function forgetAhead({ sql, n, policies }: Step, { acceptedAt, payload }: EventOf<'policy'>): void {
+  const gone = sql.run(
+    `DELETE FROM policies WHERE at = ? AND limits = ? AND n > (SELECT trimmed FROM meta)
+     AND NOT EXISTS (SELECT 1 FROM log WHERE log.n = policies.n AND log.kind = 'policy' AND log.n < ?)`,
+    ...[acceptedAt, JSON.stringify(payload.limits), n],
+  )
+  if (gone > 0) policies.splice(0, policies.length, ...loadPolicies(sql).filter((policy) => policy.n < n))
 }
 
 /** Redis says up to when an erasure was applied there. */
