@@ -190,6 +190,16 @@ test('what an event was before it got another origin is known however it is held
   expect(named()).toEqual(['7 elsewhere'])
 })
 
+test('what Redis had taken of here, and the log had not brought, is in what a Redis is filled with from here while everybody is taken over anew', async () => {
+  const p = await pair()
+  const events = [p.ours.recorded({ user: 'a' }), p.ours.voided(), p.ours.recorded({ user: 'a' }), p.ours.recorded({ user: 'a' })]
+  p.here.journal(events)
+  p.here.beginRebuild({ ...p.open('elsewhere').seedHead('', 0), positions: { ours: 3 } })
+  p.here.applyAhead(ALL)
+  expect(p.here.seedHead('filled', 10).positions).toEqual({ ours: 4 })
+  expect(p.here.copies(['a'])[0]?.state).toMatchObject({ totalChats: 3 })
+})
+
 test('where Redis was filled in part, nobody here counts as further than it says, be the events held here or not', async () => {
   const p = await pair()
   p.here.beginRebuild({ ...p.open('elsewhere').seedHead('', 0), positions: { theirs: 3 } })

@@ -51,9 +51,10 @@ export class Local {
     return this.#outcomesOf(events, await this.replica.applyAhead(Number.MAX_SAFE_INTEGER))
   }
 
-  /** More may have come into the journal than what was written here. */
+  /** The same; more may have come into the journal than what was written here, and the log may have grown. */
   async complete(): Promise<void> {
     this.#whole = undefined
+    this.#renumbered = false
     await this.whole()
   }
 

@@ -33,7 +33,7 @@ export async function mendable(
 
 /**
  * Puts users back in Redis whose keys were lost there and who have something to be pushed, with everything that is here; but not without
- * what others have. `rebuild`: the log here does not meet the one there. `caughtUp` is told where the replica stands then.
+ * what others have. `rebuild`: the log here does not meet the one there. `caughtUp`: see catchUp.
  */
 export async function putBack(
   { primary, rebuild }: Pick<Verified, 'primary' | 'rebuild'>,
@@ -41,9 +41,8 @@ export async function putBack(
   { users, caughtUp }: { users: readonly string[]; caughtUp: (n: number) => void },
 ): Promise<void> {
   const { replica } = joint.local
-  const isWhole = !rebuild && (await catchUp(primary, replica))
-  const { n, partial } = await replica.facts()
-  caughtUp(n)
+  const isWhole = !rebuild && (await catchUp(primary, replica, caughtUp))
+  const { partial } = await replica.facts()
   const incomplete = isWhole ? (partial ? await replica.dirtyAmong(users) : []) : users
   const patienceMs = (await replica.known(users)).length > 0 ? OTHERS_FIRST_MS : NOBODY_HERE_MS
   if ((await mendable(primary, joint, { users, incomplete, patienceMs })).length < users.length) {
@@ -51,7 +50,7 @@ export async function putBack(
     throw new Outdated('users are lost that others may put back')
   }
   await replica.lack(incomplete)
-  for (const copy of await replica.wholeCopies(users)) await primary.restore(copy, { force: true })
+  for (const copy of await replica.copies(users)) await primary.restore(copy, { force: true })
 }
 
 /** Before Redis is in charge: whoever was put back by another without all of them, and is whole here, is put back so (patched.ts). Answers how many. */
@@ -61,13 +60,8 @@ export async function completeAtFirst(
   caughtUp: (n: number) => void,
 ): Promise<number> {
   if (rebuild) return 0
-  const follow = async (): Promise<boolean> => {
-    const isWhole = await catchUp(primary, replica)
-    caughtUp((await replica.facts()).n)
-    return isWhole
-  }
   try {
-    return await completeAll({ primary, replica, follow })
+    return await completeAll({ primary, replica, follow: () => catchUp(primary, replica, caughtUp) })
   } catch (error) {
     // Who is too large to be put back in time must not keep everybody else from Redis.
     if (!isTimeout(error)) throw error

@@ -195,7 +195,7 @@ export class Tidy {
     const unlike: string[] = []
     // Of whoever is only otherwise here than Redis had them, everything is here.
     if ((await local.replica.facts()).partial) await local.replica.lack(incomplete)
-    for (const copy of await local.replica.wholeCopies(users)) {
+    for (const copy of await local.replica.copies(users)) {
       if ((await this.#primary.restore(copy)) === 'ok') continue
       // They are not here as they were there. Nobody who has them so has come for as long as may be: others record again what they hold besides.
       unlike.push(copy.user)

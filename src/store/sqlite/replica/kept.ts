@@ -1,11 +1,8 @@
 import { z } from 'zod'
-import { markOf } from '../../rules.ts'
-import { judge, positionOf, savePositions } from '../apply.ts'
-import { EVENT as EVENT_ROW, EventRow } from '../log.ts'
+import { positionOf, savePositions } from '../apply.ts'
 import type { Sql } from '../sql.ts'
-import { loadMeta, loadPolicies, type Meta } from '../state.ts'
-import { loadUser } from '../users.ts'
-import { isDirty, renumber, setAhead, settleAhead } from './ahead.ts'
+import { loadMeta } from '../state.ts'
+import { renumber, setAhead, settleAhead } from './ahead.ts'
 import { HELD as EVENT, POSITIONS } from './journal.ts'
 
 const OF_HELD = EVENT.replaceAll(/\w+/g, 'held.$&')
@@ -70,20 +67,6 @@ export const patchedUsers = (sql: Sql, after: string, limit: number): string[] =
 
 /** Whether that is so for the first time: nobody is here who was not taken over, or written here, since. */
 export const isFirstCopy = (sql: Sql): boolean => isPartial(sql) && !sql.exists("SELECT 1 FROM complete WHERE origin <> ''")
-
-/**
- * Has users who were not taken over yet, and to whom the log here has led on from what they were before, know what is held of them
- * besides: what came between. An event whose effects are there changes nothing. To be called in a transaction.
- */
-export function completeFromKept(sql: Sql, { tombstoneKey }: Meta, users: readonly string[]): void {
-  if (!isPartial(sql)) return
-  const policies = loadPolicies(sql)
-  for (const user of users.filter((each) => isDirty(sql, each))) {
-    const mark = markOf(tombstoneKey, user)
-    for (const event of sql.all(EventRow, `SELECT ${EVENT_ROW} FROM kept WHERE user_id = ? ORDER BY place`, user))
-      judge({ sql, n: loadUser(sql, user)?.rev ?? 0, policies, mark, told: [] }, event)
-  }
-}
 
 const UserRow = z.object({ userId: z.string() })
 const PositionRow = z.object({ origin: z.string(), seq: z.int() })

@@ -23,7 +23,7 @@ import { countsOf, factsOf, type ReplicaFacts } from './facts.ts'
 import { forgottenBy } from './forgotten.ts'
 import { addToJournal, countPending, type Journaled, type JournalPage, journalAfter, type Pushable, pushable, rescue } from './journal.ts'
 import { JournaledEvents } from './journaled.ts'
-import { completeFromKept, letGo, patchedUsers, recall, settleKept, sweepKept, wholeAmong } from './kept.ts'
+import { letGo, patchedUsers, recall, settleKept, sweepKept, wholeAmong } from './kept.ts'
 import { raiseMarks } from './marks.ts'
 import { outcomeOf } from './outcome.ts'
 import { beginOrigin, isSoleWriter, own } from './own.ts'
@@ -210,13 +210,6 @@ export class Replica {
   readonly noteRevs = (page: RevPage): boolean => this.#write((sql) => noteRevs(sql, this.#meta(), page))
   readonly letGo = (): void => this.#write(letGo)
   readonly copies = (users: readonly string[]): UserCopy[] => this.#sql.snapshot(() => readCopies(this.#sql, this.#meta(), users))
-
-  /** The same, to be put back in Redis: with everything that is known of them here. */
-  wholeCopies(users: readonly string[]): UserCopy[] {
-    this.#write((sql) => completeFromKept(sql, this.#meta(), users))
-    return this.copies(users)
-  }
-
   readonly nextUsers = (after: string, limit: number): string[] => nextUsers(this.#sql, after, limit)
   readonly seedHead = (epoch: string, entries: number): Head => this.#sql.snapshot(() => seedHead(this.#sql, this.#meta(), epoch, entries))
   readonly seedLog = (after: number, limit: number): LogEntry[] => this.#sql.snapshot(() => seedLog(this.#sql, after, limit))

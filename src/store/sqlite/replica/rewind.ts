@@ -8,7 +8,7 @@ import { addFork, chainAt } from '../log.ts'
 import type { Sql } from '../sql.ts'
 import { keepMember, loadMeta, marksOf } from '../state.ts'
 import { dropTopics } from '../topics.ts'
-import { markBeyond, renumber, setAhead, settleAhead } from './ahead.ts'
+import { applyAhead, markBeyond, renumber, setAhead, settleAhead } from './ahead.ts'
 import { HELD, voidInJournal } from './journal.ts'
 import { keep } from './kept.ts'
 import { disown } from './own.ts'
@@ -63,10 +63,13 @@ function removeGone(sql: Sql, { tombstoneKey, tombstones, expiries }: Head): voi
 export function beginRebuild(sql: Sql, head: Head): void {
   const { dataSetId, epoch, tombstoneKey, n, chain, positions, policies, staff, tombstones, expiries, lineage } = head
   disown(sql, positions)
+  const known = loadMeta(sql)?.tombstoneKey
+  // What Redis had taken of it, and lost again, comes by no log: it counts as held, and so has to be in the users here.
+  if (known) applyAhead(sql, known, Number.MAX_SAFE_INTEGER)
   keep(sql, positions)
   removeGone(sql, head)
   // Marks under another key are nobody's here.
-  if (loadMeta(sql)?.tombstoneKey.export().toString('hex') !== tombstoneKey)
+  if (known?.export().toString('hex') !== tombstoneKey)
     for (const table of ['tombstones', 'expiries', 'unnoted']) sql.run(`DELETE FROM ${table}`)
   for (const table of ['log', 'positions', 'policies', 'staff', 'lineage']) sql.run(`DELETE FROM ${table}`)
   sql.run(
