@@ -41,3 +41,18 @@ test.each([1, 2])(
     expect((await replica.log(200 * pages, 10)).map(({ chain }) => chain).at(-1)).toBe(head.chain)
   },
 )
+
+test('a log that does not reach back so far is not caught up with', async () => {
+  const store = await databases.open()
+  const replica = replicaHere(newDataFile())
+  onTestFinished(() => replica.close())
+  await replica.beginRebuild(await store.head())
+  const theirs = new Origin('theirs')
+  await store.append([1, 2, 3].map(() => theirs.recorded({ user: 'there' })))
+  expect(await catchUp(store, replica, () => {})).toBe(true)
+  await store.append([1, 2, 3].map(() => theirs.recorded({ user: 'there' })))
+  await databases.redis.xtrim('xinyi:log', 'MAXLEN', 1)
+  const told: number[] = []
+  expect(await catchUp(store, replica, (n) => told.push(n))).toBe(false)
+  expect(told).toEqual([3])
+})

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { Redis } from 'ioredis'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { Outdated } from '../../src/store/failover/faults.ts'
 import type { Joint } from '../../src/store/failover/joint.ts'
@@ -17,6 +18,7 @@ async function gap(before = 1) {
   const primary = await openRedisStore({ url: server.url })
   const replica = replicaHere(join(dir.path, 'xinyi.db'))
   let now = 1_000_000
+  const closed: string[] = []
   const clock = vi.spyOn(performance, 'now').mockImplementation(() => now)
   onTestFinished(async () => {
     clock.mockRestore()
@@ -32,10 +34,10 @@ async function gap(before = 1) {
     local: { replica },
     logger: { info() {}, warn() {}, error() {}, debug() {} } satisfies Joint['logger'],
     stuck: null,
-    closeOrigins() {},
+    closeOrigins: (origins) => closed.push(...origins),
   }
   return {
-    ...{ primary, replica, first, rest, held },
+    ...{ primary, replica, first, rest, held, closed, server },
     /** So long after the last try; answers whether everything was pushed, be it under a new origin. */
     async tryAfter(ms: number, takesMs = 0, meanwhile?: () => Promise<unknown>): Promise<boolean> {
       now += ms
@@ -97,6 +99,43 @@ test('what others bring while this one pushes is not quiet, but does not go on f
   expect(await tryAfter(0, 500, meanwhile)).toBe(true)
 })
 
+test('what of the missing others bring while this one pushes closes the gap at once', async () => {
+  const { primary, first, tryAfter, origins } = await gap()
+  expect(await tryAfter(0, 0, () => primary.append([first]))).toBe(true)
+  expect(await origins()).toEqual(['ours', 'held'])
+})
+
+test('of what is given a new origin Redis gets no more than it lacks, and nothing is written under the old one any more', async () => {
+  const { primary, replica, first, rest, held, tryAfter, closed } = await gap(3)
+  await replica.journal([first, ...rest.slice(0, 1)])
+  await replica.journal([held.recorded({ user: 'held' })])
+  for (let tries = 0; tries < 4; tries += 1) expect(await tryAfter(500)).toBe(false)
+  expect(await tryAfter(500)).toBe(true)
+  const { ours, held: before, ...renamed } = await primary.positions()
+  expect([before, Object.values(renamed)]).toEqual([2, [2]])
+  expect((await primary.status()).n).toBe(4 + (ours ?? 0))
+  expect(closed).toEqual(['held'])
+})
+
+test('where Redis has gone back meanwhile others are waited for anew: they have as much to bring again', async () => {
+  const { primary, server, tryAfter } = await gap()
+  const others = new Origin('others')
+  await primary.append(Array.from({ length: 100 }, () => others.recorded({ user: 'else' })))
+  const again = new Origin('again')
+  const goOn = async (tries: number) => {
+    for (let i = 0; i < tries; i += 1) {
+      expect(await tryAfter(500)).toBe(false)
+      await primary.append([again.recorded({ user: 'else' })])
+    }
+  }
+  await goOn(19)
+  const redis = new Redis(server.url)
+  await redis.hset('xinyi:positions', 'others', 5)
+  redis.disconnect()
+  await goOn(20)
+  expect(await tryAfter(500)).toBe(true)
+})
+
 test('after Redis was away others are waited for anew: they could bring nothing', async () => {
   const { tryAfter } = await gap()
   expect(await tryAfter(0)).toBe(false)
@@ -146,8 +185,9 @@ test('who has begun to bring what is missing is waited for until they have, howe
 test('what comes before an event in its origin, and stands behind it here, is read once, however much it is', async () => {
   const { primary, replica, first, rest, tryAfter } = await gap(300)
   await replica.journal([first, ...rest])
-  const read = vi.spyOn(Replica.prototype, 'pushable')
+  const [read, sent] = [vi.spyOn(Replica.prototype, 'pushable'), vi.spyOn(primary, 'append')]
   expect(await tryAfter(0)).toBe(true)
   expect(await primary.positions()).toEqual({ ours: 1, held: 301 })
+  expect(sent.mock.calls.map(([events]) => events.length)).toEqual([100, 100, 100, 2])
   expect(read.mock.results.reduce((sum, { value }) => sum + value.events.length, 0)).toBe(302)
 })

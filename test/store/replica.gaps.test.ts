@@ -141,7 +141,7 @@ describe('what a Redis gets again that was filled in part, or has gone back', ()
 
   test('stays cleared also under another origin', async () => {
     const p = await recalled('log', { id: 'x' })
-    p.here.rescue(['theirs'], 'fresh')
+    p.here.rescue({ theirs: 0 }, 'fresh')
     await tells(p, p.ours.cleared('a', LATER))
     expect(listed(p)).toEqual([])
   })
@@ -185,7 +185,7 @@ test('what an event was before it got another origin is known however it is held
   expect(named()).toEqual([])
   p.here.recall('kept', {})
   expect(named()).toEqual(['7 elsewhere'])
-  p.here.rescue(['theirs'], 'a third')
+  p.here.rescue({ theirs: 0 }, 'a third')
   p.here.recall('kept', {})
   expect(named()).toEqual(['7 elsewhere'])
 })
@@ -215,7 +215,7 @@ test('what came after a gap is pushed under another origin from then on, whole e
   p.here.journal(rest)
   p.here.beginRebuild({ ...elsewhere, positions: { ours: 3 } })
   p.here.recall('kept', {})
-  p.here.rescue(['ours'], 'another')
+  p.here.rescue({ ours: 0 }, 'another')
   const again = [
     ['another', 1, 'recorded'],
     ['another', 2, 'recorded'],
@@ -233,8 +233,8 @@ test('what gets another origin names what it was, also once it gets a third one'
   const p = await pair()
   const [, ...rest] = [1, 2, 3].map(() => p.ours.recorded({ user: 'a' }))
   p.here.journal(rest)
-  p.here.rescue(['ours'], 'another')
-  p.here.rescue(['another'], 'a third')
+  p.here.rescue({ ours: 0 }, 'another')
+  p.here.rescue({ another: 0 }, 'a third')
   const events = p.here.journalAfter({ after: Number.MIN_SAFE_INTEGER, limit: ALL }).map(({ event }) => event)
   expect(events).toMatchObject([
     { origin: 'a third', seq: 1, kind: 'recorded', formerly: '2 ours' },
@@ -247,7 +247,7 @@ test('what has got another origin is not pushed under the old one either where t
   const [, ...rest] = [1, 2, 3].map(() => p.ours.recorded({ user: 'a' }))
   p.here.applyEntries(logOf(rest))
   p.here.recall('log', {})
-  p.here.rescue(['ours'], 'another')
+  p.here.rescue({ ours: 0 }, 'another')
   const again = [
     ['another', 1, 'recorded'],
     ['another', 2, 'recorded'],
@@ -267,7 +267,7 @@ test('what comes of an origin after that under its own name is held like any oth
   p.here.journal([second])
   p.here.beginRebuild({ ...elsewhere, positions: { theirs: 2 } })
   p.here.recall('kept', {})
-  p.here.rescue(['theirs'], 'another')
+  p.here.rescue({ theirs: 0 }, 'another')
   p.here.applyEntries(logOf([first, second, third]))
   p.here.beginRebuild({ ...elsewhere, lineage: [], positions: { theirs: 3, another: 1 } })
   p.here.recall('kept', { theirs: 2, another: 1 })

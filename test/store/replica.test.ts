@@ -80,6 +80,34 @@ test('a policy has its index of the log, be it applied ahead before; and keeps t
   expect(p.here.policies()).toEqual(policies)
 })
 
+test('a policy gets another index where the log goes another way from before it', async () => {
+  const p = await pair()
+  const policy = p.theirs.policy({ conversations: 1 })
+  await p.there.append([policy])
+  await p.follow()
+  p.here.rewind(0)
+  const [first, second] = [chainOf('', 'other', 1), chainOf(chainOf('', 'other', 1), 'theirs', 1)]
+  const entry = { outcome: 'applied', alertEvents: [], settled: true } as const
+  p.here.applyEntries([
+    { ...entry, n: 1, origin: 'other', seq: 1, chain: first, event: { ...p.ours.recorded({ user: 'b' }), origin: 'other', seq: 1 } },
+    { ...entry, n: 2, origin: 'theirs', seq: 1, chain: second, event: policy },
+  ])
+  expect(p.here.policies().map(({ n }) => n)).toEqual([2])
+})
+
+test('a policy that is applied ahead is not taken for one that the log tells at its index', async () => {
+  const p = await pair()
+  const [theirs, ours] = [p.theirs.policy({ conversations: 1 }, NOW - 5), p.ours.policy({ conversations: 9 })]
+  await p.there.append([theirs])
+  await p.follow()
+  p.here.journalAndApply([ours])
+  await p.there.append([{ ...theirs, origin: 'again', seq: 1 }])
+  await p.follow()
+  await p.push()
+  await p.follow()
+  expect(p.here.policies().map(({ n }) => n)).toEqual([1, 3])
+})
+
 test('a user is not taken over while Redis lacks what was applied ahead for anybody', async () => {
   const p = await pair()
   p.here.journalAndApply([p.ours.recorded(risky)])

@@ -38,10 +38,10 @@ export interface Joint {
   /** Everybody was found the same in both stores since the log of Redis last went another way. */
   isCompared: boolean
   /**
-   * That Redis lacks events that come before what is here: at the last try (`at`), how many it had then, and up to which of the origins in
-   * question; how long was waited since any of these came, and since others brought anything.
+   * That Redis lacks events that come before what is here, as of the last try (`at`): how many events it had of all origins, and the newest
+   * that it had of each one that is stuck; how long was waited since any of these came, and since others brought anything.
    */
-  stuck: { at: number; events: number; lacking: Record<string, number>; inAllMs: number; quietMs: number } | null
+  stuck: { at: number; events: number; reached: Record<string, number>; inAllMs: number; quietMs: number } | null
   /** Since when Redis lacks users of whom not everything may be here, by performance.now(). */
   readonly incompleteSince: Map<string, number>
   /** No more events of these origins are taken: whoever writes under one begins another. */

@@ -5,6 +5,8 @@ import { Outdated } from './faults.ts'
 import type { Joint } from './joint.ts'
 import type { RemoteReplica } from './replica.ts'
 
+/** So many are read at a time, as it costs the more the more origins there are. */
+const EVENTS_PER_PAGE = 500
 /** As large as what a writer sends at a time (services/writer.ts). */
 const MAX_EVENTS = 100
 const MAX_CHARACTERS = 500_000
@@ -39,7 +41,7 @@ export async function pushAll(primary: RedisStore, joint: PushJoint, { mend, pus
     { origins: stuck.length },
     'Redis has lost events that nobody holds; those that came after them are pushed under a new origin',
   )
-  await replica.rescue(stuck, randomUUID())
+  await replica.rescue(Object.fromEntries(stuck.map((origin) => [origin, push.positions[origin] ?? 0])), randomUUID())
   joint.closeOrigins(new Set(stuck))
   await pushAll(primary, joint, { mend, pushed })
 }
@@ -60,16 +62,16 @@ function mayOthersBring(joint: Pick<Joint, 'stuck'>, { began, stuck, before, aft
   const [had, has] = [eventsIn(before), eventsIn(after)]
   // Where Redis has gone back, others begin anew.
   const known = joint.stuck && had >= joint.stuck.events ? joint.stuck : null
-  const lacking = Object.fromEntries(stuck.map((origin) => [origin, after[origin] ?? 0]))
+  const reached = Object.fromEntries(stuck.map((origin) => [origin, after[origin] ?? 0]))
   // Whoever has begun to bring what is missing has the rest of it, too.
-  const isBrought = known !== null && stuck.some((origin) => (after[origin] ?? 0) > (known.lacking[origin] ?? Number.POSITIVE_INFINITY))
+  const isBrought = known !== null && stuck.some((origin) => (after[origin] ?? 0) > (known.reached[origin] ?? Number.POSITIVE_INFINITY))
   const triedMs = Math.min(now - began, MOMENT_MS)
   const pausedMs = known ? began - known.at : 0
   // What is missing may be brought behind much else. Between two tries only others bring any; where Redis was away, nobody could.
   const quietBeforeMs = known?.events === had && pausedMs <= MOMENT_MS ? known.quietMs + pausedMs : 0
   const quietMs = has - had > taken ? 0 : quietBeforeMs + triedMs
   const inAllMs = isBrought ? 0 : (known?.inAllMs ?? 0) + Math.min(pausedMs, MOMENT_MS) + triedMs
-  joint.stuck = { at: now, events: has, lacking, inAllMs, quietMs }
+  joint.stuck = { at: now, events: has, reached, inAllMs, quietMs }
   return quietMs < OTHERS_FIRST_MS && inAllMs < OTHERS_AT_MOST_MS
 }
 
@@ -110,10 +112,11 @@ class Push {
         continue
       }
       isLastLook = false
-      const lacking = events.filter((event) => this.#isLacking(event))
+      // They were looked up before it was known what others had brought.
+      const chosen = events.filter((event) => this.#choose(event))
       // Read while those before them are sent.
       next = this.#next()
-      for (const batch of batches(lacking)) {
+      for (const batch of batches(chosen)) {
         const before = sent
         sent = this.#send(batch, before)
         sent.catch(() => {})
@@ -124,14 +127,14 @@ class Push {
   }
 
   #next(): ReturnType<RemoteReplica['pushable']> {
-    const next = this.#replica.pushable(this.positions, MAX_EVENTS)
+    const next = this.#replica.pushable(this.positions, EVENTS_PER_PAGE)
     // Whoever waits for it hears of it; nobody may.
     next.catch(() => {})
     return next
   }
 
-  /** Others may have been faster with it. */
-  #isLacking({ origin, seq }: Event): boolean {
+  /** Whether Redis lacks the event, and is to get it. */
+  #choose({ origin, seq }: Event): boolean {
     if (seq <= (this.positions[origin] ?? 0)) return false
     this.positions[origin] = seq
     return true
@@ -180,7 +183,7 @@ function batches(events: readonly Event[]): Event[][] {
   for (const event of events) {
     const size = event.kind === 'recorded' ? event.payload.query.length + event.payload.response.length : 0
     const present = all.at(-1)
-    if (present && characters + size <= MAX_CHARACTERS) {
+    if (present && present.length < MAX_EVENTS && characters + size <= MAX_CHARACTERS) {
       present.push(event)
       characters += size
     } else {

@@ -37,7 +37,7 @@ export function writeEntry(sql: Sql, { n, origin, seq, chain, event, outcome, al
 }
 
 /** Event.formerly */
-export const formerly = z
+const formerly = z
   .string()
   .nullable()
   .transform((name) => name ?? undefined)

@@ -19,7 +19,7 @@ CREATE TABLE policies (
   n INTEGER PRIMARY KEY,
   at INTEGER NOT NULL,
   limits TEXT NOT NULL -- JSON
-) STRICT;
+, ahead INTEGER) STRICT;
 
 CREATE TABLE tombstones (
   mark TEXT PRIMARY KEY,

@@ -58,6 +58,10 @@ export function identify(sql: Sql): Meta | null {
 
 export const loadPolicies = (sql: Sql): Policy[] => sql.all(PolicyRow, 'SELECT n, at, limits FROM policies ORDER BY n')
 
+/** Those that the log has told of. */
+export const settledPolicies = (sql: Sql): Policy[] =>
+  sql.all(PolicyRow, 'SELECT n, at, limits FROM policies WHERE ahead IS NULL ORDER BY n')
+
 export const loadStaff = (sql: Sql): Joined[] => sql.all(JoinedSchema, 'SELECT at, sub, name, role FROM staff')
 
 /** What is known of one of the staff gives way to what is as late. */

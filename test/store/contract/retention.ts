@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { DAY_MS } from '../../../src/model.ts'
+import type { Event } from '../../../src/store/store.ts'
 import { HOUR, limits, MINUTE, NOW } from '../../helpers/events.ts'
 import { given, type Open, snapshot } from './harness.ts'
 
@@ -39,6 +40,12 @@ export function retention(open: Open): void {
     expect(await it.tell(again)).toMatchObject({ type: 'applied', n: 7 })
     expect(await it.store.policy()).toEqual(limits({ conversations: 5 }))
     expect(await it.ids()).toHaveLength(4)
+    const { triage, ...rest } = limits({ conversations: 1 })
+    const reordered: Event = { ...again, seq: 2, kind: 'policy', payload: { limits: { triage, ...rest } } }
+    expect(await it.tell(reordered)).toMatchObject({ type: 'applied', n: 8 })
+    expect(await it.store.policy(), 'in whatever order its limits are told').toEqual(limits({ conversations: 5 }))
+    await it.tell(it.origin.policy({ conversations: 1 }, NOW + 1))
+    expect(await it.store.policy(), 'what is said again at another time is another one').toEqual(limits({ conversations: 1 }))
   })
 
   test('each list is capped by itself: the oldest go', async () => {

@@ -77,12 +77,18 @@ end
 local function applied(event, keys, record, tombstone, told)
   if event.kind == 'void' then return { 'erased' } end
   if event.kind == 'policy' then
-    local said = string.format(',"at":%d,"limits":%s}', event.at, event.body)
-    for _, text in ipairs(get({}, 'LRANGE', POLICIES, 0, -1)) do
-      -- The very same, come again, is no newer than it was.
-      if string.sub(text, -#said) == said then return { 'applied' } end
+    local function has(here, there)
+      if type(here) ~= 'table' or type(there) ~= 'table' then return here == there end
+      for name, value in pairs(there) do if not has(here[name], value) then return false end end
+      return true
     end
-    local text = string.format('{"n":%d', n) .. said
+    local limits = cjson.decode(event.body)
+    for _, text in ipairs(get({}, 'LRANGE', POLICIES, 0, -1)) do
+      local policy = parse(text)
+      -- The very same, come again, is no newer than it was. An old one may not name every limit.
+      if policy and policy.at == event.at and has(limits, policy.limits) then return { 'applied' } end
+    end
+    local text = string.format('{"n":%d,"at":%d,"limits":%s}', n, event.at, event.body)
     call('RPUSH', POLICIES, text)
     policies, taking.policy = nil, text
     return { 'applied' }

@@ -8,7 +8,7 @@ import { relist, remembered } from '../recorded.ts'
 import { asApplied } from '../removal.ts'
 import type { Sql } from '../sql.ts'
 import { type Judged, loadMeta, loadPolicies, type Step, tombstoneOf } from '../state.ts'
-import { type Applied, hideInJournal, notApplied, voidInJournal } from './journal.ts'
+import { type Applied, appliedToAll, hideInJournal, notApplied, voidInJournal } from './journal.ts'
 
 export interface Answered {
   origin: string
@@ -29,6 +29,7 @@ export function applyAhead(sql: Sql, tombstoneKey: KeyObject, limit: number): An
     n += 1
     const step: Step = { sql, n, policies, mark: markOf(tombstoneKey, event.user), told: [] }
     const outcome = judgeNew(step, event)
+    if (event.kind === 'policy') sql.run('UPDATE policies SET ahead = 1 WHERE n = ?', n)
     sql.run(
       'UPDATE journal SET n = ?, outcome = ?, alert_events = ? WHERE place = ?',
       ...[n, outcome.type, step.told.length > 0 ? JSON.stringify(step.told) : null, place],
@@ -66,12 +67,18 @@ export function restoreAhead(step: Step, user: string, ahead: readonly Applied[]
     for (const { event } of ahead) if (event.kind === 'recorded' && remembered(sql, event)?.source === sourceOf(event)) relist(step, event)
 }
 
-/** Gives what is applied ahead its indexes anew, behind a log that has grown since. */
+/** Gives what is applied ahead its indexes anew, behind a log that has grown since, or is another one. */
 export function renumber(sql: Sql): void {
   sql.run(
     `UPDATE journal SET n = ranked.n FROM (SELECT place, (SELECT n FROM meta) + row_number() OVER (ORDER BY place) AS n FROM journal
      WHERE n IS NOT NULL) AS ranked WHERE journal.place = ranked.place AND journal.n <> ranked.n`,
   )
+  sql.run('DELETE FROM policies WHERE ahead = 1')
+  const policies = loadPolicies(sql)
+  for (const { n, event } of appliedToAll(sql)) {
+    judge({ sql, n, policies, mark: '', told: [] }, event)
+    if (event.kind === 'policy') sql.run('UPDATE policies SET ahead = 1 WHERE n = ?', n)
+  }
 }
 
 export const setAhead = (sql: Sql, origin: string, seq: number): void => {

@@ -66,6 +66,22 @@ export interface Pushable {
 }
 
 const StepRow = z.object({ place: z.int(), seq: z.int() })
+const STEPS = 100
+
+/** The places of what Redis takes next of an origin, in order. Ends with whether there is more behind a gap. */
+function* placesOf(sql: Sql, origin: string, position: number): Generator<number, boolean> {
+  let seq = position
+  // There may be very many origins, and of most of them nothing more is asked for.
+  for (let limit = 1; ; limit = STEPS) {
+    const rows = sql.all(StepRow, 'SELECT place, seq FROM journal WHERE origin = ? AND seq > ? ORDER BY seq LIMIT ?', origin, seq, limit)
+    for (const row of rows) {
+      if (row.seq > seq + 1) return true
+      seq = row.seq
+      yield row.place
+    }
+    if (rows.length < limit) return false
+  }
+}
 
 /**
  * The next events that a Redis with these positions has to get: in the order of the journal, but for those that stand before earlier ones of
@@ -73,29 +89,25 @@ const StepRow = z.object({ place: z.int(), seq: z.int() })
  */
 export function pushable(sql: Sql, positions: Readonly<Record<string, number>>, limit: number): Pushable {
   const stuck: string[] = []
-  const steps: { place: number; seq: number; behind: number }[] = []
-  let end = Number.POSITIVE_INFINITY
-  for (const origin of originsIn(sql, 'journal')) {
-    let [seq, behind] = [positions[origin] ?? 0, Number.NEGATIVE_INFINITY]
-    const rows = sql.all(StepRow, 'SELECT place, seq FROM journal WHERE origin = ? AND seq > ? ORDER BY seq LIMIT ?', origin, seq, limit)
-    if (rows[0] && rows[0].seq > seq + 1) stuck.push(origin)
-    for (const row of rows) {
-      if (row.seq > seq + 1) break
-      seq = row.seq
-      behind = Math.max(behind, row.place)
-      steps.push({ ...row, behind })
-    }
-    // What was not looked at stands behind that.
-    if (seq === (positions[origin] ?? 0) + limit) end = Math.min(end, behind)
+  const heads = originsIn(sql, 'journal').flatMap((origin) => {
+    const rest = placesOf(sql, origin, positions[origin] ?? 0)
+    const first = rest.next()
+    if (!first.done) return [{ place: first.value, rest }]
+    if (first.value) stuck.push(origin)
+    return []
+  })
+  const places: number[] = []
+  while (places.length < limit && heads.length > 0) {
+    // What stands before an earlier one of its origin is the least as soon as that one is chosen.
+    const head = heads.reduce((least, each) => (each.place < least.place ? each : least))
+    places.push(head.place)
+    const next = head.rest.next()
+    if (next.done) heads.splice(heads.indexOf(head), 1)
+    else head.place = next.value
   }
-  const next = steps
-    .filter(({ behind }) => behind <= end)
-    .sort((a, b) => a.behind - b.behind || a.seq - b.seq)
-    .slice(0, limit)
-  const places = JSON.stringify(next.map(({ place }) => place))
-  const held = sql.rows(`SELECT ${COLUMNS} FROM journal WHERE place IN (SELECT value FROM json_each(?))`, places).flatMap(journaled)
-  const events = new Map(held.map(({ place, event }) => [place, event]))
-  return { events: next.flatMap(({ place }) => events.get(place) ?? []), stuck }
+  const held = sql.rows(`SELECT ${COLUMNS} FROM journal WHERE place IN (SELECT value FROM json_each(?))`, JSON.stringify(places))
+  const events = new Map(held.flatMap(journaled).map(({ place, event }) => [place, event]))
+  return { events: places.flatMap((place) => events.get(place) ?? []), stuck }
 }
 
 const OriginRow = z.object({ origin: z.string() })
@@ -117,12 +129,15 @@ export const notApplied = (sql: Sql, limit: number): Journaled[] =>
 
 const AppliedRow = z.object({ n: z.int() })
 export type Applied = Journaled & { n: number }
+const applied = (row: unknown): Applied[] => journaled(row).map((each) => ({ ...each, n: AppliedRow.parse(row).n }))
 
 /** What was applied ahead to a user, in order. */
 export const appliedTo = (sql: Sql, user: string): Applied[] =>
-  sql
-    .rows(`SELECT ${COLUMNS}, n FROM journal WHERE user_id = ? AND n IS NOT NULL ORDER BY place`, user)
-    .flatMap((row) => journaled(row).flatMap((each) => ({ ...each, n: AppliedRow.parse(row).n })))
+  sql.rows(`SELECT ${COLUMNS}, n FROM journal WHERE user_id = ? AND n IS NOT NULL ORDER BY place`, user).flatMap(applied)
+
+/** The same of what was applied to the data set as a whole. */
+export const appliedToAll = (sql: Sql): Applied[] =>
+  sql.rows(`SELECT ${COLUMNS}, n FROM journal WHERE kind IN ('policy', 'joined') AND n IS NOT NULL ORDER BY place`).flatMap(applied)
 
 const IdRow = z.object({ id: z.string() })
 
@@ -172,23 +187,23 @@ export function noteErased(sql: Sql, user: string, upTo: number, positions: Read
 }
 
 /**
- * Gives events of these origins a new one: Redis lacks earlier ones of them, that are nowhere to be had, and would not take these
- * for ever. Their ids see to it that they count once even if what was lost turns up again. To be called in a transaction.
+ * Gives the events of these origins behind those that Redis has a new one: it lacks earlier ones, that are nowhere to be had, and would not take
+ * these for ever. Their ids see to it that they count once even if what was lost turns up again. To be called in a transaction.
  */
-export function rescue(sql: Sql, origins: readonly string[], fresh: string): void {
-  const chosen = 'SELECT value FROM json_each(?)'
-  const json = JSON.stringify(origins)
+export function rescue(sql: Sql, behind: Readonly<Record<string, number>>, fresh: string): void {
+  const chosen = `SELECT place FROM journal JOIN ${POSITIONS} AS position ON position.origin = journal.origin WHERE journal.seq > position.seq`
+  const json = JSON.stringify(behind)
   sql.run(
     `INSERT INTO rescued (origin, first, last) SELECT origin, min(seq), max(seq) FROM (
-       SELECT origin, seq, seq - row_number() OVER (PARTITION BY origin ORDER BY seq) AS run FROM journal WHERE origin IN (${chosen})
+       SELECT origin, seq, seq - row_number() OVER (PARTITION BY origin ORDER BY seq) AS run FROM journal WHERE place IN (${chosen})
      ) GROUP BY origin, run ON CONFLICT DO UPDATE SET last = max(last, excluded.last)`,
     json,
   )
-  sql.run(`DELETE FROM kept WHERE (origin, seq) IN (SELECT origin, seq FROM journal WHERE origin IN (${chosen}))`, json)
-  sql.run(`DELETE FROM journal WHERE origin IN (${chosen}) AND payload IS NULL`, json)
+  sql.run(`DELETE FROM kept WHERE (origin, seq) IN (SELECT origin, seq FROM journal WHERE place IN (${chosen}))`, json)
+  sql.run(`DELETE FROM journal WHERE place IN (${chosen}) AND payload IS NULL`, json)
   sql.run(
     `UPDATE journal SET origin = ?, seq = ranked.number, formerly = ifnull(formerly, journal.seq || ' ' || journal.origin) FROM (SELECT place, row_number() OVER (ORDER BY behind, seq) AS number FROM (
-       SELECT place, seq, max(place) OVER (PARTITION BY origin ORDER BY seq) AS behind FROM journal WHERE origin IN (${chosen})
+       SELECT place, seq, max(place) OVER (PARTITION BY origin ORDER BY seq) AS behind FROM journal WHERE place IN (${chosen})
      )) AS ranked WHERE journal.place = ranked.place`,
     fresh,
     json,
@@ -201,8 +216,13 @@ export function rescue(sql: Sql, origins: readonly string[], fresh: string): voi
      WHERE journal.origin = ? AND seen.user_id = journal.user_id AND seen.id = journal.id AND journal.outcome = 'applied'`,
     fresh,
   )
-  sql.run(`DELETE FROM ahead WHERE origin IN (${chosen})`, json)
-  sql.run('INSERT INTO ahead SELECT origin, max(seq) FROM journal WHERE origin = ? AND n IS NOT NULL GROUP BY origin', fresh)
+  const origins = 'SELECT key FROM json_each(?)'
+  sql.run(`DELETE FROM ahead WHERE origin IN (${origins})`, json)
+  sql.run(
+    `INSERT INTO ahead SELECT origin, max(seq) FROM journal WHERE (origin = ? OR origin IN (${origins})) AND n IS NOT NULL GROUP BY origin`,
+    fresh,
+    json,
+  )
 }
 
 /** What an expiry at index n leaves of the user's earlier events in the log as it reads here; Redis has yet to be told of them. */

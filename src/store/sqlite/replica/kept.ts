@@ -1,9 +1,12 @@
 import { z } from 'zod'
-import { positionOf, savePositions } from '../apply.ts'
+import { markOf } from '../../rules.ts'
+import { judge, positionOf, savePositions } from '../apply.ts'
+import { EVENT as EVENT_ROW, EventRow } from '../log.ts'
 import type { Sql } from '../sql.ts'
-import { loadMeta } from '../state.ts'
-import { renumber, setAhead, settleAhead } from './ahead.ts'
-import { HELD as EVENT, POSITIONS } from './journal.ts'
+import { loadMeta, loadPolicies, type Step } from '../state.ts'
+import { loadUser } from '../users.ts'
+import { applyAgain, renumber, setAhead, settleAhead } from './ahead.ts'
+import { appliedTo, HELD as EVENT, POSITIONS } from './journal.ts'
 
 const OF_HELD = EVENT.replaceAll(/\w+/g, 'held.$&')
 
@@ -22,6 +25,22 @@ export function keep(sql: Sql, positions: Readonly<Record<string, number>>): voi
      WHERE held.seq <= position.seq ORDER BY held.place`,
     JSON.stringify(positions),
   )
+}
+
+/** Applies what is held of users since they went, who are not here any more. To be called in a transaction. */
+export function applySince(sql: Sql, gone: readonly (readonly [user: string, at: number])[]): void {
+  const meta = loadMeta(sql)
+  if (!meta) return
+  const policies = loadPolicies(sql)
+  for (const [user, at] of gone) {
+    const step: Omit<Step, 'n'> = { sql, policies, mark: markOf(meta.tombstoneKey, user), told: [] }
+    for (const event of sql.all(EventRow, `SELECT ${EVENT_ROW} FROM kept WHERE user_id = ? AND accepted_at > ? ORDER BY place`, user, at))
+      judge({ ...step, n: loadUser(sql, user)?.rev ?? 0 }, event)
+    applyAgain(
+      { ...step, n: meta.n },
+      appliedTo(sql, user).filter(({ event }) => event.acceptedAt > at),
+    )
+  }
 }
 
 /** Everybody who was due was taken over; but for those whose keys Redis has lost, and of whom not everything need be here. */

@@ -99,9 +99,9 @@ export class Replica {
     return events.map((event) => outcomeOf({ sql: this.#sql, mark: markOf(tombstoneKey, event.user) }, event, this.#removed))
   }
 
-  rescue(origins: readonly string[], fresh: string): void {
+  rescue(behind: Readonly<Record<string, number>>, fresh: string): void {
     this.#write((sql) => {
-      rescue(sql, origins, fresh)
+      rescue(sql, behind, fresh)
       own(sql, fresh)
       renumber(sql)
     })

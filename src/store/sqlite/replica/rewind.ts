@@ -10,7 +10,7 @@ import { keepMember, loadMeta, marksOf } from '../state.ts'
 import { dropTopics } from '../topics.ts'
 import { applyAhead, markBeyond, renumber, setAhead, settleAhead } from './ahead.ts'
 import { HELD, voidInJournal } from './journal.ts'
-import { keep } from './kept.ts'
+import { applySince, keep } from './kept.ts'
 import { disown } from './own.ts'
 
 const First = z.object({ origin: z.string(), first: z.int(), last: z.int() })
@@ -28,7 +28,7 @@ export function rewind(sql: Sql, n: number): void {
   const least = sql.get(Least, 'SELECT ifnull(min(place), 1) AS place FROM journal')?.place ?? 1
   const end = loadMeta(sql)?.n ?? n
   sql.run(`INSERT OR IGNORE INTO journal (place, n, ${HELD}) SELECT n - ? + ?, n, ${HELD} FROM log WHERE n > ?`, ...[end + 1, least, n])
-  sql.run('DELETE FROM log WHERE n > ?', n)
+  for (const table of ['log', 'policies']) sql.run(`DELETE FROM ${table} WHERE n > ?`, n)
   for (const { origin, last } of origins) setAhead(sql, origin, last)
   savePositions(
     sql,
@@ -41,22 +41,24 @@ export function rewind(sql: Sql, n: number): void {
 
 const UserRow = z.object({ userId: z.string(), oldestAt: z.int().catch(0) })
 
-/** Users who were erased, or expired, without this log. */
-function removeGone(sql: Sql, { tombstoneKey, tombstones, expiries }: Head): void {
+/** Users who were erased, or expired, without this log. Answers them, and when they went. */
+function removeGone(sql: Sql, { tombstoneKey, tombstones, expiries }: Head): [user: string, at: number][] {
   const known = marksOf(sql)
   const before = new Map([...known.tombstones, ...known.expiries].map(([mark, at]) => [mark, at]))
   const gone = new Map([...tombstones, ...expiries].filter(([mark, at]) => at > (before.get(mark) ?? -1)))
-  if (gone.size === 0) return
+  if (gone.size === 0) return []
   const key = createSecretKey(tombstoneKey, 'hex')
-  for (const { userId, oldestAt } of sql.all(UserRow, 'SELECT user_id AS userId, oldest_at AS oldestAt FROM users')) {
+  const users = sql.all(UserRow, 'SELECT user_id AS userId, oldest_at AS oldestAt FROM users')
+  return users.flatMap(({ userId, oldestAt }): [string, number][] => {
     const at = gone.get(markOf(key, userId))
     // What is here may have come after that.
-    if (at === undefined || oldestAt > at) continue
+    if (at === undefined || oldestAt > at) return []
     voidInJournal(sql, userId, at, 'kept')
     dropTopics(sql, userId)
     sql.run('DELETE FROM users WHERE user_id = ?', userId)
     sql.run('UPDATE meta SET unscrubbed = 1')
-  }
+    return [[userId, at]]
+  })
 }
 
 /** Makes the log here that of Redis at this moment; users are taken over one after the other from then on. To be called in a transaction. */
@@ -67,7 +69,7 @@ export function beginRebuild(sql: Sql, head: Head): void {
   // What Redis had taken of it, and lost again, comes by no log: it counts as held, and so has to be in the users here.
   if (known) applyAhead(sql, known, Number.MAX_SAFE_INTEGER)
   keep(sql, positions)
-  removeGone(sql, head)
+  const gone = removeGone(sql, head)
   // Marks under another key are nobody's here.
   if (known?.export().toString('hex') !== tombstoneKey)
     for (const table of ['tombstones', 'expiries', 'unnoted']) sql.run(`DELETE FROM ${table}`)
@@ -85,8 +87,9 @@ export function beginRebuild(sql: Sql, head: Head): void {
   for (const [mark, at] of tombstones) setMark(sql, 'tombstones', mark, at)
   for (const [mark, at] of expiries) setMark(sql, 'expiries', mark, at)
   for (const fork of lineage) addFork(sql, fork)
-  sql.run('INSERT OR IGNORE INTO dirty (user_id) SELECT user_id FROM users')
   renumber(sql)
+  applySince(sql, gone)
+  sql.run('INSERT OR IGNORE INTO dirty (user_id) SELECT user_id FROM users')
 }
 
 /**

@@ -64,6 +64,7 @@ export function settle(sql: Sql, { epoch, lineage, positions, n }: Pick<Head, 'e
     done = page.at(-1)?.n ?? n
   }
   sql.run('DELETE FROM journal WHERE n <= ?', n)
+  sql.run('UPDATE policies SET ahead = NULL WHERE n <= ?', n)
   sql.run('UPDATE meta SET n = ?, chain = ?', n, chains.get(n) ?? loadMeta(sql)?.chain ?? '')
   if (isPartial(sql)) sql.run('DELETE FROM positions')
   savePositions(sql, Object.entries(positions))

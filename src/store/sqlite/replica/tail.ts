@@ -7,7 +7,7 @@ import { positionOf, savePositions } from '../apply.ts'
 import { writeEntry } from '../log.ts'
 import { cleared, erased, expire, isErasedBefore, isRemovedBefore, removedBefore, voidLog } from '../removal.ts'
 import type { Sql } from '../sql.ts'
-import { type EventOf, type Judged, loadMeta, loadPolicies, type Meta, type Step, tombstoneOf } from '../state.ts'
+import { type EventOf, type Judged, loadMeta, type Meta, type Step, settledPolicies, tombstoneOf } from '../state.ts'
 import { loadUser, OpenUsers } from '../users.ts'
 import { applyAgain, hasAhead, isAnyAhead, isDirty, judgeNew, markDirty, restoreAhead, settleAhead } from './ahead.ts'
 import { appliedSince, appliedTo, voidInJournal } from './journal.ts'
@@ -28,7 +28,7 @@ export type OwnEntry = Omit<LogEntry, 'event'> & { event: 'journaled' }
  */
 export function applyEntries(sql: Sql, { tombstoneKey }: Meta, entries: readonly LogEntry[], removed: Map<number, Removed>): number {
   let { n = 0, chain = '' } = loadMeta(sql) ?? {}
-  const policies = loadPolicies(sql).filter((policy) => policy.n <= n)
+  const policies = settledPolicies(sql)
   const partial = isPartial(sql)
   const positions = new Map<string, number>()
   // Mostly nothing is, and what the log has leaves the journal all at once.
@@ -90,7 +90,9 @@ const leaveJournal = (sql: Sql, origin: string, seqs: readonly number[]): z.infe
 /** Null where it was applied here ahead. */
 function takeOver(step: Step, event: Event, there: LogEntry['outcome'], isAhead: boolean): Judged | null {
   const { sql, n } = step
-  if (event.kind === 'policy') forgetAhead(step, event)
+  // Applied ahead, it had an index that was not its own.
+  if (event.kind === 'policy')
+    sql.run('DELETE FROM policies WHERE ahead = 1 AND at = ? AND limits = ?', event.acceptedAt, JSON.stringify(event.payload.limits))
   if (!isAhead && isRemoval(event) && isOnOther(step, event)) return removeUnder(step, event)
   const outcome = event.kind === 'policy' || event.kind === 'joined' || !isAhead ? judgeNew(step, event) : null
   // What came of it in Redis comes of it here too, unless the two differ already.
@@ -100,16 +102,6 @@ function takeOver(step: Step, event: Event, there: LogEntry['outcome'], isAhead:
     voidHeld(step, event)
   }
   return outcome
-}
-
-/** A policy that is applied ahead has an index that is not its own. */
-function forgetAhead({ sql, n, policies }: Step, { acceptedAt, payload }: EventOf<'policy'>): void {
-  const gone = sql.run(
-    `DELETE FROM policies WHERE at = ? AND limits = ? AND n > (SELECT trimmed FROM meta)
-     AND NOT EXISTS (SELECT 1 FROM log WHERE log.n = policies.n AND log.kind = 'policy' AND log.n < ?)`,
-    ...[acceptedAt, JSON.stringify(payload.limits), n],
-  )
-  if (gone > 0) policies.splice(0, policies.length, ...loadPolicies(sql).filter((policy) => policy.n < n))
 }
 
 /** Redis says up to when an erasure was applied there. */
