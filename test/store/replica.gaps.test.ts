@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { DAY_MS } from '../../src/model.ts'
+import { patienceMs } from '../../src/store/failover/verify.ts'
 import { chainOf } from '../../src/store/rules.ts'
 import type { Event, LogEntry } from '../../src/store/store.ts'
 import { MINUTE, NOW, type Said } from '../helpers/events.ts'
@@ -198,6 +199,19 @@ test('what Redis had taken of here, and the log had not brought, is in what a Re
   p.here.applyAhead(ALL)
   expect(p.here.seedHead('filled', 10).positions).toEqual({ ours: 4 })
   expect(p.here.copies(['a'])[0]?.state).toMatchObject({ totalChats: 3 })
+})
+
+test('whoever has everything fills an empty Redis at once; of others the one that lacks less comes first, and each in the end', async () => {
+  const p = await pair()
+  const head = p.open('elsewhere').seedHead('', 0)
+  const whole = p.here.facts()
+  expect(patienceMs(whole)).toBe(0)
+  p.here.journal([p.ours.recorded({ user: 'a' })])
+  p.here.beginRebuild({ ...head, positions: { ours: 1, theirs: 1_000 } })
+  expect(p.here.facts()).toMatchObject({ partial: true, lacking: 1_001 })
+  const [little, more, most] = [1_001, 20_000, 10_000_000].map((lacking) => patienceMs({ ...p.here.facts(), lacking }))
+  expect([patienceMs({ ...whole, due: true }), patienceMs({ ...whole, rebuiltTo: '' })]).toEqual([1_000, 1_000])
+  expect([little, more, most]).toEqual([3_100.1, 5_000, 6_000])
 })
 
 test('where Redis was filled in part, nobody here counts as further than it says, be the events held here or not', async () => {

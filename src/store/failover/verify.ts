@@ -66,14 +66,19 @@ export async function verify(redis: Redis, joint: Joint): Promise<Verified> {
   return meet(primary, found, facts, redis, joint)
 }
 
-/** How long an instance that does not have everything leaves it to others to fill Redis. */
+/** How long an instance that does not have everything leaves it to others to fill Redis, who may have more; and up to twice as long, the more it may lack. */
 const OTHERS_FIRST_MS = 3_000
+const LACKING_PER_MS = 10
 /** The same for one who has yet to take some users over. */
 const MOMENT_MS = 1_000
 
+export function patienceMs({ partial, lacking, due, rebuiltTo }: Pick<ReplicaFacts, 'partial' | 'lacking' | 'due' | 'rebuiltTo'>): number {
+  if (partial) return OTHERS_FIRST_MS + Math.min(lacking / LACKING_PER_MS, OTHERS_FIRST_MS)
+  return due || rebuiltTo !== null ? MOMENT_MS : 0
+}
+
 async function fill(redis: Redis, joint: Joint, facts: ReplicaFacts, found: Exclude<Found, { state: 'foreign' }>): Promise<void> {
-  const patience = facts.partial ? OTHERS_FIRST_MS : facts.due || facts.rebuiltTo !== null ? MOMENT_MS : 0
-  if (performance.now() - joint.joinedAt < patience)
+  if (performance.now() - joint.joinedAt < patienceMs(facts))
     throw new Outdated('Redis is empty, and what is here is not complete; another instance may fill it')
   const rollback = newestRollback(facts.lineage)
   // Whoever began to fill it may have been rolling it back: what its log still tells of must not come back by that.

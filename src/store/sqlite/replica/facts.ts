@@ -4,7 +4,7 @@ import { aheadOfLog, loadLineage } from '../log.ts'
 import type { Sql } from '../sql.ts'
 import type { Meta } from '../state.ts'
 import { journalSize } from './journal.ts'
-import { isFirstCopy, isPartial } from './kept.ts'
+import { countLacking, isFirstCopy, isPartial } from './kept.ts'
 
 /** Where the replica stands. */
 export interface ReplicaFacts {
@@ -22,6 +22,8 @@ export interface ReplicaFacts {
   rebuiltTo: string | null
   /** Whether users are being taken over of whom the log here does not tell (kept.ts). */
   partial: boolean
+  /** So many events at most, of those that Redis is known to have had, may be missing in users who are here for that. */
+  lacking: number
   /** Of those who are there now, never yet all were here. */
   isFirstCopy: boolean
   journalSize: number
@@ -42,6 +44,7 @@ export const factsOf = (sql: Sql, { tombstoneKey, ...meta }: Meta): ReplicaFacts
   ahead: aheadOfLog(sql),
   journalSize: journalSize(sql),
   partial: isPartial(sql),
+  lacking: isPartial(sql) ? countLacking(sql) : 0,
   isFirstCopy: isFirstCopy(sql),
   dirty: count(sql, 'dirty'),
   due: sql.exists('SELECT 1 FROM dirty WHERE NOT EXISTS (SELECT 1 FROM journal WHERE journal.user_id = dirty.user_id) LIMIT 1'),

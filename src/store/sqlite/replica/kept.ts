@@ -84,6 +84,14 @@ export const patchedUsers = (sql: Sql, after: string, limit: number): string[] =
     .all(UserRow, 'SELECT user_id AS userId FROM users WHERE patched = 1 AND user_id > ? ORDER BY user_id LIMIT ?', after, limit)
     .map(({ userId }) => userId)
 
+const Lacking = z.object({ events: z.int() })
+/** How many events came, of those that the log here had, since everybody was complete; what is held of these counts too. */
+export const countLacking = (sql: Sql): number =>
+  sql.get(
+    Lacking,
+    'SELECT ifnull(sum(max(0, positions.seq - ifnull(complete.seq, 0))), 0) AS events FROM positions LEFT JOIN complete USING (origin)',
+  )?.events ?? 0
+
 /** Whether that is so for the first time: nobody is here who was not taken over, or written here, since. */
 export const isFirstCopy = (sql: Sql): boolean => isPartial(sql) && !sql.exists("SELECT 1 FROM complete WHERE origin <> ''")
 
