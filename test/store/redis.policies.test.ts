@@ -51,6 +51,19 @@ test('where one that was applied ahead of the log became its end by a filling, a
   expect(capsOf(await replica.policies())).toEqual(expected)
 })
 
+test('where two are of one moment, and the later one names more of the same', async () => {
+  const store = await databases.open()
+  const replica = await joined(store)
+  const { triage } = limits({})
+  const escalating = (...minutes: number[]) => ({
+    triage: { ...triage, escalateAfterMinutes: { ...triage.escalateAfterMinutes, HIGH: minutes } },
+  })
+  await store.append([new Origin('ours').policy(escalating(15)), new Origin('theirs').policy(escalating(15, 60))])
+  await catchUp(store, replica, () => {})
+  expect((await store.head()).policies.map(({ n }) => n)).toEqual([1, 2])
+  expect((await replica.policies()).map(({ n }) => n)).toEqual([1, 2])
+})
+
 test('where one of before there was triage comes again', async () => {
   const store = await databases.open()
   const { triage, ...before } = limits({ conversations: 1 })

@@ -4,7 +4,7 @@ import { DAY_MS } from '../../src/model.ts'
 import { seededEpoch } from '../../src/store/copy.ts'
 import { judge } from '../../src/store/failover/compare.ts'
 import { markOf } from '../../src/store/rules.ts'
-import { HOUR, MINUTE, NOW } from '../helpers/events.ts'
+import { HOUR, NOW } from '../helpers/events.ts'
 import { ALL, pair, risky } from './pair.ts'
 
 test('what was held before a rebuild is pushed again where Redis goes back to before that', async () => {
@@ -47,24 +47,6 @@ test('whoever was not taken over yet is put back in Redis with everything that t
   const [copy] = p.here.copies(['a'])
   expect(copy?.state).toMatchObject({ rev: 4, totalChats: 4 })
   expect(copy?.state?.conversations).toHaveLength(4)
-})
-
-test.each([
-  ['and Redis had taken', { ours: 2 }],
-  ['and waits for Redis', {}],
-])('what was recorded after an erasure that was made elsewhere, %s, is here while everybody is taken over anew', async (_, taken) => {
-  const p = await pair()
-  await p.there.append([p.theirs.recorded({ user: 'a' })])
-  await p.follow()
-  const at = NOW + 2 * MINUTE
-  p.here.journalAndApply([p.ours.recorded({ user: 'a' }), p.ours.recorded({ user: 'a', acceptedAt: at, occurredAt: at })])
-  const head = p.here.seedHead('', 0)
-  const mark = markOf(createSecretKey(head.tombstoneKey, 'hex'), 'a')
-  const there = { n: 4, chain: 'x', trimmed: 4, positions: { theirs: 1, others: 1, ...taken }, lineage: [] }
-  p.here.beginRebuild({ ...head, ...there, tombstones: [[mark, NOW + MINUTE]] })
-  const { positions } = p.here.seedHead('filled', 10)
-  expect([positions.ours, p.here.copies(['a'])[0]?.state?.totalChats]).toEqual([2, 1])
-  expect(p.here.dirtyUsers(ALL)).toEqual(['a'])
 })
 
 test('what holds for everybody, and waits for Redis, holds here while everybody is taken over anew', async () => {

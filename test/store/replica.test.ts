@@ -1,3 +1,5 @@
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { chainOf } from '../../src/store/rules.ts'
 import type { Event } from '../../src/store/store.ts'
@@ -78,6 +80,21 @@ test('a policy has its index of the log, be it applied ahead before; and keeps t
   const at = { n: n + 1, origin: 'ours', seq: 1, chain: chainOf(chain, 'ours', 1) }
   expect(p.here.applyEntries([{ ...at, event: older, outcome: 'applied', alertEvents: [], settled: true }])).toBe(1)
   expect(p.here.policies()).toEqual(policies)
+})
+
+test('a policy that a server of before this was noted had applied ahead gets its index of the log', async () => {
+  const p = await pair()
+  p.here.journalAndApply([p.ours.policy({ conversations: 7 })])
+  await p.there.append([1, 2, 3].map(() => p.theirs.recorded({ user: 'b' })))
+  await p.follow()
+  p.here.close()
+  const db = new Database(join(p.dir, 'here.db'))
+  db.exec('ALTER TABLE policies DROP COLUMN ahead; PRAGMA user_version = 12')
+  db.close()
+  p.here = p.open('here')
+  await p.push()
+  await p.follow()
+  expect(p.here.policies().map(({ n }) => n)).toEqual([4])
 })
 
 test('a policy gets another index where the log goes another way from before it', async () => {

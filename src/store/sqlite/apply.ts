@@ -1,5 +1,4 @@
 import type { KeyObject } from 'node:crypto'
-import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import { chainOf, markOf } from '../rules.ts'
 import type { Event, Outcome } from '../store.ts'
@@ -9,7 +8,7 @@ import { writeEntry } from './log.ts'
 import { recorded } from './recorded.ts'
 import { asApplied, cleared, erased, expired } from './removal.ts'
 import type { Sql } from './sql.ts'
-import { type Judged, keepMember, loadMeta, loadPolicies, type Step, tombstoneOf } from './state.ts'
+import { isPolicy, type Judged, keepMember, loadMeta, loadPolicies, type Step, tombstoneOf } from './state.ts'
 import { OpenUsers } from './users.ts'
 
 const PositionRow = z.object({ seq: z.int() })
@@ -79,7 +78,7 @@ export function judge(step: Step, event: Event): Judged {
 function changePolicy({ sql, n, policies }: Step, event: Extract<Event, { kind: 'policy' }>): Judged {
   const [at, { limits }] = [event.acceptedAt, event.payload]
   // The very same, come again, is no newer than it was.
-  if (!policies.some((policy) => policy.at === at && isDeepStrictEqual(policy.limits, limits))) {
+  if (!policies.some((policy) => isPolicy(policy, event))) {
     policies.push({ n, at, limits })
     sql.run('INSERT OR REPLACE INTO policies (n, at, limits) VALUES (?, ?, ?)', n, at, JSON.stringify(limits))
   }

@@ -1,4 +1,5 @@
 import { createSecretKey, type KeyObject, randomBytes, randomUUID } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import { type AlertEvent, DEFAULT_TRIAGE, type Limits } from '../../model.ts'
 import type { Head, Joined, Marks } from '../copy.ts'
@@ -58,9 +59,15 @@ export function identify(sql: Sql): Meta | null {
 
 export const loadPolicies = (sql: Sql): Policy[] => sql.all(PolicyRow, 'SELECT n, at, limits FROM policies ORDER BY n')
 
+export const isPolicy = ({ at, limits }: Policy, { acceptedAt, payload }: EventOf<'policy'>): boolean =>
+  at === acceptedAt && isDeepStrictEqual(limits, payload.limits)
+
+const policiesWhere = (sql: Sql, condition: string): Policy[] =>
+  sql.all(PolicyRow, `SELECT n, at, limits FROM policies WHERE ${condition} ORDER BY n`)
 /** Those that the log has told of. */
-export const settledPolicies = (sql: Sql): Policy[] =>
-  sql.all(PolicyRow, 'SELECT n, at, limits FROM policies WHERE ahead IS NULL ORDER BY n')
+export const settledPolicies = (sql: Sql): Policy[] => policiesWhere(sql, 'ahead IS NULL')
+/** Those that are applied ahead of it. */
+export const policiesAhead = (sql: Sql): Policy[] => policiesWhere(sql, 'ahead = 1')
 
 export const loadStaff = (sql: Sql): Joined[] => sql.all(JoinedSchema, 'SELECT at, sub, name, role FROM staff')
 

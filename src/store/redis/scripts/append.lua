@@ -79,6 +79,7 @@ local function applied(event, keys, record, tombstone, told)
   if event.kind == 'policy' then
     local function has(here, there)
       if type(here) ~= 'table' or type(there) ~= 'table' then return here == there end
+      if #here ~= #there then return false end
       for name, value in pairs(there) do if not has(here[name], value) then return false end end
       return true
     end

@@ -8,7 +8,7 @@ import { relist, remembered } from '../recorded.ts'
 import { asApplied } from '../removal.ts'
 import type { Sql } from '../sql.ts'
 import { type Judged, loadMeta, loadPolicies, type Step, tombstoneOf } from '../state.ts'
-import { type Applied, appliedToAll, hideInJournal, notApplied, voidInJournal } from './journal.ts'
+import { type Applied, appliedToAll, hideInJournal, notApplied, voidErased } from './journal.ts'
 
 export interface Answered {
   origin: string
@@ -39,8 +39,7 @@ export function applyAhead(sql: Sql, tombstoneKey: KeyObject, limit: number): An
     setAhead(sql, event.origin, event.seq)
     markDirty(sql, event.user)
     if (event.kind === 'expired' && !sql.exists('SELECT 1 FROM users WHERE user_id = ?', event.user)) hideInJournal(sql, event.user, n)
-    if (event.kind === 'erased')
-      for (const table of ['journal', 'kept'] as const) voidInJournal(sql, event.user, tombstoneOf(step) ?? event.acceptedAt, table)
+    if (event.kind === 'erased') voidErased(sql, event.user, tombstoneOf(step) ?? event.acceptedAt)
     return { origin: event.origin, seq: event.seq, outcome }
   })
 }

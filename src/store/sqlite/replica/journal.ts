@@ -166,15 +166,22 @@ export const countPending = (sql: Sql, positions: Readonly<Record<string, number
   )?.count ?? 0
 export const journalSize = (sql: Sql): number => sql.get(Count, 'SELECT count(*) AS count FROM journal')?.count ?? 0
 
-/** What an erasure leaves of a user's events that Redis does not have yet. */
-export function voidInJournal(sql: Sql, user: string, erasedAt: number, table: 'journal' | 'kept' = 'journal'): void {
-  sql.run(
-    `UPDATE ${table} SET outcome = 'erased', id = NULL, user_id = NULL, payload = NULL, alert_events = NULL, formerly = NULL
-     WHERE user_id = ? AND kind NOT IN ('erased', 'expired') AND (accepted_at <= ? OR occurred_at <= ?)`,
-    user,
-    erasedAt,
-    erasedAt,
-  )
+const VOID = `outcome = 'erased', id = NULL, user_id = NULL, payload = NULL, alert_events = NULL, formerly = NULL
+   WHERE user_id = ? AND kind NOT IN ('erased', 'expired')`
+
+/** What an erasure leaves of a user's events that are held here. */
+export function voidErased(
+  sql: Sql,
+  user: string,
+  erasedAt: number,
+  tables: readonly ('log' | 'kept' | 'journal')[] = ['log', 'kept', 'journal'],
+): void {
+  for (const table of tables) sql.run(`UPDATE ${table} SET ${VOID} AND (accepted_at <= ? OR occurred_at <= ?)`, user, erasedAt, erasedAt)
+}
+
+/** The same of an expiry: what no log had yet comes after it, whenever it was accepted. */
+export function voidExpired(sql: Sql, user: string, expiredAt: number): void {
+  for (const table of ['log', 'kept']) sql.run(`UPDATE ${table} SET ${VOID} AND accepted_at <= ?`, user, expiredAt)
 }
 
 const ErasedRow = z.object({ place: z.int(), origin: z.string(), seq: z.int() })

@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import { markOf } from '../../rules.ts'
+import type { Event } from '../../store.ts'
 import { judge, positionOf, savePositions } from '../apply.ts'
 import { EVENT as EVENT_ROW, EventRow } from '../log.ts'
 import type { Sql } from '../sql.ts'
 import { loadMeta, loadPolicies, type Step } from '../state.ts'
-import { loadUser } from '../users.ts'
 import { applyAgain, renumber, setAhead, settleAhead } from './ahead.ts'
 import { appliedTo, HELD as EVENT, POSITIONS } from './journal.ts'
 
@@ -27,18 +27,19 @@ export function keep(sql: Sql, positions: Readonly<Record<string, number>>): voi
   )
 }
 
-/** Applies what is held of users since they went, who are not here any more. To be called in a transaction. */
+/** Applies what is still held of users who went at these times, and are not here any more. To be called in a transaction. */
 export function applySince(sql: Sql, gone: readonly (readonly [user: string, at: number])[]): void {
   const meta = loadMeta(sql)
   if (!meta) return
   const policies = loadPolicies(sql)
   for (const [user, at] of gone) {
-    const step: Omit<Step, 'n'> = { sql, policies, mark: markOf(meta.tombstoneKey, user), told: [] }
-    for (const event of sql.all(EventRow, `SELECT ${EVENT_ROW} FROM kept WHERE user_id = ? AND accepted_at > ? ORDER BY place`, user, at))
-      judge({ ...step, n: loadUser(sql, user)?.rev ?? 0 }, event)
+    const step: Step = { sql, n: meta.n, policies, mark: markOf(meta.tombstoneKey, user), told: [] }
+    const isSince = ({ kind, acceptedAt }: Event): boolean => acceptedAt > at || (kind !== 'erased' && kind !== 'expired')
+    const kept = sql.all(EventRow, `SELECT ${EVENT_ROW} FROM kept WHERE user_id = ? ORDER BY place`, user)
+    for (const event of kept.filter(isSince)) judge(step, event)
     applyAgain(
-      { ...step, n: meta.n },
-      appliedTo(sql, user).filter(({ event }) => event.acceptedAt > at),
+      step,
+      appliedTo(sql, user).filter(({ event }) => isSince(event)),
     )
   }
 }

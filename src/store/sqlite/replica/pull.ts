@@ -5,7 +5,7 @@ import { voidLog } from '../removal.ts'
 import type { Sql } from '../sql.ts'
 import type { Meta } from '../state.ts'
 import { loadAhead, markDirty } from './ahead.ts'
-import { noteErased } from './journal.ts'
+import { noteErased, voidErased } from './journal.ts'
 import { lower } from './kept.ts'
 
 /** In which state Redis has the next users, in short: `rev acceptedAt totalChats`. Where Redis was filled anew, a revision alone may mean something else here. */
@@ -68,7 +68,10 @@ export function replaceUsers(sql: Sql, meta: Meta, { copies, epoch, n, positions
     if (!copy.state) voidLog(sql, copy.user, n + 1)
     writeCopy(sql, meta, copy)
     sql.run('DELETE FROM dirty WHERE user_id = ?', copy.user)
-    if (copy.erasedAt !== null) noteErased(sql, copy.user, copy.erasedAt, positions)
+    if (copy.erasedAt === null) continue
+    noteErased(sql, copy.user, copy.erasedAt, positions)
+    // What waits in the journal has yet to be answered.
+    voidErased(sql, copy.user, copy.erasedAt, ['log', 'kept'])
   }
   return lost
 }

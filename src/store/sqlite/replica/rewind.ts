@@ -1,6 +1,6 @@
 import { createSecretKey } from 'node:crypto'
 import { z } from 'zod'
-import type { Head } from '../../copy.ts'
+import type { Head, Marks } from '../../copy.ts'
 import { markOf } from '../../rules.ts'
 import { savePositions } from '../apply.ts'
 import { setMark } from '../copies.ts'
@@ -9,7 +9,7 @@ import type { Sql } from '../sql.ts'
 import { keepMember, loadMeta, marksOf } from '../state.ts'
 import { dropTopics } from '../topics.ts'
 import { applyAhead, markBeyond, renumber, setAhead, settleAhead } from './ahead.ts'
-import { HELD, voidInJournal } from './journal.ts'
+import { HELD, voidErased, voidExpired } from './journal.ts'
 import { applySince, keep } from './kept.ts'
 import { disown } from './own.ts'
 
@@ -44,16 +44,22 @@ const UserRow = z.object({ userId: z.string(), oldestAt: z.int().catch(0) })
 /** Users who were erased, or expired, without this log. Answers them, and when they went. */
 function removeGone(sql: Sql, { tombstoneKey, tombstones, expiries }: Head): [user: string, at: number][] {
   const known = marksOf(sql)
-  const before = new Map([...known.tombstones, ...known.expiries].map(([mark, at]) => [mark, at]))
-  const gone = new Map([...tombstones, ...expiries].filter(([mark, at]) => at > (before.get(mark) ?? -1)))
-  if (gone.size === 0) return []
+  const newer = (marks: Marks, before: Marks): Map<string, number> => {
+    const times = new Map(before)
+    return new Map(marks.filter(([mark, at]) => at > (times.get(mark) ?? -1)))
+  }
+  const [erased, expired] = [newer(tombstones, known.tombstones), newer(expiries, known.expiries)]
+  if (erased.size + expired.size === 0) return []
   const key = createSecretKey(tombstoneKey, 'hex')
   const users = sql.all(UserRow, 'SELECT user_id AS userId, oldest_at AS oldestAt FROM users')
   return users.flatMap(({ userId, oldestAt }): [string, number][] => {
-    const at = gone.get(markOf(key, userId))
+    const mark = markOf(key, userId)
+    const [erasedAt = -1, expiredAt = -1] = [erased.get(mark), expired.get(mark)]
+    if (erasedAt >= 0) voidErased(sql, userId, erasedAt)
+    if (expiredAt >= 0) voidExpired(sql, userId, expiredAt)
+    const at = Math.max(erasedAt, expiredAt)
     // What is here may have come after that.
-    if (at === undefined || oldestAt > at) return []
-    voidInJournal(sql, userId, at, 'kept')
+    if (oldestAt > at) return []
     dropTopics(sql, userId)
     sql.run('DELETE FROM users WHERE user_id = ?', userId)
     sql.run('UPDATE meta SET unscrubbed = 1')
@@ -68,8 +74,8 @@ export function beginRebuild(sql: Sql, head: Head): void {
   const known = loadMeta(sql)?.tombstoneKey
   // What Redis had taken of it, and lost again, comes by no log: it counts as held, and so has to be in the users here.
   if (known) applyAhead(sql, known, Number.MAX_SAFE_INTEGER)
-  keep(sql, positions)
   const gone = removeGone(sql, head)
+  keep(sql, positions)
   // Marks under another key are nobody's here.
   if (known?.export().toString('hex') !== tombstoneKey)
     for (const table of ['tombstones', 'expiries', 'unnoted']) sql.run(`DELETE FROM ${table}`)

@@ -7,10 +7,20 @@ import { positionOf, savePositions } from '../apply.ts'
 import { writeEntry } from '../log.ts'
 import { cleared, erased, expire, isErasedBefore, isRemovedBefore, removedBefore, voidLog } from '../removal.ts'
 import type { Sql } from '../sql.ts'
-import { type EventOf, type Judged, loadMeta, type Meta, type Step, settledPolicies, tombstoneOf } from '../state.ts'
+import {
+  type EventOf,
+  isPolicy,
+  type Judged,
+  loadMeta,
+  type Meta,
+  policiesAhead,
+  type Step,
+  settledPolicies,
+  tombstoneOf,
+} from '../state.ts'
 import { loadUser, OpenUsers } from '../users.ts'
 import { applyAgain, hasAhead, isAnyAhead, isDirty, judgeNew, markDirty, restoreAhead, settleAhead } from './ahead.ts'
-import { appliedSince, appliedTo, voidInJournal } from './journal.ts'
+import { appliedSince, appliedTo, voidErased } from './journal.ts'
 import { isPartial } from './kept.ts'
 import { isRemoval, type Removal } from './outcome.ts'
 
@@ -92,7 +102,7 @@ function takeOver(step: Step, event: Event, there: LogEntry['outcome'], isAhead:
   const { sql, n } = step
   // Applied ahead, it had an index that was not its own.
   if (event.kind === 'policy')
-    sql.run('DELETE FROM policies WHERE ahead = 1 AND at = ? AND limits = ?', event.acceptedAt, JSON.stringify(event.payload.limits))
+    for (const policy of policiesAhead(sql)) if (isPolicy(policy, event)) sql.run('DELETE FROM policies WHERE n = ?', policy.n)
   if (!isAhead && isRemoval(event) && isOnOther(step, event)) return removeUnder(step, event)
   const outcome = event.kind === 'policy' || event.kind === 'joined' || !isAhead ? judgeNew(step, event) : null
   // What came of it in Redis comes of it here too, unless the two differ already.
@@ -115,7 +125,7 @@ function isOnOther(step: Step, event: Removal): boolean {
 }
 
 function voidHeld(step: Step, { user, acceptedAt }: Event): void {
-  for (const table of ['journal', 'kept'] as const) voidInJournal(step.sql, user, tombstoneOf(step) ?? acceptedAt, table)
+  voidErased(step.sql, user, tombstoneOf(step) ?? acceptedAt)
 }
 
 /**
