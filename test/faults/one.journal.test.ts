@@ -26,8 +26,8 @@ async function killedAfter(w: World, killAfter: string): Promise<void> {
   w.told.set('killed', 1)
 }
 
-/** Some of 30 batches, with what it takes to connect. */
-const REPLAYED_BYTES = 100_000
+/** Some of 30 batches, of which two are under way at once, with what it takes to connect. */
+const REPLAYED_BYTES = 250_000
 
 describe('what was acknowledged is in the journal', () => {
   test('the writer is killed between the journal and Redis: the next start brings Redis what it lacks, once', async () => {
