@@ -214,6 +214,25 @@ test('whoever has everything fills an empty Redis at once; of others the one tha
   expect([little, more, most]).toEqual([3_100.1, 5_000, 6_000])
 })
 
+test('whoever has filled Redis in part has as much as it has from then on, and what others bring of the rest as they bring it', async () => {
+  const p = await pair()
+  p.here.beginRebuild({ ...p.open('elsewhere').seedHead('', 0), positions: { theirs: 2 } })
+  const events = [1, 2, 3].map(() => p.theirs.recorded({ user: 'a' }))
+  p.here.applyEntries(logOf(events.slice(2)))
+  const head = p.here.seedHead('filled', 10)
+  expect(head.positions).toEqual({})
+  p.here.settle(head)
+  expect(p.here.facts()).toMatchObject({ partial: false, lacking: 0 })
+  expect(p.here.seedHead('again', 10).positions).toEqual({})
+  let { n, chain } = p.here.facts()
+  for (const event of events) {
+    chain = chainOf(chain, event.origin, event.seq)
+    n += 1
+    p.here.applyEntries([{ n, chain, origin: event.origin, seq: event.seq, event, outcome: 'applied', alertEvents: [], settled: true }])
+  }
+  expect(p.here.seedHead('again', 10).positions).toEqual({ theirs: 3 })
+})
+
 test('where Redis was filled in part, nobody here counts as further than it says, be the events held here or not', async () => {
   const p = await pair()
   p.here.beginRebuild({ ...p.open('elsewhere').seedHead('', 0), positions: { theirs: 3 } })

@@ -152,7 +152,7 @@ export class AlertWatch {
     this.#begun(data.riskAlerts.cursor)
     const { event } = data.riskAlerts
     this.#isFresh = false
-    // Who comes back with a cursor may be told once more what came near it; who stays may not, but of what two instances recorded each by itself.
+    // Who comes back with a cursor may be told once more what came near it; who stays may not, but of what was recorded more than once.
     if (this.#live.has(event.id) && !this.#world.ledger.isOfSeveral(event.id))
       this.#world.ledger.violated('alert told twice', `${this.#instance.name}: event ${event.id} (${event.kind})`)
     else if (this.#seen.has(event.id)) this.toldAgain += 1

@@ -67,7 +67,7 @@ export class Caller {
   }
 
   async recordMany(items: readonly { user: UserLedger; input: Input }[], at: Instance): Promise<void> {
-    for (const { input } of items) this.#world.ledger.asked(input.idempotencyKey, at.name)
+    for (const { input } of items) this.#world.ledger.sent(input.idempotencyKey)
     const { answer, unknown, sentAt } = await this.#ask(at, 'record many', RECORD_MANY, { input: items.map(({ input }) => input) })
     const recorded = answer && this.#parsed(RecordManyData, answer, at)?.recordConversations
     const failed: (typeof items)[number][] = []
@@ -149,7 +149,7 @@ export class Caller {
   }
 
   async #recordOnce(user: UserLedger, input: Input, at: Instance): Promise<boolean> {
-    this.#world.ledger.asked(input.idempotencyKey, at.name)
+    this.#world.ledger.sent(input.idempotencyKey)
     // The erasure of another instance can arrive between the recording and the reading of its user.
     const { answer, unknown, sentAt } = await this.#ask(at, 'record', RECORD, { input }, user.population === 'roaming' ? ['NOT_FOUND'] : [])
     const recorded = answer && this.#parsed(RecordData, answer, at)?.recordConversation

@@ -100,8 +100,8 @@ export class Ledger {
   readonly violations: { kind: string; text: string }[] = []
   /** Counters of the report. */
   readonly counts = { acknowledged: 0, retried: 0, duplicates: 0, cleared: 0, erased: 0, acted: 0, conflicts: 0, readBack: 0, excused: 0 }
-  /** By key: the instances that were asked to record it. */
-  readonly #asked = new Map<string, Set<string>>()
+  /** By key: how often it was sent, be it to one instance or to several. */
+  readonly #sent = new Map<string, number>()
   /** By the id of an alert event: the key of the conversation that brought it about. */
   readonly #keys = new Map<string, string>()
   /** The log was trimmed by hand, so that cursors may honestly have expired. */
@@ -118,8 +118,8 @@ export class Ledger {
     this.#trace.write(`${new Date().toISOString()} ${text}\n`)
   }
 
-  asked(key: string, instance: string): void {
-    this.#asked.set(key, (this.#asked.get(key) ?? new Set()).add(instance))
+  sent(key: string): void {
+    this.#sent.set(key, (this.#sent.get(key) ?? 0) + 1)
   }
 
   /** A conversation belongs to an alert (a global id). */
@@ -129,9 +129,9 @@ export class Ledger {
       for (const ordinal of [0, 1, 2]) this.#keys.set(eventId(key, id, kind, ordinal), key)
   }
 
-  /** Whether an alert event comes from a conversation that more than one instance may have recorded, each by itself. */
+  /** Whether an alert event comes from a conversation that may have been recorded more than once, each time by an event of its own. */
   isOfSeveral(id: string): boolean {
-    return (this.#asked.get(this.#keys.get(id) ?? '')?.size ?? 0) > 1
+    return (this.#sent.get(this.#keys.get(id) ?? '') ?? 0) > 1
   }
 
   add(id: string, population: Population): UserLedger {

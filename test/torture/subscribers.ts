@@ -48,7 +48,7 @@ export class Subscribers {
   readonly #ledger: Ledger
   readonly #running: Promise<unknown>
   readonly #tellings: Tellings = new Map()
-  /** How often somebody was told twice of what two instances had recorded, each by itself: neither knew of the other's. */
+  /** How often somebody was told twice of what was recorded more than once under one key: two events brought it about. */
   #ofSeveral = 0
 
   constructor(world: World, count: number, random: Random) {
@@ -60,7 +60,7 @@ export class Subscribers {
 
   get summary(): string {
     const sum = (of: (each: Subscriber) => number) => this.#all.reduce((total, each) => total + of(each), 0)
-    return `${sum((each) => each.told)} to ${this.#all.length} (came back ${sum((each) => each.resumed)} times, told again of what was recorded at two instances: ${this.#ofSeveral}, cursors expired: ${sum((each) => each.expired)})`
+    return `${sum((each) => each.told)} to ${this.#all.length} (came back ${sum((each) => each.resumed)} times, told again of what was sent more than once: ${this.#ofSeveral}, cursors expired: ${sum((each) => each.expired)})`
   }
 
   /** From now on they stay; resolves when everybody is there, and nothing has come for a while. */

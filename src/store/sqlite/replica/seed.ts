@@ -66,7 +66,8 @@ export function settle(sql: Sql, { epoch, lineage, positions, n }: Pick<Head, 'e
   sql.run('DELETE FROM journal WHERE n <= ?', n)
   sql.run('UPDATE policies SET ahead = NULL WHERE n <= ?', n)
   sql.run('UPDATE meta SET n = ?, chain = ?', n, chains.get(n) ?? loadMeta(sql)?.chain ?? '')
-  if (isPartial(sql)) sql.run('DELETE FROM positions')
+  // Whatever is missing in users here is beyond the positions that Redis has now, and comes by its log.
+  if (isPartial(sql)) for (const table of ['positions', 'complete']) sql.run(`DELETE FROM ${table}`)
   savePositions(sql, Object.entries(positions))
   settleAhead(sql)
   setEpoch(sql, { epoch, lineage })
