@@ -107,9 +107,8 @@ export const seededEpoch = (isPartial: boolean): string => `${isPartial ? PARTIA
 export const isSeeded = (epoch: string): boolean => epoch.startsWith(SEEDED)
 /** Its users were not all complete: whoever holds events that its positions lack brings them. */
 export const isPartial = (epoch: string): boolean => epoch.startsWith(PARTIAL)
-/** Whether that was so when the log with this lineage was filled last. */
-export const isFilledInPart = (lineage: readonly Fork[]): boolean =>
-  isPartial(lineage.findLast(({ epoch }) => isSeeded(epoch))?.epoch ?? '')
+/** Whether that was so at any time in this lineage: also whoever fills Redis after that from what it was given then may lack what others have. */
+export const isFilledInPart = (lineage: readonly Fork[]): boolean => lineage.some(({ epoch }) => isPartial(epoch))
 
 /**
  * An epoch that began with a backup to which the data set was rolled back on purpose: what came after that, wherever it is, is given up, and so

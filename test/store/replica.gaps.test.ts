@@ -214,7 +214,7 @@ test('whoever has everything fills an empty Redis at once; of others the one tha
   expect([little, more, most]).toEqual([3_100.1, 5_000, 6_000])
 })
 
-test('whoever has filled Redis in part has as much as it has from then on, and what others bring of the rest as they bring it', async () => {
+test('whoever has filled Redis in part begins from there the next time, and counts what others bring of the rest as they bring it', async () => {
   const p = await pair()
   p.here.beginRebuild({ ...p.open('elsewhere').seedHead('', 0), positions: { theirs: 2 } })
   const events = [1, 2, 3].map(() => p.theirs.recorded({ user: 'a' }))
@@ -222,8 +222,11 @@ test('whoever has filled Redis in part has as much as it has from then on, and w
   const head = p.here.seedHead('filled', 10)
   expect(head.positions).toEqual({})
   p.here.settle(head)
-  expect(p.here.facts()).toMatchObject({ partial: false, lacking: 0 })
+  expect(p.here.facts()).toMatchObject({ partial: true, lacking: 0 })
   expect(p.here.seedHead('again', 10).positions).toEqual({})
+  expect(patienceMs(p.here.facts()), 'whoever has everything, and takes over from it, fills the next one first').toBeGreaterThan(
+    patienceMs({ ...p.here.facts(), partial: false, due: true }),
+  )
   let { n, chain } = p.here.facts()
   for (const event of events) {
     chain = chainOf(chain, event.origin, event.seq)

@@ -85,6 +85,31 @@ test('what waits for Redis and comes from before an erasure is in no log that Re
   expect(p.here.seedLog(5, 10).map(({ event, outcome }) => [event, outcome])).toEqual([[null, 'erased']])
 })
 
+describe('nothing is held of who had expired here, and is erased elsewhere,', () => {
+  const expired = async () => {
+    const p = await knownBefore()
+    rebuild(p, { positions: { theirs: 1 } })
+    const { epoch } = p.here.facts()
+    p.here.replaceUsers({
+      copies: [{ user: 'a', state: null, erasedAt: null, expiredAt: NOW }],
+      ...{ epoch, n: 5, positions: { theirs: 1 } },
+    })
+    return p
+  }
+
+  test('when everybody is taken over anew', async () => {
+    const p = await expired()
+    rebuild(p, { n: 9, trimmed: 9, positions: { theirs: 1, others: 1 }, tombstones: [mark(p, NOW + MINUTE)] })
+    expect(keptOf(p)).toEqual([])
+  })
+
+  test('when marks are compared', async () => {
+    const p = await expired()
+    expect(p.here.raiseMarks({ tombstones: [mark(p, NOW + MINUTE)], expiries: [] })).toMatchObject({ taken: 1 })
+    expect(keptOf(p)).toEqual([])
+  })
+})
+
 test('nothing is held of who is found to have been erased when they are taken over', async () => {
   const p = await knownBefore()
   rebuild(p, { positions: { theirs: 1 } })

@@ -179,6 +179,18 @@ export function voidErased(
   for (const table of tables) sql.run(`UPDATE ${table} SET ${VOID} AND (accepted_at <= ? OR occurred_at <= ?)`, user, erasedAt, erasedAt)
 }
 
+const HeldUser = z.object({ userId: z.string() })
+/** Of whom anything is held here, be they here or not. */
+export const heldUsers = (sql: Sql): string[] =>
+  sql
+    .all(
+      HeldUser,
+      ['log', 'kept', 'journal']
+        .map((table) => `SELECT user_id AS userId FROM ${table} WHERE user_id IS NOT NULL AND user_id <> ''`)
+        .join(' UNION '),
+    )
+    .map(({ userId }) => userId)
+
 /** The same of an expiry: what no log had yet comes after it, whenever it was accepted. */
 export function voidExpired(sql: Sql, user: string, expiredAt: number): void {
   for (const table of ['log', 'kept']) sql.run(`UPDATE ${table} SET ${VOID} AND accepted_at <= ?`, user, expiredAt)

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { markOf } from '../../rules.ts'
 import type { Event } from '../../store.ts'
-import { judge, positionOf, savePositions } from '../apply.ts'
+import { judge, loadPositions, positionOf, savePositions } from '../apply.ts'
 import { EVENT as EVENT_ROW, EventRow } from '../log.ts'
 import type { Sql } from '../sql.ts'
 import { loadMeta, loadPolicies, type Step } from '../state.ts'
@@ -15,10 +15,7 @@ const OF_HELD = EVENT.replaceAll(/\w+/g, 'held.$&')
  * to where the users here are complete until they are taken over. To be called in a transaction.
  */
 export function keep(sql: Sql, positions: Readonly<Record<string, number>>): void {
-  if (!isPartial(sql)) {
-    sql.run("INSERT INTO complete (origin, seq) VALUES ('', 0)")
-    sql.run('INSERT INTO complete (origin, seq) SELECT origin, seq FROM positions')
-  }
+  noteComplete(sql, isPartial(sql) ? completeUpTo(sql) : loadPositions(sql))
   sql.run(`INSERT OR IGNORE INTO kept (${EVENT}) SELECT ${EVENT} FROM log ORDER BY n`)
   sql.run(
     `INSERT OR IGNORE INTO kept (${EVENT}) SELECT ${OF_HELD} FROM journal AS held JOIN ${POSITIONS} AS position ON position.origin = held.origin
@@ -42,6 +39,13 @@ export function applySince(sql: Sql, gone: readonly (readonly [user: string, at:
       appliedTo(sql, user).filter(({ event }) => isSince(event)),
     )
   }
+}
+
+/** Until everybody is taken over, whoever is here is complete up to these positions, and what is held beyond. To be called in a transaction. */
+export function noteComplete(sql: Sql, positions: Readonly<Record<string, number>>): void {
+  sql.run('DELETE FROM complete')
+  sql.run("INSERT INTO complete (origin, seq) VALUES ('', 0)")
+  sql.run('INSERT INTO complete (origin, seq) SELECT key, value FROM json_each(?)', JSON.stringify(positions))
 }
 
 /** Everybody who was due was taken over; but for those whose keys Redis has lost, and of whom not everything need be here. */

@@ -9,7 +9,7 @@ import type { Sql } from '../sql.ts'
 import { keepMember, loadMeta, marksOf } from '../state.ts'
 import { dropTopics } from '../topics.ts'
 import { applyAhead, markBeyond, renumber, setAhead, settleAhead } from './ahead.ts'
-import { HELD, voidErased, voidExpired } from './journal.ts'
+import { HELD, heldUsers, voidErased, voidExpired } from './journal.ts'
 import { applySince, keep } from './kept.ts'
 import { disown } from './own.ts'
 
@@ -52,14 +52,15 @@ function removeGone(sql: Sql, { tombstoneKey, tombstones, expiries }: Head): [us
   if (erased.size + expired.size === 0) return []
   const key = createSecretKey(tombstoneKey, 'hex')
   const users = sql.all(UserRow, 'SELECT user_id AS userId, oldest_at AS oldestAt FROM users')
-  return users.flatMap(({ userId, oldestAt }): [string, number][] => {
+  const here = new Map(users.map(({ userId, oldestAt }) => [userId, oldestAt]))
+  return [...new Set([...here.keys(), ...heldUsers(sql)])].flatMap((userId): [string, number][] => {
     const mark = markOf(key, userId)
     const [erasedAt = -1, expiredAt = -1] = [erased.get(mark), expired.get(mark)]
     if (erasedAt >= 0) voidErased(sql, userId, erasedAt)
     if (expiredAt >= 0) voidExpired(sql, userId, expiredAt)
     const at = Math.max(erasedAt, expiredAt)
     // What is here may have come after that.
-    if (oldestAt > at) return []
+    if ((here.get(userId) ?? Number.POSITIVE_INFINITY) > at) return []
     dropTopics(sql, userId)
     sql.run('DELETE FROM users WHERE user_id = ?', userId)
     sql.run('UPDATE meta SET unscrubbed = 1')

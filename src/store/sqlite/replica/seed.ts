@@ -7,7 +7,7 @@ import { addFork, chainAt, loadLineage, readLog, writeEntry } from '../log.ts'
 import type { Sql } from '../sql.ts'
 import { loadMeta, type Meta, marksOf } from '../state.ts'
 import { markBeyond, settleAhead } from './ahead.ts'
-import { completeUpTo, isPartial } from './kept.ts'
+import { completeUpTo, isPartial, noteComplete } from './kept.ts'
 
 const StepRow = z.object({ n: z.int(), origin: z.string(), seq: z.int() })
 
@@ -66,8 +66,10 @@ export function settle(sql: Sql, { epoch, lineage, positions, n }: Pick<Head, 'e
   sql.run('DELETE FROM journal WHERE n <= ?', n)
   sql.run('UPDATE policies SET ahead = NULL WHERE n <= ?', n)
   sql.run('UPDATE meta SET n = ?, chain = ?', n, chains.get(n) ?? loadMeta(sql)?.chain ?? '')
-  // Whatever is missing in users here is beyond the positions that Redis has now, and comes by its log.
-  if (isPartial(sql)) for (const table of ['positions', 'complete']) sql.run(`DELETE FROM ${table}`)
+  if (isPartial(sql)) {
+    sql.run('DELETE FROM positions')
+    noteComplete(sql, positions)
+  }
   savePositions(sql, Object.entries(positions))
   settleAhead(sql)
   setEpoch(sql, { epoch, lineage })
