@@ -214,6 +214,18 @@ test('whoever has everything fills an empty Redis at once; of others the one tha
   expect([little, more, most]).toEqual([3_100.1, 5_000, 6_000])
 })
 
+test('whoever never had everybody has not by filling Redis, nor by beginning anew', async () => {
+  const p = await pair()
+  const head = { ...p.open('elsewhere').seedHead('', 0), positions: { theirs: 2 } }
+  p.here.startOver({ epoch: 'rolled back', lineage: [] })
+  p.here.journalAndApply([p.ours.recorded({ user: 'a' })])
+  p.here.beginRebuild(head)
+  expect(p.here.facts().isFirstCopy).toBe(true)
+  p.here.beginRebuild(head)
+  p.here.settle(p.here.seedHead('filled', 10))
+  expect(p.here.facts().isFirstCopy).toBe(true)
+})
+
 test('whoever has filled Redis in part begins from there the next time, and counts what others bring of the rest as they bring it', async () => {
   const p = await pair()
   p.here.beginRebuild({ ...p.open('elsewhere').seedHead('', 0), positions: { theirs: 2 } })

@@ -41,8 +41,12 @@ export function applySince(sql: Sql, gone: readonly (readonly [user: string, at:
   }
 }
 
-/** Until everybody is taken over, whoever is here is complete up to these positions, and what is held beyond. To be called in a transaction. */
+/**
+ * Until everybody is taken over, whoever is here is complete up to these positions, and what is held beyond; unless not all of them ever were
+ * here. To be called in a transaction.
+ */
 export function noteComplete(sql: Sql, positions: Readonly<Record<string, number>>): void {
+  if (isFirstCopy(sql)) return
   sql.run('DELETE FROM complete')
   sql.run("INSERT INTO complete (origin, seq) VALUES ('', 0)")
   sql.run('INSERT INTO complete (origin, seq) SELECT key, value FROM json_each(?)', JSON.stringify(positions))
