@@ -49,17 +49,6 @@ test('whoever was not taken over yet is put back in Redis with everything that t
   expect(copy?.state?.conversations).toHaveLength(4)
 })
 
-test('what holds for everybody, and waits for Redis, holds here while everybody is taken over anew', async () => {
-  const p = await pair()
-  const [policy, member] = [p.ours.policy({ conversations: 7 }), p.ours.joined({ sub: 's', name: 'S', role: 'COUNSELOR' })]
-  p.here.journalAndApply([policy, member])
-  p.here.beginRebuild({ ...p.open('elsewhere').seedHead('', 0), n: 5, trimmed: 5, positions: {} })
-  const { positions, policies, staff } = p.here.seedHead('filled', 10)
-  expect(positions).toEqual({ ours: 2 })
-  expect(policies.map(({ n, limits }) => [n, limits.conversations])).toEqual([[6, 7]])
-  expect(staff.map(({ sub }) => sub)).toEqual(['s'])
-})
-
 test('what was held and has come by the log again since is pushed in the order in which it happened', async () => {
   const p = await pair()
   const events = [

@@ -51,7 +51,7 @@ export class Local {
     return this.#outcomesOf(events, await this.replica.applyAhead(Number.MAX_SAFE_INTEGER))
   }
 
-  /** The same; more may have come into the journal than what was written here, and the log may have grown. */
+  /** Like whole(), where more may have come into the journal than what was written here, and the log may have grown. */
   async complete(): Promise<void> {
     this.#whole = undefined
     this.#renumbered = false

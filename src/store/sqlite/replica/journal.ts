@@ -179,6 +179,11 @@ export function voidErased(
   for (const table of tables) sql.run(`UPDATE ${table} SET ${VOID} AND (accepted_at <= ? OR occurred_at <= ?)`, user, erasedAt, erasedAt)
 }
 
+/** The same of an expiry: what no log had yet comes after it, whenever it was accepted. */
+export function voidExpired(sql: Sql, user: string, expiredAt: number): void {
+  for (const table of ['log', 'kept']) sql.run(`UPDATE ${table} SET ${VOID} AND accepted_at <= ?`, user, expiredAt)
+}
+
 const HeldUser = z.object({ userId: z.string() })
 /** Of whom anything is held here, be they here or not. */
 export const heldUsers = (sql: Sql): string[] =>
@@ -190,11 +195,6 @@ export const heldUsers = (sql: Sql): string[] =>
         .join(' UNION '),
     )
     .map(({ userId }) => userId)
-
-/** The same of an expiry: what no log had yet comes after it, whenever it was accepted. */
-export function voidExpired(sql: Sql, user: string, expiredAt: number): void {
-  for (const table of ['log', 'kept']) sql.run(`UPDATE ${table} SET ${VOID} AND accepted_at <= ?`, user, expiredAt)
-}
 
 const ErasedRow = z.object({ place: z.int(), origin: z.string(), seq: z.int() })
 
