@@ -60,7 +60,7 @@ function removeGone(sql: Sql, { tombstoneKey, tombstones, expiries }: Head): [us
     if (expiredAt >= 0) voidExpired(sql, userId, expiredAt)
     const at = Math.max(erasedAt, expiredAt)
     // What is here may have come after that.
-    if ((here.get(userId) ?? Number.POSITIVE_INFINITY) > at) return []
+    if (at < 0 || (here.get(userId) ?? Number.POSITIVE_INFINITY) > at) return []
     dropTopics(sql, userId)
     sql.run('DELETE FROM users WHERE user_id = ?', userId)
     sql.run('UPDATE meta SET unscrubbed = 1')
