@@ -36,6 +36,11 @@ export interface EventPayloads {
     raisesLate?: true | undefined
     /** The system that it was taken over from, which has counted it there. */
     source?: string | undefined
+    /**
+     * Redis had lost it, and it is recorded again after the user's history was cleared: it counts, its alert too, but nothing of it is listed, and
+     * its texts are not here any more.
+     */
+    countsOnly?: true | undefined
   }
   /**
    * What another system (`source`) had of the user until it was left, besides the conversations that were taken over one by one: its

@@ -3,18 +3,7 @@ import type { Redis } from 'ioredis'
 import { expect, test } from 'vitest'
 import { NOW } from '../helpers/events.ts'
 import { inCharge, until } from '../helpers/joined.ts'
-import {
-  aheadOfTime,
-  behindTheirBacks,
-  chatsOf,
-  expectAllEqual,
-  healed,
-  heldReplica,
-  ownRedis,
-  type Site,
-  site,
-  totalOf,
-} from './several.ts'
+import { aheadOfTime, behindTheirBacks, chatsOf, expectAllEqual, healed, heldReplica, ownRedis, type Site, site } from './several.ts'
 
 /**
  * Cut off from each other, two instances have taken the same key, at two times. Redis has had it from A; B, which has brought its own in
@@ -99,7 +88,8 @@ test('whose keys Redis has lost is not put back by an instance that Redis can no
   await expectAllEqual(server, [a, b])
 })
 
-test('whom nobody has whole when Redis loses their keys is put back by one, and the others record again what they hold besides', async () => {
+/** Redis has lost zoe's keys, and nobody has her whole: A holds z2 and z3 of her besides, B holds z4. `wait` ends the time that each leaves to the other. */
+async function wholeNowhere() {
   const server = await ownRedis()
   const held = heldReplica()
   const a = await site({ url: server.url })
@@ -107,8 +97,8 @@ test('whom nobody has whole when Redis loses their keys is put back by one, and 
   await a.record('zoe', ['z1'])
   await healed(server, [a, b])
   for (const { store } of [a, b]) await store.pin('sqlite')
-  await a.record('zoe', ['z2', 'z3'])
-  await b.record('zoe', ['z4'])
+  await a.record('zoe', ['z2', 'z3'], { riskLevel: 'HIGH' })
+  await b.record('zoe', ['z4'], { riskLevel: 'HIGH' })
   const inTurn = async ({ store }: Site) => {
     await store.pin('auto')
     await until(store, inCharge)
@@ -128,16 +118,49 @@ test('whom nobody has whole when Redis loses their keys is put back by one, and 
       .del(...old)
       .exec(),
   )
-  const later = aheadOfTime()
+  const wait = aheadOfTime()
   held.goOn()
   await inTurn(a)
   const isWanted = (redis: Redis) => redis.sismember('xinyi:wanted', 'zoe')
   while (!(await behindTheirBacks(server, isWanted))) await setImmediate()
-  later(16_000)
+  return { server, a, b, wait: () => wait(16_000) }
+}
+
+/** What is counted of zoe. */
+async function countsOf({ store }: Site) {
+  const page = { take: 'first', limit: 10 } as const
+  const { answers } = await store.read(
+    [
+      { kind: 'user', userId: 'zoe' },
+      { kind: 'alerts', userId: 'zoe', page },
+    ],
+    NOW + 20,
+  )
+  const [user, alerts] = answers
+  return [user?.totalChats, user?.totalRiskAlerts, alerts?.items.map(({ value }) => value.occurrences)]
+}
+
+test('whom nobody has whole when Redis loses their keys is put back by one, and the others record again what they hold besides', async () => {
+  const { server, a, b, wait } = await wholeNowhere()
+  wait()
   await healed(server, [a, b])
-  for (const { store } of [a, b]) {
-    expect(await chatsOf(store, 'zoe')).toEqual(['z1', 'z2', 'z3', 'z4'])
-    expect(await totalOf(store, 'zoe')).toBe(4)
+  for (const each of [a, b]) {
+    expect(await chatsOf(each.store, 'zoe')).toEqual(['z1', 'z2', 'z3', 'z4'])
+    expect(await countsOf(each)).toEqual([4, 3, [3]])
+  }
+  await expectAllEqual(server, [a, b])
+})
+
+test('what others hold besides counts, and its alert too, though it was cleared before it could be recorded again', async () => {
+  const { server, a, b, wait } = await wholeNowhere()
+  await b.store.pin('sqlite')
+  await b.tell(b.origin.cleared('zoe', NOW + 12))
+  await b.store.pin('auto')
+  wait()
+  await healed(server, [a, b])
+  for (const each of [a, b]) {
+    expect(await chatsOf(each.store, 'zoe')).toEqual([])
+    expect(await countsOf(each)).toEqual([4, 3, [3]])
   }
   await expectAllEqual(server, [a, b])
 })

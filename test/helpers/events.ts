@@ -27,6 +27,7 @@ export interface Said {
   topics?: readonly string[]
   raisesLate?: true | undefined
   source?: string | undefined
+  countsOnly?: true | undefined
 }
 
 /** One process start: makes events and numbers them. */
@@ -54,6 +55,7 @@ export class Origin {
         fingerprint,
         ...(said.raisesLate && { raisesLate: true as const }),
         ...(said.source && { source: said.source }),
+        ...(said.countsOnly && { countsOnly: true as const }),
       },
     }
   }

@@ -43,6 +43,7 @@ const said = fc.constantFrom<Said>(
   { ...plain, riskLevel: 'MEDIUM', topics: [] },
   { ...plain, riskLevel: 'HIGH', raisesLate: true },
   { ...plain, riskLevel: 'IMMINENT', topics: ['u'] },
+  { query: '', response: '', riskLevel: 'HIGH', countsOnly: true },
 )
 
 const act = fc.oneof(

@@ -61,7 +61,7 @@ export class AlertBook {
     const held = this.#held(owner)
     if (!held) {
       const alertId = sha1(user, since, owner.raised)
-      const { query, response, riskLevel } = payload
+      const { query, response, riskLevel, countsOnly } = payload
       const alert: RiskAlert = {
         ...{
           id: alertId,
@@ -73,7 +73,7 @@ export class AlertBook {
           conversationId: id,
           version: 1,
         },
-        trigger: { occurredAt, query, response, riskLevel },
+        trigger: countsOnly ? null : { occurredAt, query, response, riskLevel },
         assignee: owner.counselor,
         ...this.#waiting(level, acceptedAt),
       }

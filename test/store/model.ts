@@ -215,12 +215,12 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'staff'
       if (isRisky(riskLevel)) person.totalRiskAlerts += 1
     }
 
-    const { fingerprint: _, raisesLate: __, source: ___, emotionScore, ...said } = payload
+    const { fingerprint: _, raisesLate: __, source: ___, countsOnly, emotionScore, ...said } = payload
     const conversation = { id, userId: user, occurredAt, ...said, emotionScore: clean(emotionScore) }
     const point = { id, userId: user, occurredAt, score: clean(emotionScore), riskLevel }
     const limits = this.#limits
     const insert = <T extends Item>(list: readonly T[], item: T, cap = 0, days = 0): T[] =>
-      days && occurredAt < acceptedAt - days * DAY_MS ? [...list] : inOrder([...list, item]).slice(cap ? -cap : 0)
+      countsOnly || (days && occurredAt < acceptedAt - days * DAY_MS) ? [...list] : inOrder([...list, item]).slice(cap ? -cap : 0)
     person.conversations = insert(person.conversations, conversation, limits?.conversations, limits?.conversationsDays)
     person.emotions = insert(person.emotions, point, limits?.emotions, limits?.emotionsDays)
     const before = attentionIn(person)

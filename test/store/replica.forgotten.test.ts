@@ -19,6 +19,8 @@ async function forgetting(rest: (p: Pair) => Event[]) {
 }
 
 const two = ({ theirs }: Pair) => [theirs.recorded({ user: 'a', id: 'x' }), theirs.recorded({ user: 'a', id: 'y' })]
+const countsOnly = (events: readonly (Event | undefined)[]) =>
+  events.map((event) => [event?.id, event?.kind === 'recorded' && event.payload.countsOnly])
 const ids = (events: readonly Event[]) => events.map(({ id }) => id)
 
 test('what is held of somebody, and Redis knows no more although it had taken it, is found', async () => {
@@ -45,13 +47,17 @@ test('what was erased or has expired since is not, nor what need not be remember
   expect(p.here.forgottenBy(page, NOW + 29 * DAY_MS)).toEqual([])
 })
 
-test('what was cleared since is not, but what came after that', async () => {
+test('what was cleared since counts only, without its texts, but not what came after that', async () => {
   const { p, page } = await forgetting(({ theirs }) => [
-    theirs.recorded({ user: 'a', id: 'x' }),
+    theirs.recorded({ user: 'a', id: 'x', riskLevel: 'HIGH', emotionScore: 0.5, references: 2, topics: ['t'] }),
     theirs.cleared('a', NOW + 1),
     theirs.recorded({ user: 'a', id: 'y', acceptedAt: NOW + 2, occurredAt: NOW + 2 }),
   ])
-  expect(ids(p.here.forgottenBy(page, NOW + 2))).toEqual(['y'])
+  const [x, y, ...rest] = p.here.forgottenBy(page, NOW + 2)
+  const texts = { query: '', response: '', topics: [] }
+  expect(x).toMatchObject({ id: 'x', payload: { ...texts, emotionScore: null, references: 0, riskLevel: 'HIGH', countsOnly: true } })
+  expect(y).toMatchObject({ id: 'y', payload: { query: 'query y' } })
+  expect(countsOnly([y, ...rest])).toEqual([['y', undefined]])
 })
 
 test('what was cleared is told by the order of the log, not by the clocks of those who wrote it', async () => {
@@ -60,7 +66,10 @@ test('what was cleared is told by the order of the log, not by the clocks of tho
     theirs.cleared('a', NOW + 1_000),
     theirs.recorded({ user: 'a', id: 'y', acceptedAt: NOW + 900, occurredAt: NOW + 900 }),
   ])
-  expect(ids(p.here.forgottenBy(page, NOW + 2_000))).toEqual(['y'])
+  expect(countsOnly(p.here.forgottenBy(page, NOW + 2_000))).toEqual([
+    ['x', true],
+    ['y', undefined],
+  ])
 })
 
 test('what occurred before somebody expired is not, though it was accepted later', async () => {
@@ -89,7 +98,7 @@ test('what came twice is found once', async () => {
   expect(ids(p.here.forgottenBy(page, NOW))).toEqual(['x'])
 })
 
-test('nor what was cleared, by a duplicate that was sent again after that', async () => {
+test('what was cleared counts only, though a duplicate was sent after that', async () => {
   const p = await pair()
   const x = { user: 'a', id: 'x', query: 'q', response: 'r' }
   await p.there.append([
@@ -102,5 +111,6 @@ test('nor what was cleared, by a duplicate that was sent again after that', asyn
   const elsewhere = p.open('elsewhere')
   const { epoch } = await p.there.status()
   elsewhere.applyEntries((await p.there.log({ epoch, n: 0 }, 1)).entries)
-  expect(p.here.forgottenBy({ copies: elsewhere.copies(['a']), positions: p.here.positions() }, NOW + 3)).toEqual([])
+  const page = { copies: elsewhere.copies(['a']), positions: p.here.positions() }
+  expect(countsOnly(p.here.forgottenBy(page, NOW + 3))).toEqual([['x', true]])
 })

@@ -2,7 +2,7 @@ import { createSecretKey, type KeyObject } from 'node:crypto'
 import { naiveTime } from '../../local-time.ts'
 import { type Conversation, type EmotionPoint, type RiskLevel, riskRank } from '../../model.ts'
 import { adoptedTopic, markOf } from '../rules.ts'
-import type { Event, ReadRequest } from '../store.ts'
+import type { Event, EventPayloads, ReadRequest } from '../store.ts'
 
 /** The predecessor knows three levels; its readers see IMMINENT as high and UNKNOWN as unknown. */
 const legacyRisk = (level: RiskLevel): string => (level === 'IMMINENT' ? 'high' : level.toLowerCase())
@@ -25,10 +25,10 @@ export class Marks {
  * place without decoding the rest (lists.lua). What only the log keeps has no naive time.
  */
 export function conversationElement(
-  conversation: Omit<Conversation, 'userId'> & { raisesLate?: true | undefined; source?: string | undefined },
+  conversation: Omit<Conversation, 'userId'> & Partial<Pick<EventPayloads['recorded'], 'raisesLate' | 'source' | 'countsOnly'>>,
   localTime?: string,
 ): string {
-  const { id, occurredAt, query, response, riskLevel, emotionScore, references, topics, raisesLate, source } = conversation
+  const { id, occurredAt, query, response, riskLevel, emotionScore, references, topics, raisesLate, source, countsOnly } = conversation
   return JSON.stringify({
     at: occurredAt,
     rank: riskRank(riskLevel),
@@ -42,6 +42,7 @@ export function conversationElement(
     topics,
     late: raisesLate,
     source,
+    countsOnly,
   })
 }
 
@@ -74,10 +75,10 @@ export function encodeEvent(event: Event, marks: Marks, timeZone: string): { eve
   if (event.kind === 'adopted') return { event: { ...common, ...adopted(event, timeZone) }, texts: [bodyOf(event), ''] }
   if (event.kind !== 'recorded') return { event: common, texts: [bodyOf(event), ''] }
   const localTime = naiveTime(event.occurredAt, timeZone)
-  const { riskLevel, emotionScore: score, fingerprint, topics, raisesLate, source } = event.payload
+  const { riskLevel, emotionScore: score, fingerprint, topics, raisesLate, source, countsOnly } = event.payload
   const { id, occurredAt } = event
   return {
-    event: { ...common, risk: riskRank(riskLevel), fingerprint, topics, localTime, late: raisesLate, source },
+    event: { ...common, risk: riskRank(riskLevel), fingerprint, topics, localTime, late: raisesLate, source, countsOnly },
     texts: [bodyOf(event, localTime), pointElement({ id, occurredAt, riskLevel, score }, localTime)],
   }
 }

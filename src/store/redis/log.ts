@@ -84,7 +84,7 @@ const entrySchema = z.object({
 })
 type Entry = z.infer<typeof entrySchema>
 
-const besidesSchema = z.object({ late: z.literal(true).optional(), source: text.optional() })
+const besidesSchema = z.object({ late: z.literal(true).optional(), source: text.optional(), countsOnly: z.literal(true).optional() })
 const erasedSchema = z.object({ reason: text, upTo: n.optional() })
 export const limitsSchema = z.object({
   conversations: n,
@@ -105,8 +105,9 @@ function eventOf(entry: Entry): Event | null {
       const conversation = decodeConversation(user, body)
       if (!conversation) return null
       const { query, response, riskLevel, emotionScore, references, topics } = conversation
-      const { late: raisesLate, source } = parse(besidesSchema, body) ?? {}
-      return { ...common, kind, payload: { query, response, riskLevel, emotionScore, references, topics, fingerprint, raisesLate, source } }
+      const { late: raisesLate, source, countsOnly } = parse(besidesSchema, body) ?? {}
+      const said = { query, response, riskLevel, emotionScore, references, topics }
+      return { ...common, kind, payload: { ...said, fingerprint, raisesLate, source, countsOnly } }
     }
     case 'policy': {
       const limits = parse(limitsSchema, body)

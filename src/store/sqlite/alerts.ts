@@ -74,7 +74,7 @@ function lastResolved(sql: Sql, { userId }: UserRecord, at: number): RiskAlert |
 }
 
 function raise(step: Step, user: UserRecord, event: EventOf<'recorded'>, { level, note }: Sign, { isEscalated = true } = {}): string {
-  const { query, response, riskLevel } = event.payload
+  const { query, response, riskLevel, countsOnly } = event.payload
   const { occurredAt, acceptedAt } = event
   const id = alertIdOf(step, user)
   const begin = waiting(newestLimits(step.policies).triage, level, acceptedAt)
@@ -86,7 +86,7 @@ function raise(step: Step, user: UserRecord, event: EventOf<'recorded'>, { level
     raisedAt: acceptedAt,
     lastSeenAt: occurredAt,
     conversationId: event.id,
-    trigger: { occurredAt, query, response, riskLevel },
+    trigger: countsOnly ? null : { occurredAt, query, response, riskLevel },
     version: 1,
     assignee: user.counselor,
     ...begin,

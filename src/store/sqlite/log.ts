@@ -60,6 +60,7 @@ export const EventRow: z.ZodType<Event> = z.discriminatedUnion('kind', [
         fingerprint: z.string(),
         raisesLate: z.literal(true).optional(),
         source: z.string().optional(),
+        countsOnly: z.literal(true).optional(),
       }),
     ),
   }),

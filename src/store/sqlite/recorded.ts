@@ -32,12 +32,12 @@ export function recorded(step: Step, event: EventOf<'recorded'>): Judged {
   user.createdAt = Math.min(user.createdAt, occurredAt)
   user.lastActiveAt = Math.max(user.lastActiveAt ?? occurredAt, occurredAt)
   const before = attentionIn(user.lastPoints)
-  user.lastPoints = withPoint(user.lastPoints, [occurredAt, event.id, riskRank(payload.riskLevel)])
+  if (!payload.countsOnly) user.lastPoints = withPoint(user.lastPoints, [occurredAt, event.id, riskRank(payload.riskLevel)])
   // Other rows refer to the user's; it is completed below.
   if (!found) saveUser(sql, user)
   const alertId = acceptedAt - occurredAt <= ALERT_MS ? signOf(step, user, event, before) : lateSignal(step, user, event)
   save(step, user)
-  const kept = enlist(step, event, user)
+  const kept = !payload.countsOnly && enlist(step, event, user)
   if (!isNew || alertId !== null) remember(sql, event, payload.fingerprint, alertId)
   return { type: 'applied', n, kept, alertId, removed: null }
 }
@@ -66,7 +66,7 @@ function enlist(step: Step, event: EventOf<'recorded'>, { totalChats, sources }:
 /** Puts one that is counted already back into the lists. */
 export function relist(step: Step, event: EventOf<'recorded'>): void {
   const user = loadUser(step.sql, event.user)
-  if (!user) return
+  if (!user || event.payload.countsOnly) return
   saveUser(step.sql, { ...user, lastPoints: withPoint(user.lastPoints, [event.occurredAt, event.id, riskRank(event.payload.riskLevel)]) })
   enlist(step, event, user)
 }

@@ -137,7 +137,7 @@ local function raise(event, record, keys, told, level, note, escalated)
   wait(alert, event.at)
   if not escalated then alert.next = nil end
   save_alert(id, alert)
-  call('HSET', alert_key(id), 'trigger', event.body)
+  if not event.countsOnly then call('HSET', alert_key(id), 'trigger', event.body) end
   record.kept[5] = call('RPUSH', keys.alerts, id)
   concern(record, id, alert)
   record.raised = record.raised + 1

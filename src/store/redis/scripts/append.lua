@@ -1,6 +1,6 @@
 -- append: applies events to the log and the state, in order.
 -- ARGV[1] JSON {epoch, events: [{id, user, kind, at, occurred (ms), origin, seq, mark, formerly ("seq origin"),
---   recorded: risk (rank), fingerprint (hex), topics, localTime (naive, for the predecessor), late (an alert is asked for all the same); source (of those taken over from another system);
+--   recorded: risk (rank), fingerprint (hex), topics, localTime (naive, for the predecessor), late (an alert is asked for all the same); source (of those taken over from another system), countsOnly (nothing of it is listed);
 --   adopted: source, chats, risks, created, createdTime (naive), active, activeTime, topics: [{name, id}], points: [{id, occurred, risk (rank), element (JSON for the list of emotions)}];
 --   erased: upTo (ms), where it was applied before}]}
 -- ARGV[2] MessagePack: of each event its body (JSON for the log, and for the list of conversations) and its point (JSON for the list of emotions)

@@ -137,12 +137,14 @@ local function recorded(event, n, keys, record, told)
   record.rev, record.accepted = n, math.max(record.accepted, event.at)
   count_one(record, event)
   record.since = math.min(record.since or 0, event.at, event.occurred)
-  local kept = add_item('conversations', keys, record, event, event.body, is_newest)
-  -- What another system had may be newer than that the user was active.
-  add_item('emotions', keys, record, event, event.point, is_newest and not record.sources)
-  local before = attention(record)
-  add_point(record, event)
-  add_topics(event, keys, record)
+  local kept, before = false, attention(record)
+  if not event.countsOnly then
+    kept = add_item('conversations', keys, record, event, event.body, is_newest)
+    -- What another system had may be newer than that the user was active.
+    add_item('emotions', keys, record, event, event.point, is_newest and not record.sources)
+    add_point(record, event)
+    add_topics(event, keys, record)
+  end
   local alert = sign_of(event, record, keys, told, before)
   if is_new then record.kept[4] = record.kept[4] + 1 end
   if not is_new or alert ~= '' then record.kept[4] = record.kept[4] + call('HSET', keys.seen, event.id, memory_of(event, alert)) end

@@ -5,6 +5,7 @@ import type { Event } from '../../store.ts'
 import { EVENT, EventRow } from '../log.ts'
 import { SEEN_IDS } from '../recorded.ts'
 import type { Sql } from '../sql.ts'
+import type { EventOf } from '../state.ts'
 import { IDS_MS } from '../sweep.ts'
 import type { Pulled } from './pull.ts'
 
@@ -22,9 +23,15 @@ const Row = z.object({ kind: z.string(), acceptedAt: z.number(), part: z.number(
 const isLater = (removal: z.infer<typeof Row>, than: z.infer<typeof Row>): boolean =>
   removal.part === than.part ? removal.place > than.place : removal.acceptedAt >= than.acceptedAt
 
+const asCleared = ({ payload: { fingerprint, riskLevel, raisesLate, source }, ...rest }: EventOf<'recorded'>): Event => {
+  const nothing = { query: '', response: '', emotionScore: null, references: 0, topics: [] }
+  return { ...rest, payload: { ...nothing, riskLevel, fingerprint, raisesLate, source, countsOnly: true } }
+}
+
 /**
  * What is held here that was recorded of these users, and that Redis, which had taken it, knows nothing of any more: it lost their keys, and
- * they were put back from a copy that was not complete. Not what was erased, expired or cleared since, nor what need not be remembered so long.
+ * they were put back from a copy that was not complete. Not what was erased or has expired since, nor what need not be remembered so long; what was
+ * cleared since counts only.
  */
 export function forgottenBy(sql: Sql, { copies, positions }: Pick<Pulled, 'copies' | 'positions'>, now: number): Event[] {
   return copies.flatMap(({ user, state, erasedAt, expiredAt }): Event[] => {
@@ -41,7 +48,8 @@ export function forgottenBy(sql: Sql, { copies, positions }: Pick<Pulled, 'copie
     const oldest = known.size < SEEN_IDS ? undefined : state.seen[0]
     return held.flatMap(({ row, at }) => {
       const event = EventRow.safeParse(row).data
-      if (removals.some((removal) => isLater(removal, at))) {
+      const since = removals.filter((removal) => isLater(removal, at))
+      if (since.some(({ kind }) => kind !== 'cleared')) {
         // Nor is it to come back by a duplicate that was sent after that.
         if (event) known.add(event.id)
         return []
@@ -50,7 +58,7 @@ export function forgottenBy(sql: Sql, { copies, positions }: Pick<Pulled, 'copie
         return []
       if (oldest && compareKeys([event.acceptedAt, event.id], [oldest.acceptedAt, oldest.id]) < 0) return []
       known.add(event.id)
-      return [event]
+      return [since.length > 0 ? asCleared(event) : event]
     })
   })
 }
