@@ -149,8 +149,10 @@ export class AlertPages {
   async #standIn(after: Place, ids: readonly string[], alerts: Map<string, RiskAlert>): Promise<void> {
     this.#logger.warn({ alerts: ids.length }, 'the log tells of alerts that are not there: they are told with what it says')
     const { entries } = await this.#store.log(after, PAGE)
-    for (const { event, alertEvents } of entries)
-      for (const told of alertEvents) if (event && ids.includes(told.alertId)) alerts.set(told.alertId, standInOf(event, told))
+    for (const { n, event, alertEvents } of entries) {
+      const isCleared = entries.some((later) => later.n > n && later.event?.kind === 'cleared' && later.event.user === event?.user)
+      for (const told of alertEvents) if (event && ids.includes(told.alertId)) alerts.set(told.alertId, standInOf(event, told, isCleared))
+    }
   }
 
   async #alertsOf(entries: readonly ToldEntry[]): Promise<Map<string, RiskAlert>> {
@@ -183,12 +185,12 @@ const triggerOf = ({ occurredAt, payload: { query, response, riskLevel } }: Extr
   ...{ occurredAt, query, response, riskLevel },
 })
 
-function standInOf(event: Event, { alertId, level, at }: AlertEvent): RiskAlert {
+function standInOf(event: Event, { alertId, level, at }: AlertEvent, isCleared: boolean): RiskAlert {
   const { user, occurredAt } = event
   return {
     ...{ id: alertId, userId: user, level, status: 'OPEN', occurrences: 1, raisedAt: at, lastSeenAt: occurredAt, version: 1 },
     conversationId: event.kind === 'recorded' ? event.id : '',
-    trigger: event.kind === 'recorded' ? triggerOf(event) : null,
+    trigger: event.kind === 'recorded' && !event.payload.countsOnly && !isCleared ? triggerOf(event) : null,
     ...{ assignee: null, acknowledged: null, resolved: null, escalation: { since: at, step: 0, to: [], next: null } },
   }
 }

@@ -138,7 +138,7 @@ export type Outcome =
   | { type: 'known'; position: number }
   /** No index: seq is beyond the origin's next. */
   | { type: 'gap'; position: number }
-  /** No index: the store is not in the epoch that was verified when it was opened. */
+  /** No index: the store is not in the epoch that was verified when it was opened, or knows of something that came since. */
   | { type: 'stale' }
   /** No index: what the store holds of the user does not fit together (keys are missing); nothing is changed. */
   | { type: 'damaged' }

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { expect, test } from 'vitest'
@@ -88,7 +89,10 @@ test('whose keys Redis has lost is not put back by an instance that Redis can no
   await expectAllEqual(server, [a, b])
 })
 
-/** Redis has lost zoe's keys, and nobody has her whole: A holds z2 and z3 of her besides, B holds z4. `wait` ends the time that each leaves to the other. */
+/**
+ * Redis has lost zoe's keys, and nobody has her whole: A holds z2, z3 and what was done about their alert besides, B holds z4. `wait` ends the
+ * time that each leaves to the other.
+ */
 async function wholeNowhere() {
   const server = await ownRedis()
   const held = heldReplica()
@@ -98,6 +102,9 @@ async function wholeNowhere() {
   await healed(server, [a, b])
   for (const { store } of [a, b]) await store.pin('sqlite')
   await a.record('zoe', ['z2', 'z3'], { riskLevel: 'HIGH' })
+  const alertId = hash('sha1', 'zoe\0' + '0\0' + '0')
+  const noted = a.origin.acted('zoe', { alertId, action: 'NOTE', actor: 'wang', note: 'called her' }, NOW + 2)
+  await a.tell(noted, a.origin.assigned('zoe', 'li', NOW + 3))
   await b.record('zoe', ['z4'], { riskLevel: 'HIGH' })
   const inTurn = async ({ store }: Site) => {
     await store.pin('auto')
@@ -123,7 +130,7 @@ async function wholeNowhere() {
   await inTurn(a)
   const isWanted = (redis: Redis) => redis.sismember('xinyi:wanted', 'zoe')
   while (!(await behindTheirBacks(server, isWanted))) await setImmediate()
-  return { server, a, b, wait: () => wait(16_000) }
+  return { server, held, a, b, wait: () => wait(16_000) }
 }
 
 /** What is counted of zoe. */
@@ -132,12 +139,21 @@ async function countsOf({ store }: Site) {
   const { answers } = await store.read(
     [
       { kind: 'user', userId: 'zoe' },
-      { kind: 'alerts', userId: 'zoe', page },
+      { kind: 'userAlerts', userId: 'zoe', page },
     ],
     NOW + 20,
   )
   const [user, alerts] = answers
   return [user?.totalChats, user?.totalRiskAlerts, alerts?.items.map(({ value }) => value.occurrences)]
+}
+
+/** What was done about her alert. */
+async function careOf({ store }: Site) {
+  const page = { take: 'first', limit: 20 } as const
+  const { answers } = await store.read([{ kind: 'userAlerts', userId: 'zoe', page }], NOW + 20)
+  const [alert] = answers[0].items.map(({ value }) => value)
+  const { answers: told } = await store.read([{ kind: 'alertHistory', alertId: alert?.id ?? '', page }], NOW + 20)
+  return { assignee: alert?.assignee, notes: told[0]?.items.flatMap(({ value }) => value.note ?? []) }
 }
 
 test('whom nobody has whole when Redis loses their keys is put back by one, and the others record again what they hold besides', async () => {
@@ -147,6 +163,7 @@ test('whom nobody has whole when Redis loses their keys is put back by one, and 
   for (const each of [a, b]) {
     expect(await chatsOf(each.store, 'zoe')).toEqual(['z1', 'z2', 'z3', 'z4'])
     expect(await countsOf(each)).toEqual([4, 3, [3]])
+    expect(await careOf(each)).toEqual({ assignee: 'li', notes: ['called her'] })
   }
   await expectAllEqual(server, [a, b])
 })
@@ -157,6 +174,25 @@ test('what others hold besides counts, and its alert too, though it was cleared 
   await b.tell(b.origin.cleared('zoe', NOW + 12))
   await b.store.pin('auto')
   wait()
+  await healed(server, [a, b])
+  for (const each of [a, b]) {
+    expect(await chatsOf(each.store, 'zoe')).toEqual([])
+    expect(await countsOf(each)).toEqual([4, 3, [3]])
+  }
+  await expectAllEqual(server, [a, b])
+})
+
+test('what is cleared at the very moment at which it is recorded again is not listed', async () => {
+  const { server, held, a, b, wait } = await wholeNowhere()
+  const takingOver = held.before('dirtyUsers')
+  await takingOver
+  wait()
+  await healed(server, [a])
+  held.goOn()
+  const recordingAgain = held.before('beginOrigin')
+  await recordingAgain
+  await a.tell(a.origin.cleared('zoe', NOW + 12))
+  held.goOn()
   await healed(server, [a, b])
   for (const each of [a, b]) {
     expect(await chatsOf(each.store, 'zoe')).toEqual([])

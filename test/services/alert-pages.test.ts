@@ -33,6 +33,21 @@ describe.each(stores)('alerts that the log tells of, on $name', (kind) => {
     expect(value.alert.id).toBe(value.event.alertId)
   })
 
+  test('so is one whose words were cleared since, but without them', async () => {
+    const { store } = await startServices(kind)
+    const origin = new Origin()
+    const after = await (await startFeed(store)).present()
+    const said = { riskLevel: 'HIGH', query: 'cleared' } as const
+    await store.append([origin.recorded({ user: 'pat', ...said }), origin.cleared('pat', NOW + 1)])
+    await store.append([origin.recorded({ user: 'ann', ...said, query: '', response: '', countsOnly: true })])
+    const messages = await (await forgetful(store, Number.POSITIVE_INFINITY)).subscribe({ minLevel: 'MEDIUM', after })
+    const found = await take(messages, 2)
+    expect(found.map(({ alert }) => [alert.userId, alert.trigger])).toEqual([
+      ['pat', null],
+      ['ann', null],
+    ])
+  })
+
   test('an alert that the store has not when it is told is told as soon as it is there', async () => {
     const { store, say } = await startServices(kind)
     const feed = await forgetful(store, 2)

@@ -43,7 +43,8 @@ const said = fc.constantFrom<Said>(
   { ...plain, riskLevel: 'MEDIUM', topics: [] },
   { ...plain, riskLevel: 'HIGH', raisesLate: true },
   { ...plain, riskLevel: 'IMMINENT', topics: ['u'] },
-  { query: '', response: '', riskLevel: 'HIGH', countsOnly: true },
+  { ...plain, riskLevel: 'HIGH', raisesLate: true, countsOnly: true },
+  { ...plain, source: 'sqlite', countsOnly: true },
 )
 
 const act = fc.oneof(

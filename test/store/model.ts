@@ -225,7 +225,7 @@ export class Model implements Pick<Store, 'append' | 'read' | 'policy' | 'staff'
     person.emotions = insert(person.emotions, point, limits?.emotions, limits?.emotionsDays)
     const before = attentionIn(person)
     person.last3 = insert(person.last3, point, 3)
-    for (const name of payload.topics) this.#addTopic(person, name, occurredAt)
+    for (const name of countsOnly ? [] : payload.topics) this.#addTopic(person, name, occurredAt)
     const alertId = this.#sign(person, event, before, told)
     person.seen.set(id, { acceptedAt, fingerprint: payload.fingerprint, alertId })
     return { type: 'applied', n, kept: person.conversations.includes(conversation), alertId, removed: null }

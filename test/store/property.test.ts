@@ -38,8 +38,9 @@ const said = fc.constantFrom(
   { ...plain, riskLevel: 'UNKNOWN', topics: [] } as const,
   { ...plain, riskLevel: 'HIGH', raisesLate: true } as const,
   { ...plain, source: 'sqlite' } as const,
-  { ...plain, query: '', topics: [], countsOnly: true } as const,
-  { ...plain, query: '', topics: [], riskLevel: 'HIGH', countsOnly: true } as const,
+  { ...plain, countsOnly: true } as const,
+  { ...plain, riskLevel: 'HIGH', raisesLate: true, countsOnly: true } as const,
+  { ...plain, riskLevel: 'MEDIUM', source: 'redis', countsOnly: true } as const,
   { ...plain, riskLevel: 'MEDIUM', source: 'redis' } as const,
 )
 const count = fc.constantFrom(0, 1, 2, 7)

@@ -103,7 +103,7 @@ class Aside {
 
 /** What was said is a row that can be imported; all of it as it was. */
 function rowOf(event: Event): object {
-  if (event.kind !== 'recorded') return event
+  if (event.kind !== 'recorded' || event.payload.countsOnly) return event
   const { payload, ...rest } = event
   const { query, response, riskLevel, emotionScore, topics } = payload
   const timestamp = new Date(event.occurredAt).toISOString()

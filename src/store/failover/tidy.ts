@@ -152,15 +152,17 @@ export class Tidy {
     if (!(await this.#tail.reached(page.n, PATIENCE_MS))) return true
     const forgotten = await find()
     if (forgotten.length === 0) return false
-    logger.warn({ events: forgotten.length }, 'Redis has lost conversations that are held here: they are recorded again')
+    logger.warn({ events: forgotten.length }, 'Redis has lost what is held here: it is recorded again')
     this.#report.repaired += forgotten.length
     const origin = randomUUID()
     await local.replica.beginOrigin(origin)
     const again = forgotten.map((event, i): Event => ({ ...event, origin, seq: i + 1 }))
-    // Not by way of the journal, which might bring it to Redis much later: after a clearing that nobody knows of yet.
-    for (let i = 0; i < again.length; i += AGAIN_PER_STEP) {
-      const { outcomes } = await this.#primary.append(again.slice(i, i + AGAIN_PER_STEP))
-      if (outcomes.some((outcome) => !('n' in outcome))) throw new Outdated('Redis does not take what is recorded again')
+    // Not by way of the journal, which might bring it to Redis much later; and not after a clearing that is not known of here yet.
+    for (let [i, asOf] = [0, page.n]; i < again.length; i += AGAIN_PER_STEP) {
+      const { outcomes } = await this.#primary.append(again.slice(i, i + AGAIN_PER_STEP), { asOf })
+      for (const outcome of outcomes)
+        if ('n' in outcome) asOf = Math.max(asOf, outcome.n)
+        else throw new Outdated('Redis does not take what is recorded again')
     }
     return true
   }

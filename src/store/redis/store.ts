@@ -84,12 +84,15 @@ export class RedisStore implements Store {
     return this.#identity.epoch
   }
 
-  /** Answers the entries of the log, too; null where an event has none, or only the log has all of it. */
-  async append(events: readonly Event[]): Promise<Appended & { entries: (LogEntry | null)[] }> {
+  /**
+   * Answers the entries of the log, too; null where an event has none, or only the log has all of it. `asOf` (an index of the log): all of it is
+   * stale where anything newer is known of these users.
+   */
+  async append(events: readonly Event[], { asOf }: { asOf?: number } = {}): Promise<Appended & { entries: (LogEntry | null)[] }> {
     if (events.length === 0) return { outcomes: [], entries: [], durability: 'JOURNAL' }
     const encoded = events.map((event) => encodeEvent(event, this.#marks, this.#timeZone))
     const packed = packTexts(encoded.flatMap((each) => each.texts))
-    const answers = replies.parse(await this.#run('append', { events: encoded.map(({ event }) => event) }, [packed]))
+    const answers = replies.parse(await this.#run('append', { asOf, events: encoded.map(({ event }) => event) }, [packed]))
     if (events.some(({ kind }) => kind === 'erased' || kind === 'expired')) await this.forget()
     // Redis alone may lose what it has not written to its disk yet.
     const taken = events.map((event, i) => decodeTaken(event, answers[i]))

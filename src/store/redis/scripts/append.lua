@@ -1,5 +1,5 @@
 -- append: applies events to the log and the state, in order.
--- ARGV[1] JSON {epoch, events: [{id, user, kind, at, occurred (ms), origin, seq, mark, formerly ("seq origin"),
+-- ARGV[1] JSON {epoch, asOf (absent, or an index: stale where something newer is known of a user), events: [{id, user, kind, at, occurred (ms), origin, seq, mark, formerly ("seq origin"),
 --   recorded: risk (rank), fingerprint (hex), topics, localTime (naive, for the predecessor), late (an alert is asked for all the same); source (of those taken over from another system), countsOnly (nothing of it is listed);
 --   adopted: source, chats, risks, created, createdTime (naive), active, activeTime, topics: [{name, id}], points: [{id, occurred, risk (rank), element (JSON for the list of emotions)}];
 --   erased: upTo (ms), where it was applied before}]}
@@ -150,13 +150,22 @@ local function take_back(is_half_done)
   end
 end
 
+local function is_stale()
+  if call('HGET', META, 'epoch') ~= batch.epoch then return true end
+  load_head()
+  look_up(batch.events)
+  for _, event in ipairs(batch.asOf and batch.events or {}) do
+    local record = parse(records[event.user] or '')
+    if record and (tonumber(record.rev) or 0) > batch.asOf then return true end
+  end
+  return false
+end
+
 local outcomes = {}
-if call('HGET', META, 'epoch') ~= batch.epoch then
+if is_stale() then
   for i = 1, #batch.events do outcomes[i] = { 'stale' } end
   return outcomes
 end
-load_head()
-look_up(batch.events)
 local ok, failure = pcall(function()
   for i, event in ipairs(batch.events) do
     event.body, event.point = texts[2 * i - 1], texts[2 * i]

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { DAY_MS } from '../../../model.ts'
+import type { UserState } from '../../copy.ts'
 import { compareKeys } from '../../rules.ts'
 import type { Event } from '../../store.ts'
 import { EVENT, EventRow } from '../log.ts'
@@ -14,51 +15,82 @@ const REMEMBERED_MS = IDS_MS - DAY_MS
 
 const heldIn = (table: string, place: string, part: number): string =>
   `SELECT ${EVENT}, ${part} AS part, ${place} AS place FROM ${table} WHERE user_id = ? AND ifnull(outcome, 'applied') IN ('applied', 'duplicate')
-   AND (kind IN ('cleared', 'erased', 'expired') OR kind = 'recorded' AND accepted_at > ? AND id NOT IN (SELECT value FROM json_each(?)))`
+   AND (kind IN ('cleared', 'erased', 'expired', 'assigned')
+     OR kind IN ('recorded', 'adopted', 'acted') AND accepted_at > ? AND id NOT IN (SELECT value FROM json_each(?)))`
 const HELD = `${heldIn('kept', 'place', 0)} UNION ALL ${heldIn('log', 'n', 1)} ORDER BY part, place`
 
-const Row = z.object({ kind: z.string(), acceptedAt: z.number(), part: z.number(), place: z.number() })
+const Row = z.object({ id: z.string(), kind: z.string(), acceptedAt: z.number(), part: z.number(), place: z.number() })
+const isRemoval = ({ kind }: z.infer<typeof Row>): boolean => kind === 'cleared' || kind === 'erased' || kind === 'expired'
 
 /** Whether a removal came after that. What was kept and what the log tells may overlap in time: only clocks tell then. */
 const isLater = (removal: z.infer<typeof Row>, than: z.infer<typeof Row>): boolean =>
   removal.part === than.part ? removal.place > than.place : removal.acceptedAt >= than.acceptedAt
 
-const asCleared = ({ payload: { fingerprint, riskLevel, raisesLate, source }, ...rest }: EventOf<'recorded'>): Event => {
-  const nothing = { query: '', response: '', emotionScore: null, references: 0, topics: [] }
-  return { ...rest, payload: { ...nothing, riskLevel, fingerprint, raisesLate, source, countsOnly: true } }
-}
-
 /**
- * What is held here that was recorded of these users, and that Redis, which had taken it, knows nothing of any more: it lost their keys, and
- * they were put back from a copy that was not complete. Not what was erased or has expired since, nor what need not be remembered so long; what was
- * cleared since counts only.
+ * What is held here of these users that Redis, which had taken it, knows nothing of any more: it lost their keys, and they were put back from a
+ * copy that was not complete. What was recorded, what somebody did about alerts, and who was to look after them last; what was cleared since counts
+ * only. Not what was erased since, or went with an expiry, nor what need not be remembered so long.
  */
 export function forgottenBy(sql: Sql, { copies, positions }: Pick<Pulled, 'copies' | 'positions'>, now: number): Event[] {
   return copies.flatMap(({ user, state, erasedAt, expiredAt }): Event[] => {
     if (!state) return []
     const goneAt = Math.max(erasedAt ?? -1, expiredAt ?? -1)
+    const oldestAt = Math.max(goneAt, now - REMEMBERED_MS)
     const known = new Set(state.seen.map(({ id }) => id))
-    const of = [user, Math.max(goneAt, now - REMEMBERED_MS), JSON.stringify([...known])]
+    const of = [user, oldestAt, JSON.stringify([...known])]
     const held = sql.rows(HELD, ...of, ...of).flatMap((row) => {
       const at = Row.safeParse(row).data
       return at ? [{ row, at }] : []
     })
-    const removals = held.map(({ at }) => at).filter(({ kind }) => kind !== 'recorded')
+    const everyRemoval = held.map(({ at }) => at).filter(isRemoval)
+    // One that came again changed nothing.
+    const isFirst = (one: z.infer<typeof Row>) => everyRemoval.find(({ id, part }) => id === one.id && part === one.part) === one
+    const removals = everyRemoval.filter(isFirst)
+    const assigned = held.findLast(({ at }) => at.kind === 'assigned')
     // Older ids may have gone with a sweep, by a clock that may have been wrong.
     const oldest = known.size < SEEN_IDS ? undefined : state.seen[0]
     return held.flatMap(({ row, at }) => {
       const event = EventRow.safeParse(row).data
       const since = removals.filter((removal) => isLater(removal, at))
-      if (since.some(({ kind }) => kind !== 'cleared')) {
-        // Nor is it to come back by a duplicate that was sent after that.
-        if (event) known.add(event.id)
+      if (!event || isRemoval(at) || since.some(({ kind }) => kind === 'erased') || (at.kind === 'assigned' && row !== assigned?.row))
         return []
-      }
-      if (event?.kind !== 'recorded' || known.has(event.id) || event.seq > (positions[event.origin] ?? 0) || event.occurredAt <= goneAt)
+      if (known.has(event.id) || event.seq > (positions[event.origin] ?? 0) || event.acceptedAt <= oldestAt || event.occurredAt <= goneAt)
         return []
       if (oldest && compareKeys([event.acceptedAt, event.id], [oldest.acceptedAt, oldest.id]) < 0) return []
-      known.add(event.id)
-      return [since.length > 0 ? asCleared(event) : event]
+      const again = asOfNow(event, state, since.length > 0)
+      if (again) known.add(event.id)
+      return again ? [again] : []
     })
   })
+}
+
+/** As it is to come again, after what is known of the user by now; null for what comes again by itself. */
+function asOfNow(event: Event, state: UserState, isCleared: boolean): Event | null {
+  switch (event.kind) {
+    case 'recorded':
+      return isCleared ? withoutTexts(event) : event
+    case 'adopted':
+      return isCleared ? { ...event, payload: { ...event.payload, topics: [], points: [] } } : event
+    case 'acted':
+      return event.payload.due === null ? overtaken(event, state) : null
+    default:
+      return event
+  }
+}
+
+function withoutTexts({ payload: { fingerprint, riskLevel, raisesLate, source }, ...rest }: EventOf<'recorded'>): Event {
+  const nothing = { query: '', response: '', emotionScore: null, references: 0, topics: [] }
+  return { ...rest, payload: { ...nothing, riskLevel, fingerprint, raisesLate, source, countsOnly: true } }
+}
+
+/** No alert has it. */
+const NO_VERSION = 0
+
+/** What came of an alert since must not be taken for seen to by who has acknowledged or resolved it before: that stays as a note. */
+function overtaken(event: EventOf<'acted'>, { alerts }: UserState): Event {
+  const { alertId, action, version } = event.payload
+  const isEnd = action === 'ACKNOWLEDGE' || action === 'RESOLVE'
+  const history = alerts.find(({ id }) => id === alertId)?.history ?? []
+  if (version !== null || !isEnd || history.every(({ at }) => at <= event.acceptedAt)) return event
+  return { ...event, payload: { ...event.payload, version: NO_VERSION } }
 }
