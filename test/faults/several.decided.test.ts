@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { expect, test } from 'vitest'
-import { NOW } from '../helpers/events.ts'
+import { NOW, Origin } from '../helpers/events.ts'
 import { inCharge, until } from '../helpers/joined.ts'
 import { aheadOfTime, behindTheirBacks, chatsOf, expectAllEqual, healed, heldReplica, ownRedis, type Site, site } from './several.ts'
 
@@ -199,4 +199,20 @@ test('what is cleared at the very moment at which it is recorded again is not li
     expect(await countsOf(each)).toEqual([4, 3, [3]])
   }
   await expectAllEqual(server, [a, b])
+})
+
+test('what comes to nothing when it is recorded again is not brought for ever', async () => {
+  const server = await ownRedis()
+  const { path, replica } = heldReplica()
+  const acted = new Origin('another').acted('zoe', { alertId: 'gone', action: 'NOTE', actor: 'wang', note: 'n' })
+  const finding = new Proxy(replica, {
+    get: (_, name) => (name === 'forgottenBy' ? async () => [acted] : Reflect.get(replica, name)),
+  })
+  const a = await site({ url: server.url, path, seams: { replica: finding } })
+  await a.record('zoe', ['z1'])
+  await replica.markDirty(['zoe'])
+  while ((await replica.dirtyAmong(['zoe'])).length > 0) await setImmediate()
+  await healed(server, [a])
+  const again = a.instance.lines.filter(({ msg }) => msg.endsWith('it is recorded again'))
+  expect(again).toHaveLength(1)
 })

@@ -1,12 +1,12 @@
-import { randomUUID } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import { isErased, type UserCopy } from '../copy.ts'
 import type { RedisStore } from '../redis/store.ts'
 import { compareBytes } from '../rules.ts'
 import { againErased } from '../sqlite/erasures.ts'
-import type { Event, Reconciliation } from '../store.ts'
+import type { Reconciliation } from '../store.ts'
 import { judge } from './compare.ts'
 import { Outdated, wordOf } from './faults.ts'
+import { Forgotten } from './forgotten.ts'
 import type { Joint } from './joint.ts'
 import { mendable } from './mendable.ts'
 import { type Completing, completeAll, completeUsers, patchedIn, pullCompleted } from './patched.ts'
@@ -18,7 +18,6 @@ const REVS_PER_STEP = 500
 /** Each of them is held in memory twice. */
 const COMPARED_PER_STEP = 50
 const PATIENCE_MS = 2_000
-const AGAIN_PER_STEP = 100
 const COMPARE_MS = 2_000
 const PULL_RETRY_MS = 250
 
@@ -28,6 +27,7 @@ export class Tidy {
   readonly #tail: Tail
   readonly #joint: Joint
   readonly #report: Reconciliation
+  readonly #forgotten: Forgotten
   /** Users whose keys nobody here can put back. */
   readonly #unmendable = new Set<string>()
   /** Users whom others may put back. */
@@ -45,6 +45,7 @@ export class Tidy {
     this.#tail = options.tail
     this.#joint = options.joint
     this.#report = options.report
+    this.#forgotten = new Forgotten(options)
   }
 
   /** Goes on for as long as this Redis is in charge. */
@@ -131,39 +132,12 @@ export class Tidy {
 
   /** Puts users into the replica, and into Redis those whom it turns out to have lost. Answers whether that could be done. */
   async #take(page: Omit<Parameters<RemoteReplica['replaceUsers']>[0], 'epoch'>): Promise<boolean> {
-    if (await this.#recordAgain(page)) return false
+    if (await this.#forgotten.recordAgain(page)) return false
     const lost = await this.#joint.local.replica.replaceUsers({ ...page, epoch: this.#primary.epoch })
     if (!lost) return false
     this.#report.pulled += page.copies.length - lost.length
     for (const user of await this.mend(lost)) this.#unmendable.add(user)
     await this.#eraseAgain(page.copies.map(({ user }) => user))
-    return true
-  }
-
-  /**
-   * What is held here of users whom another server has put back without it: that one had not taken them over, and Redis had lost their keys.
-   * Answers whether there was anything; who was pulled then is not as they are now.
-   */
-  async #recordAgain(page: Parameters<RemoteReplica['forgottenBy']>[0] & { n: number }): Promise<boolean> {
-    const { local, logger, clock } = this.#joint
-    const find = (): Promise<Event[]> => local.replica.forgottenBy(page, clock())
-    if ((await find()).length === 0) return false
-    // A clearing that came since has to be known first.
-    if (!(await this.#tail.reached(page.n, PATIENCE_MS))) return true
-    const forgotten = await find()
-    if (forgotten.length === 0) return false
-    logger.warn({ events: forgotten.length }, 'Redis has lost what is held here: it is recorded again')
-    this.#report.repaired += forgotten.length
-    const origin = randomUUID()
-    await local.replica.beginOrigin(origin)
-    const again = forgotten.map((event, i): Event => ({ ...event, origin, seq: i + 1 }))
-    // Not by way of the journal, which might bring it to Redis much later; and not after a clearing that is not known of here yet.
-    for (let [i, asOf] = [0, page.n]; i < again.length; i += AGAIN_PER_STEP) {
-      const { outcomes } = await this.#primary.append(again.slice(i, i + AGAIN_PER_STEP), { asOf })
-      for (const outcome of outcomes)
-        if ('n' in outcome) asOf = Math.max(asOf, outcome.n)
-        else throw new Outdated('Redis does not take what is recorded again')
-    }
     return true
   }
 
