@@ -14,7 +14,10 @@ export type Dump = ReadonlyMap<string, UserDump>
 const KEPT = 50
 const ATTEMPTS = 5
 
-/** Reads everything from one instance, which must answer from Redis; on a busy machine it may time out meanwhile, and is asked again when it is well. */
+/**
+ * Reads everything from one instance, which must answer from Redis; on a busy machine it may time out meanwhile, and is asked again when it is well. Of
+ * somebody whose keys are lost while nobody has them whole it answers from SQLite for some 15 s: then it is asked again when its stores agree.
+ */
 export async function dumpOfRedis(instance: Instance, ledger: Ledger, limitMs: number): Promise<Dump> {
   for (let attempts = 1; ; attempts += 1) {
     const { users, others } = await dump(instance, 'REDIS', ledger)
@@ -23,7 +26,7 @@ export async function dumpOfRedis(instance: Instance, ledger: Ledger, limitMs: n
       ledger.violated('served by another', `${instance.name}: ${[...others].join(', ')} answered instead of Redis`)
       return users
     }
-    await healed([instance], limitMs)
+    await healed([instance], limitMs, attempts > 1)
   }
 }
 
