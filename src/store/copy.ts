@@ -51,6 +51,16 @@ export interface UserCopy {
   expiredAt: number | null
 }
 
+/** A user as Redis has packed them, in its own form. */
+export interface Pack {
+  user: string
+  rev: number
+  /** What its index has to know. */
+  about: Uint8Array
+  /** What puts the user's own keys back. */
+  commands: Uint8Array
+}
+
 /** Whether there is something in a state that an erasure, applied up to this time, should have removed. */
 export const isErased = ({ oldestAt }: UserState, erasedAt: number | null): boolean =>
   erasedAt !== null && oldestAt > 0 && oldestAt <= erasedAt

@@ -12,6 +12,10 @@ export interface Seams {
   replica?: RemoteReplica
   /** What Redis and SQLite hold is never compared. */
   withoutComparison?: boolean
+  /** Nobody is packed. */
+  withoutPacking?: boolean
+  /** Redis is filled with what the rows tell alone. */
+  withoutPacks?: boolean
   /** Whatever log a new connection leads to counts as the one that is here. */
   withoutVerification?: boolean
 }

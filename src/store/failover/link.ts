@@ -12,6 +12,7 @@ import { type DataSet, dataSetOf } from './data-set.ts'
 import { Interrupted, Refused, wordOf } from './faults.ts'
 import type { Joint } from './joint.ts'
 import { completeAtFirst, putBack } from './mendable.ts'
+import { keepPacks } from './packing.ts'
 import type { Places } from './places.ts'
 import { pushAll } from './push.ts'
 import type { Primary, State } from './state.ts'
@@ -286,10 +287,8 @@ export class Link {
     })
     const { state } = this
     if (state.mode !== 'PRIMARY') return
-    this.#tidying = state.tidy.keep({
-      inCharge: () => this.#state === state,
-      announce: () => this.#announce(),
-      signal: this.#closing.signal,
-    })
+    const kept = { inCharge: () => this.#state === state, signal: this.#closing.signal }
+    const packing = keepPacks({ ...state, ...kept, joint: this.#joint, isWhole: () => this.reconciliation?.inAgreement === true })
+    this.#tidying = state.tidy.keep({ ...kept, announce: () => this.#announce() }).then(() => packing)
   }
 }

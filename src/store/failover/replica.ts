@@ -1,13 +1,44 @@
-import { type Packed, packLog, packUsers } from '../redis/pack.ts'
+import { isDeepStrictEqual } from 'node:util'
+import type { Copied } from '../redis/copies.ts'
+import { type Packed, type PackedUsers, packLog, packPacks, packUsers } from '../redis/pack.ts'
 import { Replica } from '../sqlite/replica/replica.ts'
 import { openThread, type Remote } from '../thread/remote.ts'
+import { judge } from './compare.ts'
+
+type Options = Parameters<typeof packUsers>[1]
+
+export interface PackedPage {
+  packs: PackedUsers[]
+  steps: Packed[]
+  /** The last of these users; null when there are no more. */
+  last: string | null
+}
 
 /** A replica that also hands out what it holds in the form in which Redis is filled with it. */
 export class JoinedReplica extends Replica {
-  /** The next users after an id, and the last of them; null when there are no more. */
-  packedUsers(after: string, limit: number, options: Parameters<typeof packUsers>[1]): { steps: Packed[]; last: string | null } {
-    const copies = this.copies(this.nextUsers(after, limit))
-    return { steps: packUsers(copies, options), last: copies.at(-1)?.user ?? null }
+  /** The next users after an id: as Redis has packed them where that counts, unless `plainly`. */
+  packedUsers(after: string, limit: number, options: Options & { plainly: boolean }): PackedPage {
+    const { packs, others, last } = options.plainly ? this.#unpacked(after, limit) : this.packsAfter(after, limit, options.n)
+    return { packs: packPacks(packs), steps: this.unpacked(others, options), last }
+  }
+
+  #unpacked(after: string, limit: number) {
+    const others = this.nextUsers(after, limit)
+    return { packs: [], others, last: others.at(-1) ?? null }
+  }
+
+  /** Users as their rows tell of them. */
+  readonly unpacked = (users: readonly string[], options: Options): Packed[] =>
+    users.length > 0 ? packUsers(this.copies(users), options) : []
+
+  /** Keeps the packs of those users who are here as they were in Redis when they were packed. Answers how many. */
+  savePacks({ epoch, copies, packs, n }: Copied & { epoch: string }, now: number): number {
+    const there = new Map(copies.map((copy) => [copy.user, copy]))
+    const at = { n, policies: this.policies(), now }
+    return this.keepPacks(epoch, packs, (here) => {
+      const copy = there.get(here.user)
+      return copy !== undefined && judge(copy, here, at) === 'equal' && isDeepStrictEqual(copy.state, here.state)
+    })
   }
 
   /** The next entries of the log that goes with a head (seedLog), and the index of the last; null when there are no more. */

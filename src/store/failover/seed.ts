@@ -3,10 +3,10 @@ import type { Redis } from 'ioredis'
 import { seededEpoch } from '../copy.ts'
 import { connectToFill } from '../redis/connect.ts'
 import type { Found } from '../redis/inspect.ts'
-import type { Packed } from '../redis/pack.ts'
-import { beginSeed, finishSeed, prolongSeed, releaseSeed, seedLog, seedUsers } from '../redis/seed.ts'
+import { beginSeed, finishSeed, maySilence, prolongSeed, releaseSeed, seedLog } from '../redis/seed.ts'
 import type { Event, LogEntry } from '../store.ts'
 import { Outdated, wordOf } from './faults.ts'
+import { Filling } from './filling.ts'
 import type { Joint } from './joint.ts'
 
 const BEFORE = {
@@ -17,7 +17,7 @@ const BEFORE = {
 const LEASE_MS = 2_000
 /** Whoever makes no progress for so long leaves it to others. */
 const PATIENCE_MS = 5_000
-const USERS_PER_PAGE = 100
+const USERS_PER_PAGE = 128
 const ENTRIES_PER_PAGE = 500
 const LOG_ENTRIES = 10_000
 
@@ -50,7 +50,7 @@ async function fillOver(
   joint: Joint,
   { over, take, ...since }: Taking & { over: Exclude<Found, { state: 'foreign' }> },
 ): Promise<void> {
-  const { local, logger, localTimeZone } = joint
+  const { local, logger, localTimeZone, seams } = joint
   const { replica } = local
   const { dataSetId, users, partial } = await replica.facts()
   // Everything that is in the journal already is applied before anybody waits for this.
@@ -76,20 +76,24 @@ async function fillOver(
   }
   logger.warn({ users }, `Redis ${BEFORE[over.state]}, and is filled from SQLite`)
   const started = performance.now()
+  let packed = 0
   try {
     await local.complete()
     const head = await replica.seedHead(seededEpoch(partial), LOG_ENTRIES)
     const options = { tombstoneKey: head.tombstoneKey, timeZone: localTimeZone, n: head.n }
+    const plainly = seams?.withoutPacks === true || !(await maySilence(redis))
+    const filling = new Filling({ redis, token, replica, options })
     await inTurn(
       '',
-      (after) => replica.packedUsers(after, USERS_PER_PAGE, options),
-      (steps) => seedUsers(redis, token, steps),
+      (after) => replica.packedUsers(after, USERS_PER_PAGE, { ...options, plainly }),
+      (page) => filling.write(page),
       progress,
     )
+    packed = filling.packed
     await inTurn(
       head.trimmed,
       (after) => replica.packedLog(after, ENTRIES_PER_PAGE, head.n),
-      (steps) => seedLog(redis, token, steps),
+      ({ steps }) => seedLog(redis, token, steps),
       progress,
     )
     // Who was erased, or expired, meanwhile: the event comes later, and would find nobody.
@@ -103,14 +107,14 @@ async function fillOver(
   } finally {
     clearInterval(holding)
   }
-  logger.info({ users, milliseconds: Math.round(performance.now() - started) }, 'Redis is filled')
+  logger.info({ users, packed, milliseconds: Math.round(performance.now() - started) }, 'Redis is filled')
 }
 
 /** While one page is written the next is read, and the one before it may still be on its way: Redis never waits for either. */
-async function inTurn<After>(
+async function inTurn<After, Page extends { last: After | null }>(
   first: After,
-  read: (after: After) => Promise<{ steps: Packed[]; last: After | null }>,
-  write: (steps: readonly Packed[]) => Promise<void>,
+  read: (after: After) => Promise<Page>,
+  write: (page: Page) => Promise<void>,
   progress: () => void,
 ): Promise<void> {
   let [before, writing] = [Promise.resolve(), Promise.resolve()]
@@ -122,7 +126,7 @@ async function inTurn<After>(
     await before
     progress()
     before = writing
-    writing = write(page.steps)
+    writing = write(page)
     writing.catch(() => {})
   }
   await Promise.all([before, writing])

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { riskRank } from '../../model.ts'
-import type { UserCopy, UserState } from '../copy.ts'
+import type { Pack, UserCopy, UserState } from '../copy.ts'
 import { compareBytes, compareKeys } from '../rules.ts'
 import {
   decodeAlert,
@@ -21,7 +21,9 @@ import { fenced } from './faults.ts'
 import { decodePositions } from './head.ts'
 
 const StateReply = z.tuple([z.string(), texts, texts, texts, texts, z.array(z.union([z.string(), texts]))])
-const UserReply = z.tuple([z.string(), z.string(), z.string(), z.number(), z.union([z.enum(['none', 'damaged']), StateReply])])
+const UserReply = z
+  .tuple([z.string(), z.string(), z.string(), z.number(), z.union([z.enum(['none', 'damaged']), StateReply])])
+  .rest(z.instanceof(Uint8Array))
 const userReplies = z.array(UserReply)
 
 const count = z.number().int()
@@ -102,18 +104,31 @@ function decodeState(
   return state
 }
 
+/** How deep in the reply each user is, and the place of the pack there. */
+const USER_DEPTH = 2
+const PACK_PLACE = 5
+
 const timeOf = (reply: string): number | null => (reply === '' ? null : Number(reply))
 
 /** What copies.lua tells of users. */
-function decodeCopies(reply: unknown): { copies: UserCopy[]; damaged: string[] } {
+function decodeCopies(reply: unknown): Pick<Copied, 'copies' | 'damaged' | 'packs'> {
   const copies: UserCopy[] = []
   const damaged: string[] = []
-  for (const [user, erasedAt, expiredAt, patched, state] of userReplies.parse(reply)) {
+  const packs: Copied['packs'] = []
+  for (const [user, erasedAt, expiredAt, patched, state, about, commands] of userReplies.parse(reply)) {
     const found = typeof state === 'string' ? null : decodeState(user, state, patched === 1)
     if (!found && state !== 'none') damaged.push(user)
     else copies.push({ user, state: found, erasedAt: timeOf(erasedAt), expiredAt: timeOf(expiredAt) })
+    if (found && about && commands && commands.length > 0) packs.push({ user, rev: found.rev, about, commands })
   }
-  return { copies, damaged }
+  return { copies, damaged, packs }
+}
+
+/** Bytes as texts, but for the last two of each user, which are a pack. */
+function withTexts(reply: unknown, depth = 0): unknown {
+  if (reply instanceof Uint8Array) return Buffer.from(reply.buffer, reply.byteOffset, reply.length).toString()
+  if (!Array.isArray(reply)) return reply
+  return reply.map((part: unknown, i) => (depth === USER_DEPTH && i >= PACK_PLACE ? part : withTexts(part, depth + 1)))
 }
 
 export type Asked = { users: readonly string[] } | { after: string; limit: number }
@@ -124,6 +139,8 @@ export interface Copied {
   copies: UserCopy[]
   /** Users whose keys do not fit together. */
   damaged: string[]
+  /** Of those who were asked for to be packed, and are (packed.lua). */
+  packs: Pack[]
   /** Where the next users begin; null when there are no more. */
   last: string | null
 }
@@ -146,6 +163,13 @@ export async function readCopies(run: (argument: object) => Promise<unknown>, kn
     // Only now it is known who they are.
     users = texts.parse(rest[0])
   }
+}
+
+/** The same of these users, and their packs. */
+export async function readPacks(run: (argument: object) => Promise<unknown>, known: Marks, users: readonly string[]): Promise<Copied> {
+  const found = await readCopies(async (argument) => withTexts(await run({ ...argument, packed: true })), known, { users })
+  if (!found) throw new Error('Users who are named need no order.')
+  return found
 }
 
 export interface Revs {

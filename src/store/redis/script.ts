@@ -19,6 +19,7 @@ const PARTS = {
   fork: ['keys', 'fork'],
   raise: ['keys', 'heal', 'raise'],
   copies: ['keys', 'lists', 'sound', 'users', 'copies'],
+  packs: ['keys', 'lists', 'sound', 'users', 'packed', 'copies'],
   revs: ['keys', 'lists', 'sound', 'users', 'revs'],
   restore: ['keys', 'heal', 'lists', 'sound', 'users', 'removal', 'put', 'restore'],
   release: ['keys', 'release'],
@@ -26,6 +27,7 @@ const PARTS = {
   begin: ['keys', 'begin'],
   wipe: ['keys', 'lease', 'wipe'],
   seedusers: ['keys', 'heal', 'lists', 'sound', 'users', 'removal', 'put', 'lease', 'seedusers'],
+  seedpacked: ['keys', 'heal', 'lease', 'seedpacked'],
   seedlog: ['keys', 'lease', 'seedlog'],
   seedhead: ['keys', 'lease', 'seedhead'],
   finish: ['keys', 'lease', 'finish'],
@@ -38,6 +40,9 @@ const PARTS = {
 } as const
 
 export type ScriptName = keyof typeof PARTS
+
+/** They answer bytes, some of which are no text. */
+const IN_BYTES: ReadonlySet<ScriptName> = new Set(['packs'])
 
 const source = (part: string): string => readFileSync(new URL(`./scripts/${part}.lua`, import.meta.url), 'utf8')
 
@@ -66,11 +71,14 @@ export async function runScript(
   const script = scripts[name]
   if (!script) throw new Error(`no script ${name}`)
   const json = JSON.stringify(argument)
+  const isInBytes = IN_BYTES.has(name)
   const run = async () => {
     try {
+      if (isInBytes) return await redis.callBuffer('EVALSHA', script.sha, 0, json, ...texts)
       return await redis.evalsha(script.sha, 0, json, ...texts)
     } catch (error) {
       if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
+      if (isInBytes) return await redis.callBuffer('EVAL', script.text, 0, json, ...texts)
       return await redis.eval(script.text, 0, json, ...texts)
     }
   }

@@ -1,11 +1,12 @@
-import type { Redis } from 'ioredis'
+import { Command, type Redis } from 'ioredis'
+import { z } from 'zod'
 import type { Head } from '../copy.ts'
 import { joinedText } from '../joined.ts'
 import type { LogEntry } from '../store.ts'
 import { Fault, withoutText } from './faults.ts'
 import type { Found } from './inspect.ts'
 import { decodeEntries } from './log.ts'
-import type { Packed } from './pack.ts'
+import type { Packed, PackedUsers } from './pack.ts'
 import { runScript, type ScriptName } from './script.ts'
 
 /**
@@ -75,6 +76,43 @@ export async function releaseSeed(redis: Redis, token: string): Promise<void> {
 
 /** Puts users, in place of whoever is there under these ids. Rejects when the lease is lost. */
 export const seedUsers = (redis: Redis, token: string, steps: readonly Packed[]): Promise<void> => inOrder(redis, 'seedusers', token, steps)
+
+/** Whether this Redis lets commands be sent that it does not answer. */
+export const maySilence = (redis: Redis): Promise<boolean> =>
+  redis.client('REPLY', 'ON').then(
+    () => true,
+    () => false,
+  )
+
+/** Many commands, as they are; the last has Redis answer again, and is all that it answers. */
+class Silenced extends Command {
+  readonly #commands: Buffer
+
+  constructor(commands: Uint8Array) {
+    super('client', ['reply', 'on'])
+    this.#commands = Buffer.from(commands.buffer, commands.byteOffset, commands.length)
+  }
+
+  override toWritable(): Buffer {
+    return this.#commands
+  }
+}
+
+const refusals = z.array(z.int())
+
+/**
+ * Puts users as Redis has packed them. What puts their keys back goes through no script, which would take half as long again: the lease is watched instead. One
+ * such transaction at a time. Answers who could not be put so, and is to be put in the other way. Rejects when the lease is lost.
+ */
+export const seedPacked = (redis: Redis, token: string, { users, about, commands }: PackedUsers): Promise<string[]> =>
+  withoutText(async () => {
+    const [, holder] = await Promise.all([redis.watch('xinyi:lease'), redis.get('xinyi:lease')])
+    if (holder !== token) throw new Fault('LEASE')
+    const told = Buffer.from(about.buffer, about.byteOffset, about.length)
+    const [, answer] = await Promise.all([redis.sendCommand(new Silenced(commands)), runScript(redis, 'seedpacked', { token }, [told])])
+    if (answer === 'lost') throw new Fault('LEASE')
+    return refusals.parse(answer).flatMap((place) => users[place - 1] ?? [])
+  })
 
 /** Adds entries to the log, under their indexes; they come in order. Rejects when the lease is lost. */
 export const seedLog = (redis: Redis, token: string, steps: readonly Packed[]): Promise<void> => inOrder(redis, 'seedlog', token, steps)

@@ -25,7 +25,7 @@ import type {
 import { MAX_CANDIDATES, MAX_IN_VIEW } from '../store.ts'
 import { placeOf } from '../trail.ts'
 import { answersWithin, type RedisTarget } from './connect.ts'
-import { type Asked, type Copied, decodeWanted, type Revs, readCompleted, readCopies, readPatched, readRevs } from './copies.ts'
+import { type Asked, type Copied, decodeWanted, type Revs, readCompleted, readCopies, readPacks, readPatched, readRevs } from './copies.ts'
 import { decodeStaff, replies, texts } from './decode.ts'
 import { encodeEvent, encodeRequest, Marks } from './encode.ts'
 import { DamagedUsers, Fault, fenced, noFile, unavailable, withoutText, wordOf } from './faults.ts'
@@ -157,7 +157,6 @@ export class RedisStore implements Store {
   }
 
   readonly staff = async (): Promise<Joined[]> => (await this.#ask('staff')).flatMap(decodeStaff)
-
   async log(after: Place, limit: number): Promise<LogPage<LogEntry>> {
     return { epoch: this.epoch, entries: await readEntries((argument) => this.#run('log', argument), after, limit) }
   }
@@ -210,7 +209,6 @@ export class RedisStore implements Store {
     )
 
   readonly compact = (): Promise<null> => this.#try(() => giveBack(this.#redis))
-
   readonly snapshot = (_file: string): Promise<void> => Promise.reject(noFile())
 
   /** The chain of the log at some indexes; null where it does not tell (any more). */
@@ -219,7 +217,6 @@ export class RedisStore implements Store {
   }
 
   readonly head = async (): Promise<Head> => decodeHead(this.#identity, await this.#ask('head'))
-
   readonly positions = async (): Promise<Record<string, number>> => decodePositions((await this.#ask('positions'))[0])
 
   async #reindex(): Promise<void> {
@@ -258,6 +255,9 @@ export class RedisStore implements Store {
   /** Everything that is kept of some users, at one moment: these, or the next ones after an id, by the bytes of their ids. */
   readonly copies = (of: Asked): Promise<Copied> =>
     this.#indexed((mended) => readCopies((argument) => this.#run('copies', { ...argument, mended }), this.#marks, of))
+
+  /** The same of these users, with a pack of each that can be packed. */
+  readonly packs = (users: readonly string[]): Promise<Copied> => readPacks((argument) => this.#run('packs', argument), this.#marks, users)
 
   readonly revs = (of: { after: string; limit: number }): Promise<Revs> =>
     this.#indexed((mended) => readRevs((argument) => this.#run('revs', { ...argument, mended }), of))

@@ -4,6 +4,7 @@ import type { Event, Removed } from '../store.ts'
 import { setMark } from './copies.ts'
 import { countVisible, drop } from './lists.ts'
 import { meetPolicies, remember, remembered } from './recorded.ts'
+import { dropPacks } from './replica/packs.ts'
 import type { Sql } from './sql.ts'
 import { type EventOf, expiryOf, type Judged, newestLimits, type Step, tombstoneOf } from './state.ts'
 import { dropTopics } from './topics.ts'
@@ -107,6 +108,8 @@ function removeUser(step: Step, userId: string, rev: number, at: number): Remove
   const { sql, n } = step
   const removed = removeLists(step, { userId, rev }, at)
   const alerts = countAlerts(sql, userId)
+  // It says nothing that is not in the rows, so it is not counted beside them.
+  dropPacks(sql, [userId])
   const before = totalChanges(sql)
   sql.run('DELETE FROM users WHERE user_id = ?', userId)
   const rows = totalChanges(sql) - before

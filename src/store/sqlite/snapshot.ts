@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { loadPositions } from './apply.ts'
 import { openDatabase } from './open.ts'
 import { factsOf } from './replica/facts.ts'
+import { rewrite } from './scrub.ts'
 import type { Sql } from './sql.ts'
 
 /** What a database file holds, and where it stands. */
@@ -37,8 +38,12 @@ export async function snapshot(db: Database.Database, file: string): Promise<voi
   }
 }
 
-/** As `inspectDatabase`, of a copy; makes it one whole file, which needs no -wal beside it. */
-export const inspectSnapshot = (file: string): Contents => inspectDatabase(file, (db) => db.pragma('journal_mode = DELETE'))
+/** As `inspectDatabase`, of a copy; makes it one whole file, which needs no -wal beside it, and takes the packs out of it: they hold nothing that the rows do not. */
+export const inspectSnapshot = (file: string): Contents =>
+  inspectDatabase(file, (db) => {
+    if (db.prepare('DELETE FROM packs').run().changes > 0) rewrite(db, 'FILE')
+    db.pragma('journal_mode = DELETE')
+  })
 
 /** Checks a file that nobody else uses as a start does, and says what it holds. Throws a StartError that says why it can't be used. */
 export function inspectDatabase(file: string, finish?: (db: Database.Database) => void): Contents {

@@ -1,7 +1,7 @@
--- copies: everything that is kept of some users, at one moment. ARGV[1] JSON {epoch, users: {id, …} or after: id and limit, marks: [[id, mark]], mended}.
+-- copies: everything that is kept of some users, at one moment. ARGV[1] JSON {epoch, users: {id, …} or after: id and limit, marks: [[id, mark]], mended, packed}.
 -- Answers {'stale'}, {'unindexed'} when the users' order is lost, {'unnamed', {id, …}} when marks lacks some of these users, or {'ok', n, positions, last id or '', users}: the users one
 -- after the other as {id, erasedAt or '', expiredAt or '', whether they are patched (0 or 1), state}, where a state is 'none', 'damaged' or
--- {record, conversations, emotions, tally, seen, {alert id, fields, history, …}}.
+-- {record, conversations, emotions, tally, seen, {alert id, fields, history, …}}. With `packed`, each whose keys are whole ends with their pack (packed.lua).
 local request = cjson.decode(ARGV[1])
 local meta = redis.call('HMGET', META, 'epoch', 'n')
 if meta[1] ~= request.epoch then return { 'stale' } end
@@ -17,10 +17,12 @@ local function state_of(user)
     if not is_whole(id) then return 'damaged' end
     alerts[#alerts + 1], alerts[#alerts + 2], alerts[#alerts + 3] = id, get({}, 'HGETALL', alert_key(id)), get({}, 'LRANGE', history_key(id), 0, -1)
   end
-  return {
+  local state = {
     text, get({}, 'LRANGE', keys.conversations, 0, -1), get({}, 'LRANGE', keys.emotions, 0, -1), get({}, 'HGETALL', keys.tally),
     get({}, 'HGETALL', keys.seen), alerts,
   }
+  if not request.packed then return state end
+  return state, pack_of(user, keys, record)
 end
 
 local users, last = request.users, ''

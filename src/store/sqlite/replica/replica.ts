@@ -1,7 +1,7 @@
 import type Database from 'better-sqlite3'
 import { z } from 'zod'
 import { storeUnavailable } from '../../../errors.ts'
-import { type Counts, type Fork, type Head, isErased, type Joined, type Marks, type UserCopy } from '../../copy.ts'
+import { type Counts, type Fork, type Head, isErased, type Joined, type Marks, type Pack, type UserCopy } from '../../copy.ts'
 import { LOG_RETENTION_MS, markOf, type Policy } from '../../rules.ts'
 import type { Event, LogEntry, Outcome, ReadRequest, Reads, Removed, SweepReport, ToldEntry, View } from '../../store.ts'
 import { loadPositions } from '../apply.ts'
@@ -27,6 +27,7 @@ import { letGo, patchedUsers, recall, settleKept, sweepKept, wholeAmong } from '
 import { raiseMarks } from './marks.ts'
 import { outcomeOf } from './outcome.ts'
 import { beginOrigin, isSoleWriter, own } from './own.ts'
+import { dropPacks, readPacks, savePacks, unpackedUsers } from './packs.ts'
 import { noteRevs, type Pulled, type RevPage, replaceUsers } from './pull.ts'
 import { beginRebuild, rewind, startOver } from './rewind.ts'
 import { adoptEpoch, seedHead, seedLog, settle } from './seed.ts'
@@ -118,15 +119,9 @@ export class Replica {
 
   /** Takes over the next entries of the log. Answers how many followed on what is here. */
   applyEntries(entries: readonly (LogEntry | OwnEntry)[]): number {
-    // What is lost of it with the power comes again from Redis; and the next event that is journaled makes it durable.
-    this.#db.pragma('synchronous = NORMAL')
-    try {
-      const taken = this.#write((sql) => applyEntries(sql, this.#meta(), this.#journaled.complete(sql, entries), this.#removed))
-      this.#journaled.forget(entries.slice(0, taken))
-      return taken
-    } finally {
-      this.#db.pragma('synchronous = FULL')
-    }
+    const taken = this.#lightly((sql) => applyEntries(sql, this.#meta(), this.#journaled.complete(sql, entries), this.#removed))
+    this.#journaled.forget(entries.slice(0, taken))
+    return taken
   }
 
   readonly chainAt = (ns: readonly number[]): (string | null)[] => ns.map((n) => chainAt(this.#sql, n))
@@ -214,6 +209,13 @@ export class Replica {
   readonly seedHead = (epoch: string, entries: number): Head => this.#sql.snapshot(() => seedHead(this.#sql, this.#meta(), epoch, entries))
   readonly seedLog = (after: number, limit: number): LogEntry[] => this.#sql.snapshot(() => seedLog(this.#sql, after, limit))
 
+  readonly unpackedUsers = (after: string, limit: number): ReturnType<typeof unpackedUsers> =>
+    this.#use((sql) => unpackedUsers(sql, after, limit))
+  readonly dropPacks = (users: readonly string[]): void => this.#write((sql) => dropPacks(sql, users))
+  protected readonly packsAfter = (...of: [after: string, limit: number, n: number]): ReturnType<typeof readPacks> =>
+    this.#use((sql) => sql.snapshot(() => readPacks(sql, ...of)))
+  protected readonly keepPacks = (epoch: string, packs: readonly Pack[], isSame: (here: UserCopy) => boolean): number =>
+    this.#lightly((sql) => (epoch === this.#meta().epoch ? savePacks(sql, this.#meta(), packs, isSame) : 0))
   readonly settle = (head: Parameters<typeof settle>[1]): void => this.#write((sql) => settle(sql, head))
 
   read(requests: readonly ReadRequest[], now: number, view?: View): Reads[keyof Reads]['answer'][] {
@@ -228,9 +230,7 @@ export class Replica {
   raiseMarks(marks: Parameters<typeof raiseMarks>[1]): ReturnType<typeof raiseMarks> {
     return this.#write((sql) => raiseMarks(sql, marks))
   }
-
   readonly forgottenBy = (page: Pick<Pulled, 'copies' | 'positions'>, now: number): Event[] => forgottenBy(this.#sql, page, now)
-
   readonly policies = (): Policy[] => loadPolicies(this.#sql)
   readonly staff = (): Joined[] => loadStaff(this.#sql)
 
@@ -239,10 +239,8 @@ export class Replica {
 
   readonly sweepUsers = (after: string, limit: number, now: number): ReturnType<typeof sweepUsers> =>
     this.#write((sql) => sweepUsers(sql, after, limit, now))
-
   readonly sweepLog = (limit: number, now: number): number =>
     this.#write((sql) => Math.max(sweepLog(sql, limit, now), sweepKept(sql, now - LOG_RETENTION_MS, limit)))
-
   readonly expiredUsers = (now: number): SweepReport['expiredUsers'] => this.#use((sql) => expiredUsers(sql, now))
 
   /** Before anything is written here under an origin. Answers the newest of its events that is here: in the log, or in the journal. */
@@ -253,7 +251,6 @@ export class Replica {
 
   /** Takes what was erased out of the bytes of the file; `later`: unless it is too large to do that while others wait. */
   readonly scrub = (when: 'now' | 'later'): void => this.#use(() => scrub(this.#db, when))
-
   readonly compact = (options: { mayHoldUp: boolean }): number | null => this.#use(() => compact(this.#db, options))
 
   /** Other work goes on meanwhile. */
@@ -277,6 +274,16 @@ export class Replica {
   }
 
   readonly #keep = <T>(work: (sql: Sql) => T): T => this.#file.keep(() => this.#write(work))
+
+  /** What is lost of it with the power comes again from Redis; and the next event that is journaled makes it durable. */
+  #lightly<T>(work: (sql: Sql) => T): T {
+    this.#db.pragma('synchronous = NORMAL')
+    try {
+      return this.#write(work)
+    } finally {
+      this.#db.pragma('synchronous = FULL')
+    }
+  }
 
   #write<T>(work: (sql: Sql) => T): T {
     return this.#file.write(() => {

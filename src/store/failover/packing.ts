@@ -1,0 +1,70 @@
+import { setTimeout } from 'node:timers/promises'
+import type { RedisStore } from '../redis/store.ts'
+import { wordOf } from './faults.ts'
+import type { Joint } from './joint.ts'
+import type { Tail } from './tail.ts'
+
+const LOOKED_AT_PER_STEP = 500
+const PACKED_PER_STEP = 32
+const PATIENCE_MS = 2_000
+/** After a round in which nobody was packed. */
+const REST_MS = 2_000
+/** While the two stores are not known to be the same. */
+const RETRY_MS = 250
+/** How much longer than a step takes the pause is after it. */
+const PAUSES = 7
+
+/**
+ * While Redis is in charge, and nothing differs: has it pack everybody of whom there is no pack that counts, little by little, so that an empty one is filled with that.
+ */
+export async function keepPacks(of: {
+  primary: RedisStore
+  tail: Tail
+  joint: Joint
+  isWhole: () => boolean
+  inCharge: () => boolean
+  signal: AbortSignal
+}): Promise<void> {
+  const { primary, tail, joint, isWhole, inCharge, signal } = of
+  const { logger, clock, local, seams } = joint
+  const { replica } = local
+  let round = { after: '', packed: 0, due: 0 }
+  let waiting: string[] = []
+  let hadDue = true
+
+  /** Answers how long to wait before the next. */
+  const step = async (): Promise<number> => {
+    const began = performance.now()
+    if (waiting.length === 0) {
+      const { users, last } = await replica.unpackedUsers(round.after, LOOKED_AT_PER_STEP)
+      if (last === null) {
+        const { packed, due } = round
+        // Once more than there was anything to tell of, so that it is known to be all.
+        if (hadDue || due > 0) logger.debug({ packed, left: due - packed }, 'users were packed')
+        hadDue = due > 0
+        round = { after: '', packed: 0, due: 0 }
+        return packed > 0 ? 0 : REST_MS
+      }
+      round.after = last
+      round.due += users.length
+      waiting = users
+    }
+    const users = waiting.splice(0, PACKED_PER_STEP)
+    if (users.length > 0) {
+      const page = await primary.packs(users)
+      if (await tail.reached(page.n, PATIENCE_MS)) round.packed += await replica.savePacks({ ...page, epoch: primary.epoch }, clock())
+    }
+    return (performance.now() - began) * PAUSES
+  }
+
+  while (inCharge() && !signal.aborted && !seams?.withoutPacking) {
+    let wait = RETRY_MS
+    try {
+      if (isWhole()) wait = await step()
+    } catch (error) {
+      waiting = []
+      logger.debug({ because: wordOf(error) }, 'users could not be packed; it is tried again')
+    }
+    if (inCharge()) await setTimeout(wait, undefined, { signal, ref: false }).catch(() => {})
+  }
+}
