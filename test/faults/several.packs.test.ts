@@ -296,6 +296,20 @@ test.each([
   })
 })
 
+test('nothing is put as it was packed by one whose lease another has', async () => {
+  const { server, held } = await packed()
+  const [pack] = (await held.replica.packedUsers('', 1_000, OPTIONS)).packs
+  if (!pack) throw new Error('nobody is packed')
+  await behindTheirBacks(server, async (other) => {
+    await other.flushall()
+    await other.set('xinyi:lease', 'another')
+    const redis = await connectToFill({ url: server.url })
+    onTestFinished(() => redis.disconnect())
+    await expect(seedPacked(redis, 'token', pack)).rejects.toMatchObject({ message: 'LEASE' })
+    expect(await other.keys('user:*')).toEqual([])
+  })
+})
+
 test('a lease that is prolonged meanwhile has them put at the second try', async () => {
   const { server, held } = await packed()
   const [pack] = (await held.replica.packedUsers('', 1_000, OPTIONS)).packs

@@ -288,7 +288,8 @@ export class Link {
     const { state } = this
     if (state.mode !== 'PRIMARY') return
     const kept = { inCharge: () => this.#state === state, signal: this.#closing.signal }
-    const packing = keepPacks({ ...state, ...kept, joint: this.#joint, isWhole: () => this.reconciliation?.inAgreement === true })
+    const isWhole = () => this.reconciliation?.finishedAt != null && this.reconciliation.inAgreement !== false
+    const packing = keepPacks({ ...state, ...kept, joint: this.#joint, isWhole })
     this.#tidying = state.tidy.keep({ ...kept, announce: () => this.#announce() }).then(() => packing)
   }
 }

@@ -9,13 +9,13 @@ const PACKED_PER_STEP = 32
 const PATIENCE_MS = 2_000
 /** After a round in which nobody was packed. */
 const REST_MS = 2_000
-/** While the two stores are not known to be the same. */
+/** While users are being taken over, or are known to differ. */
 const RETRY_MS = 250
 /** How much longer than a step takes the pause is after it. */
 const PAUSES = 7
 
 /**
- * While Redis is in charge, and nothing differs: has it pack everybody of whom there is no pack that counts, little by little, so that an empty one is filled with that.
+ * While Redis is in charge, and nothing is known to differ: has it pack everybody of whom there is no pack that counts, little by little, so that an empty one is filled with that.
  */
 export async function keepPacks(of: {
   primary: RedisStore
