@@ -3,6 +3,7 @@ import { crc32 } from 'node:zlib'
 import Database from 'better-sqlite3'
 import type { Redis } from 'ioredis'
 import { expect, onTestFinished, test } from 'vitest'
+import { Filling } from '../../src/store/failover/filling.ts'
 import { connectToFill } from '../../src/store/redis/connect.ts'
 import { seedPacked } from '../../src/store/redis/seed.ts'
 import { inspectSnapshot } from '../../src/store/sqlite/snapshot.ts'
@@ -16,6 +17,8 @@ async function packed() {
   const held = heldReplica()
   const a = await site({ url: server.url, path: held.path, seams: { replica: held.replica } })
   await healed(server, [a])
+  // So that the lists end by themselves in Redis.
+  await a.tell(a.origin.policy({ conversationsDays: 30, emotionsDays: 30 }))
   await a.record('ann', ['a1', 'a2', 'a3'], { riskLevel: 'LOW', topics: ['exams', 'sleep'], emotionScore: -0.5 })
   await a.record('bob', ['b1'], { topics: ['sleep'] })
   await a.record('cem', ['c1'], { emotionScore: 0.25 })
@@ -157,18 +160,36 @@ test('what was cleared and who was erased is in no pack, and does not come back 
 })
 
 test('the rows that go with an erasure are counted without the pack', async () => {
-  const count = async (isPacked: boolean) => {
-    const { server, path } = await closed()
-    if (!isPacked) inFile(path, (db) => db.exec("DELETE FROM packs WHERE user_id = 'ann'"))
-    inFile(path, (db) => db.exec("DELETE FROM conversations WHERE user_id = 'none'"))
-    const a = await site({ url: server.url, path, seams: { withoutPacking: true } })
-    await healed(server, [a])
-    const [outcome] = await a.tell(a.origin.erased('ann', NOW + 1))
+  const removed = async (isPacked: boolean) => {
+    const { server, held, a } = await packed()
+    // Who has no lists loses the pack with nothing else but the user.
+    await a.tell(a.origin.cleared('ann'))
+    await expect.poll(async () => (await held.replica.copies(['ann']))[0]?.state?.conversations).toEqual([])
+    await untilPacked(held, ['ann', 'bob', 'cem'])
+    await a.store.close()
+    if (!isPacked) inFile(a.instance.path, (db) => db.exec('DELETE FROM packs'))
+    const again = await site({ url: server.url, path: a.instance.path, seams: { withoutPacking: true } })
+    await healed(server, [again])
+    const [outcome] = await again.tell(again.origin.erased('ann', NOW + 1))
+    await healed(server, [again])
     return outcome
   }
-  const [with_, without] = [await count(true), await count(false)]
-  expect(with_).toMatchObject({ type: 'applied' })
-  expect(with_ && 'removed' in with_ && with_.removed).toEqual(without && 'removed' in without && without.removed)
+  const found = await removed(true)
+  expect(found).toMatchObject({ type: 'applied', removed: { sqliteRows: expect.any(Number) } })
+  expect(found).toEqual({ ...(await removed(false)) })
+})
+
+test('a pack from before a retention policy brings nothing back that the policy has taken from sight', async () => {
+  const { server, path } = await closed()
+  const a = await site({ url: server.url, path, seams: { withoutPacking: true } })
+  await healed(server, [a])
+  await a.tell(a.origin.policy({ conversations: 1 }))
+  await healed(server, [a])
+  await filledBy(server, a)
+  expect(countPacked(a)).toBe(3)
+  await healed(server, [a])
+  expect(await chatsOf(a.store, 'ann')).toHaveLength(1)
+  await expectAllEqual(server, [a])
 })
 
 test('a pack is made only of what is the same in both stores', async () => {
@@ -182,6 +203,24 @@ test('a pack is made only of what is the same in both stores', async () => {
   // They would be put right else, before anybody is packed.
   await site({ url: server.url, path, seams: { replica: held.replica, withoutComparison: true } })
   await untilPacked(held, ['ann'])
+})
+
+test('who has something in Redis that is not ours is not packed with it', async () => {
+  const { server, path } = await closed()
+  inFile(path, (db) => db.exec('DELETE FROM packs'))
+  await behindTheirBacks(server, async (redis) => {
+    await redis.rpush('user:ann:conversations', 'not ours')
+    await redis.sadd('user:bob:topics', 'not ours')
+  })
+  const held = heldReplica(path)
+  await site({ url: server.url, path, seams: { replica: held.replica, withoutComparison: true } })
+  await untilPacked(held, ['cem'])
+})
+
+test('a pack from beyond the log that Redis is filled with does not count', async () => {
+  const { held } = await packed()
+  const [pack] = (await held.replica.packedUsers('', 1_000, { ...OPTIONS, n: 5 })).packs
+  expect(pack?.users).toEqual(['ann', 'bob'])
 })
 
 const checksumOf = (user: string, rev: number, about: Buffer, commands: Buffer) => crc32(commands, crc32(about, crc32(`1 ${rev} ${user}`)))
@@ -310,10 +349,9 @@ test('nothing is put as it was packed by one whose lease another has', async () 
   })
 })
 
-test('a lease that is prolonged meanwhile has them put at the second try', async () => {
+test('a lease that is prolonged meanwhile has them put as they were packed at the second try', async () => {
   const { server, held } = await packed()
-  const [pack] = (await held.replica.packedUsers('', 1_000, OPTIONS)).packs
-  if (!pack) throw new Error('nobody is packed')
+  const page = await held.replica.packedUsers('', 1_000, OPTIONS)
   await behindTheirBacks(server, async (other) => {
     await other.flushall()
     await other.set('xinyi:lease', 'token')
@@ -321,18 +359,22 @@ test('a lease that is prolonged meanwhile has them put at the second try', async
     const redis = await connectToFill({ url: server.url })
     onTestFinished(() => redis.disconnect())
     const get = redis.get.bind(redis)
-    let isFirst = true
+    let tries = 0
     Object.assign(redis, {
       get: async (key: string) => {
         const holder = await get(key)
-        if (isFirst) await other.pexpire('xinyi:lease', 1_000)
-        isFirst = false
+        tries += 1
+        if (tries === 1) await other.pexpire('xinyi:lease', 1_000)
         return holder
       },
     })
-    expect(await seedPacked(redis, 'token', pack)).toEqual(['ann', 'bob', 'cem'])
-    expect(await seedPacked(redis, 'token', pack)).toEqual([])
-    expect(await other.hlen('xinyi:users')).toBe(3)
+    const filling = new Filling({ redis, token: 'token', replica: held.replica, options: OPTIONS })
+    await filling.write({ packs: page.packs, steps: [] })
+    expect({ packed: filling.packed, tries }).toEqual({ packed: 3, tries: 2 })
+    expect((await other.hkeys('xinyi:users')).sort()).toEqual(['ann', 'bob', 'cem'])
+    // Whoever is there already is left to the script that takes them out as a whole.
+    expect(page.packs[0] && (await seedPacked(redis, 'token', page.packs[0]))).toEqual(['ann', 'bob', 'cem'])
+    expect(await other.lrange('xinyi:user:ann:entries', '0', '-1')).toContain('all')
   })
 })
 

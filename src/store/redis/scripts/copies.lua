@@ -22,7 +22,7 @@ local function state_of(user)
     get({}, 'HGETALL', keys.seen), alerts,
   }
   if not request.packed then return state end
-  return state, pack_of(user, keys, record)
+  return state, pack_of(user, keys, record, text)
 end
 
 local users, last = request.users, ''

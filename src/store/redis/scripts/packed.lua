@@ -9,16 +9,16 @@ local function command_of(...)
   return table.concat(texts)
 end
 
-local function is_plain(user, keys, record)
+-- `kept` as it was written: what the record says by now (fits) goes by the keys.
+local function is_plain(user, keys, record, kept)
   if record.alert or record.counselor or record.sources or call('EXISTS', keys.alerts) == 1 or call('SISMEMBER', PATCHED, user) == 1 then return false end
-  local kept = record.kept
-  return call('LLEN', keys.conversations) == kept[1] and call('LLEN', keys.emotions) == kept[2] and call('HLEN', keys.tally) == kept[3]
+  return kept and call('LLEN', keys.conversations) == kept[1] and call('LLEN', keys.emotions) == kept[2] and call('HLEN', keys.tally) == kept[3]
     and call('SCARD', keys.words) == kept[3] and call('HLEN', keys.seen) == kept[4] and call('ZCARD', keys.ids) == kept[4] and call('HLEN', keys.profile) == 5
 end
 
 -- What is to be told of a user, and the commands; two empty texts where there is no pack. The first begins with the user, and ends with the topics.
-local function pack_of(user, keys, record)
-  if not is_plain(user, keys, record) then return '', '' end
+local function pack_of(user, keys, record, text)
+  if not is_plain(user, keys, record, parse(text).kept) then return '', '' end
   local commands = {}
   for _, name in ipairs(OWN) do
     local payload = redis.pcall('DUMP', keys[name])

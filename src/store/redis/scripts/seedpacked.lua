@@ -17,8 +17,8 @@ for i, pack in ipairs(packs) do
   local own = { keys.profile, keys.conversations, keys.emotions, keys.words, keys.tally, keys.seen, keys.ids, keys.entries }
   if present[i] or call('EXISTS', unpack(own)) ~= pack[7] then
     refused[#refused + 1] = i
-    -- Whoever has a record is taken out as a whole by seedusers.
-    if not present[i] then call('DEL', unpack(own)) end
+    -- Whoever has a record is taken out as a whole by seedusers; of the log nothing is there yet.
+    call('DEL', unpack(present[i] and { keys.entries } or own))
   else
     add(records, user, pack[2])
     add(named, '0', user)
