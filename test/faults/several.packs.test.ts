@@ -1,11 +1,10 @@
 import { copyFile } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
 import Database from 'better-sqlite3'
-import type { Redis } from 'ioredis'
+import { type Redis, Redis as RedisClient } from 'ioredis'
 import { expect, onTestFinished, test } from 'vitest'
 import { Filling } from '../../src/store/failover/filling.ts'
 import { connectToFill } from '../../src/store/redis/connect.ts'
-import { seedPacked } from '../../src/store/redis/seed.ts'
 import { inspectSnapshot } from '../../src/store/sqlite/snapshot.ts'
 import { NOW } from '../helpers/events.ts'
 import { inCharge, newDataFile, until } from '../helpers/joined.ts'
@@ -33,9 +32,9 @@ type Held = ReturnType<typeof heldReplica>
 const OPTIONS = { tombstoneKey: '', timeZone: 'Asia/Shanghai', n: Number.MAX_SAFE_INTEGER, plainly: false }
 
 /** Who would be put as Redis has packed them. */
-async function packedIn({ replica }: Held): Promise<string[]> {
-  const { packs } = await replica.packedUsers('', 1_000, OPTIONS)
-  return packs.flatMap(({ users }) => users)
+async function packedIn({ replica }: Held, options = OPTIONS): Promise<string[]> {
+  const { packs } = await replica.packedUsers('', 1_000, options)
+  return packs.users.map(({ user }) => user)
 }
 
 const untilPacked = (held: Held, users: readonly string[]) => expect.poll(() => packedIn(held), { timeout: 9_000 }).toEqual(users)
@@ -219,8 +218,7 @@ test('who has something in Redis that is not ours is not packed with it', async 
 
 test('a pack from beyond the log that Redis is filled with does not count', async () => {
   const { held } = await packed()
-  const [pack] = (await held.replica.packedUsers('', 1_000, { ...OPTIONS, n: 5 })).packs
-  expect(pack?.users).toEqual(['ann', 'bob'])
+  expect(await packedIn(held, { ...OPTIONS, n: 5 })).toEqual(['ann', 'bob'])
 })
 
 const checksumOf = (user: string, rev: number, about: Buffer, commands: Buffer) => crc32(commands, crc32(about, crc32(`1 ${rev} ${user}`)))
@@ -308,74 +306,40 @@ test('where Redis does not allow users to be packed nobody is, and Redis stays i
   expect((await a.store.status()).mode).toBe('PRIMARY')
 })
 
-test.each([
-  ['is lost just before', (redis: Redis) => redis.set('xinyi:lease', 'another')],
-  ['has run out just before', (redis: Redis) => redis.del('xinyi:lease')],
-])('nothing is put as it was packed when the lease %s', async (_, lose) => {
-  const { server, held } = await packed()
-  const [pack] = (await held.replica.packedUsers('', 1_000, OPTIONS)).packs
-  if (!pack) throw new Error('nobody is packed')
-  await behindTheirBacks(server, async (other) => {
-    await other.flushall()
-    await other.set('xinyi:lease', 'token')
-    await other.hset('xinyi:meta', 'leaseMs', '2000')
-    const redis = await connectToFill({ url: server.url })
-    onTestFinished(() => redis.disconnect())
-    const get = redis.get.bind(redis)
-    Object.assign(redis, {
-      get: async (key: string) => {
-        const holder = await get(key)
-        await lose(other)
-        return holder
-      },
-    })
-    await expect(seedPacked(redis, 'token', pack)).rejects.toMatchObject({ message: 'LEASE' })
-    expect(await other.keys('user:*')).toEqual([])
-    expect(await other.exists('xinyi:users')).toBe(0)
-  })
-})
-
-test('nothing is put as it was packed by one whose lease another has', async () => {
-  const { server, held } = await packed()
-  const [pack] = (await held.replica.packedUsers('', 1_000, OPTIONS)).packs
-  if (!pack) throw new Error('nobody is packed')
-  await behindTheirBacks(server, async (other) => {
-    await other.flushall()
-    await other.set('xinyi:lease', 'another')
-    const redis = await connectToFill({ url: server.url })
-    onTestFinished(() => redis.disconnect())
-    await expect(seedPacked(redis, 'token', pack)).rejects.toMatchObject({ message: 'LEASE' })
-    expect(await other.keys('user:*')).toEqual([])
-  })
-})
-
-test('a lease that is prolonged meanwhile has them put as they were packed at the second try', async () => {
+/** A Redis that is being filled under this lease, and what fills it. */
+async function fillingUnder(lease: string | null) {
   const { server, held } = await packed()
   const page = await held.replica.packedUsers('', 1_000, OPTIONS)
-  await behindTheirBacks(server, async (other) => {
-    await other.flushall()
-    await other.set('xinyi:lease', 'token')
-    await other.hset('xinyi:meta', 'leaseMs', '2000')
-    const redis = await connectToFill({ url: server.url })
-    onTestFinished(() => redis.disconnect())
-    const get = redis.get.bind(redis)
-    let tries = 0
-    Object.assign(redis, {
-      get: async (key: string) => {
-        const holder = await get(key)
-        tries += 1
-        if (tries === 1) await other.pexpire('xinyi:lease', 1_000)
-        return holder
-      },
-    })
-    const filling = new Filling({ redis, token: 'token', replica: held.replica, options: OPTIONS })
-    await filling.write({ packs: page.packs, steps: [] })
-    expect({ packed: filling.packed, tries }).toEqual({ packed: 3, tries: 2 })
-    expect((await other.hkeys('xinyi:users')).sort()).toEqual(['ann', 'bob', 'cem'])
-    // Whoever is there already is left to the script that takes them out as a whole.
-    expect(page.packs[0] && (await seedPacked(redis, 'token', page.packs[0]))).toEqual(['ann', 'bob', 'cem'])
-    expect(await other.lrange('xinyi:user:ann:entries', '0', '-1')).toContain('all')
-  })
+  const other = new RedisClient(server.url)
+  onTestFinished(() => other.disconnect())
+  const redis = await connectToFill({ url: server.url })
+  onTestFinished(() => redis.disconnect())
+  await other.flushall()
+  if (lease !== null) await other.set('xinyi:lease', lease)
+  await other.hset('xinyi:meta', 'leaseMs', '2000')
+  const filling = new Filling({ redis, token: 'token', replica: held.replica, options: OPTIONS })
+  return { other, filling, page: { ...page, steps: [] } }
+}
+
+test.each([
+  ['is of another', 'another'],
+  ['has run out', null],
+])('nothing is put as it was packed when the lease %s', async (_, lease) => {
+  const { other, filling, page } = await fillingUnder(lease)
+  await expect(filling.write(page)).rejects.toMatchObject({ message: 'LEASE' })
+  expect(await other.keys('user:*')).toEqual([])
+  expect(await other.exists('xinyi:users')).toBe(0)
+})
+
+test('whoever is there already is left to the script that takes them out as a whole', async () => {
+  const { other, filling, page } = await fillingUnder('token')
+  await filling.write(page)
+  expect(filling.packed).toBe(3)
+  await filling.write(page)
+  expect(filling.packed).toBe(3)
+  expect((await other.hkeys('xinyi:users')).sort()).toEqual(['ann', 'bob', 'cem'])
+  expect(await other.zrange('xinyi:vocabulary', '0', '-1', 'WITHSCORES')).toEqual(['sleep', '-2', 'exams', '-1'])
+  expect(await other.lrange('xinyi:user:ann:entries', '0', '-1')).toEqual(['all'])
 })
 
 test('a backup has no packs, nor the bytes of any', async () => {

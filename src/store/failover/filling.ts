@@ -1,10 +1,7 @@
 import type { Redis } from 'ioredis'
-import type { PackedUsers, packUsers } from '../redis/pack.ts'
-import { seedPacked, seedUsers } from '../redis/seed.ts'
+import type { packUsers } from '../redis/pack.ts'
+import { type PackedUsers, seedPacked, seedUsers } from '../redis/seed.ts'
 import type { PackedPage, RemoteReplica } from './replica.ts'
-
-/** So often users who are packed are put back together, before they are made of their rows: prolonging the lease counts as a change of it. */
-const TRIES = 2
 
 /** Puts pages of users into a Redis that is being filled, some of them as Redis has packed them. */
 export class Filling {
@@ -12,7 +9,6 @@ export class Filling {
   readonly #token: string
   readonly #replica: RemoteReplica
   readonly #options: Parameters<typeof packUsers>[1]
-  #before: Promise<void> = Promise.resolve()
   /** How many were put as Redis had packed them. */
   packed = 0
 
@@ -24,25 +20,33 @@ export class Filling {
   }
 
   async write({ packs, steps }: Pick<PackedPage, 'packs' | 'steps'>): Promise<void> {
-    if (packs.length > 0) {
-      // What one transaction watches the end of another forgets: they come one after the other, whatever page they are of.
-      this.#before = this.#before.then(() => this.#putAll(packs))
-      await this.#before
-    }
+    await Promise.all([...inTransactions(packs)].map((some) => this.#put(some)))
     await seedUsers(this.#redis, this.#token, steps)
   }
 
-  async #putAll(packs: readonly PackedUsers[]): Promise<void> {
-    for (const pack of packs) await this.#put(pack)
-  }
-
   async #put(pack: PackedUsers): Promise<void> {
-    let refused: readonly string[] = pack.users
-    for (let tries = 0; tries < TRIES && refused.length === pack.users.length; tries += 1)
-      refused = await seedPacked(this.#redis, this.#token, pack)
+    const refused = await seedPacked(this.#redis, this.#token, pack)
     this.packed += pack.users.length - refused.length
     if (refused.length === 0) return
     await this.#replica.dropPacks(refused)
     await seedUsers(this.#redis, this.#token, await this.#replica.unpacked(refused, this.#options))
+  }
+}
+
+/** One transaction: some milliseconds of Redis. */
+const TRANSACTION_BYTES = 500_000
+
+function* inTransactions({ users, about, commands }: PackedPage['packs']): Generator<PackedUsers> {
+  let [first, aboutFrom, from, aboutTo, to] = [0, 0, 0, 0, 0]
+  for (const [i, each] of users.entries()) {
+    aboutTo += each.about
+    to += each.commands
+    if (to - from < TRANSACTION_BYTES && i + 1 < users.length) continue
+    yield {
+      users: users.slice(first, i + 1).map(({ user }) => user),
+      about: about.subarray(aboutFrom, aboutTo),
+      commands: commands.subarray(from, to),
+    }
+    ;[first, aboutFrom, from] = [i + 1, aboutTo, to]
   }
 }

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Copied } from '../redis/copies.ts'
-import { type Packed, type PackedUsers, packLog, packPacks, packUsers } from '../redis/pack.ts'
+import { type Packed, packLog, packUsers } from '../redis/pack.ts'
+import { NOBODY, type Packs } from '../sqlite/replica/packs.ts'
 import { Replica } from '../sqlite/replica/replica.ts'
 import { openThread, type Remote } from '../thread/remote.ts'
 import { judge } from './compare.ts'
@@ -8,7 +9,7 @@ import { judge } from './compare.ts'
 type Options = Parameters<typeof packUsers>[1]
 
 export interface PackedPage {
-  packs: PackedUsers[]
+  packs: Packs
   steps: Packed[]
   /** The last of these users; null when there are no more. */
   last: string | null
@@ -19,12 +20,12 @@ export class JoinedReplica extends Replica {
   /** The next users after an id: as Redis has packed them where that counts, unless `plainly`. */
   packedUsers(after: string, limit: number, options: Options & { plainly: boolean }): PackedPage {
     const { packs, others, last } = options.plainly ? this.#unpacked(after, limit) : this.packsAfter(after, limit, options.n)
-    return { packs: packPacks(packs), steps: this.unpacked(others, options), last }
+    return { packs, steps: this.unpacked(others, options), last }
   }
 
   #unpacked(after: string, limit: number) {
     const others = this.nextUsers(after, limit)
-    return { packs: [], others, last: others.at(-1) ?? null }
+    return { packs: NOBODY, others, last: others.at(-1) ?? null }
   }
 
   /** Users as their rows tell of them. */

@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis'
 import { seededEpoch } from '../copy.ts'
 import { connectToFill } from '../redis/connect.ts'
 import type { Found } from '../redis/inspect.ts'
-import { beginSeed, finishSeed, maySilence, prolongSeed, releaseSeed, seedLog } from '../redis/seed.ts'
+import { beginSeed, finishSeed, mayPutPacks, prolongSeed, releaseSeed, seedLog } from '../redis/seed.ts'
 import type { Event, LogEntry } from '../store.ts'
 import { Outdated, wordOf } from './faults.ts'
 import { Filling } from './filling.ts'
@@ -81,7 +81,7 @@ async function fillOver(
     await local.complete()
     const head = await replica.seedHead(seededEpoch(partial), LOG_ENTRIES)
     const options = { tombstoneKey: head.tombstoneKey, timeZone: localTimeZone, n: head.n }
-    const plainly = seams?.withoutPacks === true || !(await maySilence(redis))
+    const plainly = seams?.withoutPacks === true || !(await mayPutPacks(redis))
     const filling = new Filling({ redis, token, replica, options })
     await inTurn(
       '',

@@ -1,4 +1,4 @@
-import type { Pack, UserCopy } from '../copy.ts'
+import type { UserCopy } from '../copy.ts'
 import type { LogEntry } from '../store.ts'
 import { bodyOf, Marks } from './encode.ts'
 import { putTexts } from './put.ts'
@@ -16,41 +16,6 @@ export interface Packed {
 /** So much is written in one step at most, if that is more than one thing: nobody at this Redis waits for long, and what it works on stays in its cache. */
 const STEP_BYTES = 150_000
 const STEP_ITEMS = 64
-
-/** Users whom Redis has packed itself, as many as are put back at once (seedpacked.lua). */
-export interface PackedUsers {
-  users: string[]
-  /** MessagePack: of each what its pack tells. */
-  about: Uint8Array
-  /** As they go to Redis: all or none, and only while nothing that was watched has changed. It answers the last of them alone. */
-  commands: Uint8Array
-}
-
-const commandOf = (...words: string[]): string => `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`
-const BEFORE = Buffer.from(commandOf('CLIENT', 'REPLY', 'OFF') + commandOf('MULTI'))
-const AFTER = Buffer.from(commandOf('EXEC') + commandOf('CLIENT', 'REPLY', 'ON'))
-/** One transaction: some milliseconds of Redis. */
-const TRANSACTION_BYTES = 500_000
-const TRANSACTION_USERS = 128
-
-export function packPacks(packs: readonly Pack[]): PackedUsers[] {
-  const all: PackedUsers[] = []
-  let [first, size] = [0, 0]
-  for (const [i, { commands }] of packs.entries()) {
-    size += commands.length
-    if (size < TRANSACTION_BYTES && i + 1 - first < TRANSACTION_USERS && i + 1 < packs.length) continue
-    const some = packs.slice(first, i + 1)
-    const header = Buffer.from([0xdd, 0, 0, 0, 0])
-    header.writeUInt32BE(some.length, 1)
-    all.push({
-      users: some.map(({ user }) => user),
-      about: Buffer.concat([header, ...some.map(({ about }) => about)]),
-      commands: Buffer.concat([BEFORE, ...some.map((pack) => pack.commands), AFTER]),
-    })
-    ;[first, size] = [i + 1, 0]
-  }
-  return all
-}
 
 /** Texts as one MessagePack array. Redis takes one long argument faster than many short ones, and so does the client. */
 export function packTexts(texts: readonly string[]): Buffer {

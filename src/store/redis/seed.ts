@@ -6,7 +6,7 @@ import type { LogEntry } from '../store.ts'
 import { Fault, withoutText } from './faults.ts'
 import type { Found } from './inspect.ts'
 import { decodeEntries } from './log.ts'
-import type { Packed, PackedUsers } from './pack.ts'
+import type { Packed } from './pack.ts'
 import { runScript, type ScriptName } from './script.ts'
 
 /**
@@ -77,12 +77,25 @@ export async function releaseSeed(redis: Redis, token: string): Promise<void> {
 /** Puts users, in place of whoever is there under these ids. Rejects when the lease is lost. */
 export const seedUsers = (redis: Redis, token: string, steps: readonly Packed[]): Promise<void> => inOrder(redis, 'seedusers', token, steps)
 
-/** Whether this Redis lets commands be sent that it does not answer. */
-export const maySilence = (redis: Redis): Promise<boolean> =>
-  redis.client('REPLY', 'ON').then(
-    () => true,
-    () => false,
-  )
+const commandOf = (...words: string[]): string => `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`
+
+/** If the lease is another's, nothing comes of the transaction that follows: the other key is watched, too. */
+const GUARD = "if redis.call('GET', KEYS[1]) ~= ARGV[1] then redis.call('SET', KEYS[2], '', 'PX', 1) end"
+const [LEASE, LOST] = ['xinyi:lease', 'xinyi:lease:lost']
+
+/** Whether this Redis lets be done what packs need. */
+export async function mayPutPacks(redis: Redis): Promise<boolean> {
+  try {
+    await redis.watch(LEASE, LOST)
+    await redis.multi().client('REPLY', 'ON').exec()
+    return true
+  } catch {
+    return false
+  }
+}
+
+const BEFORE = commandOf('CLIENT', 'REPLY', 'OFF') + commandOf('MULTI')
+const AFTER = commandOf('EXEC') + commandOf('CLIENT', 'REPLY', 'ON')
 
 /** Many commands, as they are; the last has Redis answer again, and is all that it answers. */
 class Silenced extends Command {
@@ -93,23 +106,37 @@ class Silenced extends Command {
     this.#commands = Buffer.from(commands.buffer, commands.byteOffset, commands.length)
   }
 
-  override toWritable(): Buffer {
-    return this.#commands
+  override toWritable(stream: NodeJS.WritableStream): string {
+    stream.write(BEFORE)
+    stream.write(this.#commands)
+    return AFTER
   }
 }
 
 const refusals = z.array(z.int())
 
+/** Users whom Redis has packed itself, as many as are put back at once. */
+export interface PackedUsers {
+  users: readonly string[]
+  /** MessagePack, one behind the other: of each what seedpacked.lua has to know. */
+  about: Uint8Array
+  /** They go to Redis as they are. */
+  commands: Uint8Array
+}
+
 /**
- * Puts users as Redis has packed them. What puts their keys back goes through no script, which would take half as long again: the lease is watched instead. One
- * such transaction at a time. Answers who could not be put so, and is to be put in the other way. Rejects when the lease is lost.
+ * Puts users as Redis has packed them. What puts their keys back goes through no script, which would take half as long again: the lease is watched instead.
+ * All of it is sent at once, so that nothing comes between. Answers who could not be put so, and is to be put in the other way. Rejects when the lease is lost.
  */
 export const seedPacked = (redis: Redis, token: string, { users, about, commands }: PackedUsers): Promise<string[]> =>
   withoutText(async () => {
-    const [, holder] = await Promise.all([redis.watch('xinyi:lease'), redis.get('xinyi:lease')])
-    if (holder !== token) throw new Fault('LEASE')
     const told = Buffer.from(about.buffer, about.byteOffset, about.length)
-    const [, answer] = await Promise.all([redis.sendCommand(new Silenced(commands)), runScript(redis, 'seedpacked', { token }, [told])])
+    const [, , , answer] = await Promise.all([
+      redis.watch(LEASE, LOST),
+      redis.eval(GUARD, 2, LEASE, LOST, token),
+      redis.sendCommand(new Silenced(commands)),
+      runScript(redis, 'seedpacked', { token }, [told]),
+    ])
     if (answer === 'lost') throw new Fault('LEASE')
     return refusals.parse(answer).flatMap((place) => users[place - 1] ?? [])
   })

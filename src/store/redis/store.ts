@@ -39,8 +39,7 @@ import { type Manner, type Restored, restoreUser } from './restore.ts'
 import { runScript, type ScriptName } from './script.ts'
 import { statusOf } from './status.ts'
 import { forget, giveBack, sweep } from './sweep.ts'
-
-const USERS_PER_STEP = 100
+import { UserIndex } from './user-index.ts'
 
 /** What must hold for an answer of reads to count: the position of an origin is at least so. */
 type Fence = readonly { origin: string; seq: number }[]
@@ -56,11 +55,11 @@ export class RedisStore implements Store {
   readonly #target: RedisTarget
   readonly #growth: Growth
   readonly #marks: Marks
+  readonly #index = new UserIndex((argument) => this.#run('reindex', argument))
   readonly #since = Date.now()
   #identity: Identity
   #lastError: string | null = null
   #closed = false
-  #reindexing: Promise<void> | undefined
 
   constructor(redis: Redis, identity: Identity, { localTimeZone, target }: { localTimeZone: string; target: RedisTarget }) {
     this.#redis = redis
@@ -102,7 +101,7 @@ export class RedisStore implements Store {
   async read<const R extends readonly ReadRequest[]>(requests: R, now: number, view?: View, fence: Fence = []): Promise<Reading<R>> {
     checkView(requests, view)
     const ask = (some: readonly ReadRequest[], checked: boolean) =>
-      this.#indexed((mended) => this.#answers(some, { now, view, fence, checked, mended }))
+      this.#index.kept((mended) => this.#answers(some, { now, view, fence, checked, mended }))
     const answers = await ask(requests, false)
     const again = requests.filter((_, i) => answers[i] === undefined)
     const checked = again.length > 0 ? await ask(again, true) : []
@@ -131,20 +130,6 @@ export class RedisStore implements Store {
     return requests.map((request, i) => decodeAs(request.kind, request, answers[i], checked))
   }
 
-  /** Asks again when somebody has deleted keys that list users, and they are made good: they follow from what is kept of each. */
-  async #indexed<T>(ask: (mended: boolean) => Promise<T | null>): Promise<T> {
-    const answer = await ask(false)
-    if (answer !== null) return answer
-    // Whoever else meets it meanwhile waits for the same.
-    this.#reindexing ??= this.#reindex().finally(() => {
-      this.#reindexing = undefined
-    })
-    await this.#reindexing
-    const second = await ask(true)
-    if (second === null) throw unavailable(new Fault('DAMAGED'))
-    return second
-  }
-
   readonly forget = (): Promise<boolean> => forget((argument) => this.#run('forget', argument))
 
   /** Has others put users back whose keys are lost, or no more. Answers some of all who are wanted so. */
@@ -157,6 +142,7 @@ export class RedisStore implements Store {
   }
 
   readonly staff = async (): Promise<Joined[]> => (await this.#ask('staff')).flatMap(decodeStaff)
+
   async log(after: Place, limit: number): Promise<LogPage<LogEntry>> {
     return { epoch: this.epoch, entries: await readEntries((argument) => this.#run('log', argument), after, limit) }
   }
@@ -209,6 +195,7 @@ export class RedisStore implements Store {
     )
 
   readonly compact = (): Promise<null> => this.#try(() => giveBack(this.#redis))
+
   readonly snapshot = (_file: string): Promise<void> => Promise.reject(noFile())
 
   /** The chain of the log at some indexes; null where it does not tell (any more). */
@@ -217,15 +204,8 @@ export class RedisStore implements Store {
   }
 
   readonly head = async (): Promise<Head> => decodeHead(this.#identity, await this.#ask('head'))
-  readonly positions = async (): Promise<Record<string, number>> => decodePositions((await this.#ask('positions'))[0])
 
-  async #reindex(): Promise<void> {
-    let cursor = '0'
-    do {
-      cursor = z.string().parse(await this.#run('reindex', { cursor, count: USERS_PER_STEP }))
-      if (cursor === 'stale') fenced(cursor)
-    } while (cursor !== '0')
-  }
+  readonly positions = async (): Promise<Record<string, number>> => decodePositions((await this.#ask('positions'))[0])
 
   readonly counts = async (): Promise<Counts> => decodeCounts(await this.#ask('counts'))
 
@@ -254,13 +234,13 @@ export class RedisStore implements Store {
 
   /** Everything that is kept of some users, at one moment: these, or the next ones after an id, by the bytes of their ids. */
   readonly copies = (of: Asked): Promise<Copied> =>
-    this.#indexed((mended) => readCopies((argument) => this.#run('copies', { ...argument, mended }), this.#marks, of))
+    this.#index.kept((mended) => readCopies((argument) => this.#run('copies', { ...argument, mended }), this.#marks, of))
 
   /** The same of these users, with a pack of each that can be packed. */
   readonly packs = (users: readonly string[]): Promise<Copied> => readPacks((argument) => this.#run('packs', argument), this.#marks, users)
 
   readonly revs = (of: { after: string; limit: number }): Promise<Revs> =>
-    this.#indexed((mended) => readRevs((argument) => this.#run('revs', { ...argument, mended }), of))
+    this.#index.kept((mended) => readRevs((argument) => this.#run('revs', { ...argument, mended }), of))
 
   /** Puts a user back whose keys are missing or damaged, or (`wholeAsOf`) of whom not everything was there. */
   restore(copy: UserCopy, manner: Manner = {}): Promise<Restored> {

@@ -1,11 +1,17 @@
--- seedpacked: takes users into the data set whose own keys have just been put there as packed.lua has told. ARGV[1] JSON {token}, ARGV[2] MessagePack: of each what
--- pack_of answers first. Answers 'lost', or the places (from 1) of those who are not there with all of their keys, or were there before: they are left to seedusers.
+-- seedpacked: takes users into the data set whose own keys have just been put there as packed.lua has told. ARGV[1] JSON {token}, ARGV[2] MessagePack, one behind the
+-- other: of each what pack_of answers first. Answers 'lost', or the places (from 1) of those who are not there with all of their keys, or were there before: they are left to seedusers.
 local request = cjson.decode(ARGV[1])
 if not holds_lease(request.token) then return 'lost' end
-local packs = cmsgpack.unpack(ARGV[2])
-local names = {}
-for i, pack in ipairs(packs) do names[i] = pack[1] end
+local packs = { cmsgpack.unpack(ARGV[2]) }
+local names, own_of, own_of_all, expected = {}, {}, {}, 0
+for i, pack in ipairs(packs) do
+  local keys = keys_of(pack[1])
+  names[i], expected = pack[1], expected + pack[7]
+  own_of[i] = { keys.profile, keys.conversations, keys.emotions, keys.words, keys.tally, keys.seen, keys.ids, keys.entries }
+  for _, key in ipairs(own_of[i]) do own_of_all[#own_of_all + 1] = key end
+end
 local present = call('HMGET', USERS, unpack(names))
+local are_all_there = call('EXISTS', unpack(own_of_all)) == expected
 local refused, records, named, created, active, risks, topics, attentive = {}, {}, {}, {}, {}, {}, {}, {}
 local function add(list, first, second)
   local count = #list
@@ -13,12 +19,10 @@ local function add(list, first, second)
 end
 for i, pack in ipairs(packs) do
   local user = pack[1]
-  local keys = keys_of(user)
-  local own = { keys.profile, keys.conversations, keys.emotions, keys.words, keys.tally, keys.seen, keys.ids, keys.entries }
-  if present[i] or call('EXISTS', unpack(own)) ~= pack[7] then
+  if present[i] or not are_all_there and call('EXISTS', unpack(own_of[i])) ~= pack[7] then
     refused[#refused + 1] = i
     -- Whoever has a record is taken out as a whole by seedusers; of the log nothing is there yet.
-    call('DEL', unpack(present[i] and { keys.entries } or own))
+    call('DEL', unpack(own_of[i], present[i] and #own_of[i] or 1))
   else
     add(records, user, pack[2])
     add(named, '0', user)

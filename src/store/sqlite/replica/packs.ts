@@ -2,6 +2,7 @@ import { crc32 } from 'node:zlib'
 import { z } from 'zod'
 import type { Pack, UserCopy } from '../../copy.ts'
 import { readCopies } from '../copies.ts'
+import { json } from '../rows.ts'
 import type { Sql } from '../sql.ts'
 import type { Meta } from '../state.ts'
 
@@ -58,29 +59,53 @@ export function dropPacks(sql: Sql, users: readonly string[]): void {
   for (const user of users) sql.run('DELETE FROM packs WHERE user_id = ?', user)
 }
 
-const bytes = z.instanceof(Uint8Array)
-const PackRow = z.object({
-  user: z.string(),
-  rev: z.int(),
-  checksum: z.int().nullable(),
-  about: bytes.nullable(),
-  commands: bytes.nullable(),
+const bytes = z.instanceof(Uint8Array).nullable()
+const Page = z.object({
+  listed: json(z.array(z.tuple([z.string(), z.int(), z.int().nullable(), z.int().nullable(), z.int().nullable()]))),
+  about: bytes,
+  commands: bytes,
 })
 
-/** The next users after one, in order: with their packs where these count as of index n of the log, else without. To be called in one snapshot. */
-export function readPacks(sql: Sql, after: string, limit: number, n: number): { packs: Pack[]; others: string[]; last: string | null } {
-  const rows = sql.all(
-    PackRow,
-    `SELECT users.user_id AS user, users.rev, checksum, about, commands FROM users LEFT JOIN packs ON packs.user_id = users.user_id AND packs.rev = users.rev
-     AND users.rev <= ? AND patched = 0 WHERE users.user_id > ? ORDER BY users.user_id LIMIT ?`,
+/** The packs of some users, one behind the other. */
+export interface Packs {
+  /** With how long each is. */
+  users: { user: string; about: number; commands: number }[]
+  about: Uint8Array
+  commands: Uint8Array
+}
+
+const NOTHING = new Uint8Array(0)
+export const NOBODY: Packs = { users: [], about: NOTHING, commands: NOTHING }
+
+/**
+ * The next users after one, in order: with their packs where these count as of index n of the log, else without. SQLite puts the packs together: nothing is made of
+ * each of them here. To be called in one snapshot.
+ */
+export function readPacks(sql: Sql, after: string, limit: number, n: number): { packs: Packs; others: string[]; last: string | null } {
+  const page = sql.get(
+    Page,
+    `SELECT json_group_array(json_array(user, rev, checksum, length(about), length(commands))) AS listed,
+     CAST(group_concat(about, '') AS BLOB) AS about, CAST(group_concat(commands, '') AS BLOB) AS commands FROM (
+       SELECT users.user_id AS user, users.rev, checksum, about, commands FROM users LEFT JOIN packs ON packs.user_id = users.user_id AND packs.rev = users.rev
+       AND users.rev <= ? AND patched = 0 WHERE users.user_id > ? ORDER BY users.user_id LIMIT ?)`,
     ...[n, after, limit],
   )
-  const packs: Pack[] = []
+  const listed = page?.listed ?? []
+  const [allAbout, allCommands] = [page?.about ?? NOTHING, page?.commands ?? NOTHING]
+  const good: Pack[] = []
   const others: string[] = []
-  for (const { user, rev, checksum, about, commands } of rows) {
-    const pack = about && commands && { user, rev, about, commands }
-    if (pack && checksumOf(pack) === checksum) packs.push(pack)
+  let [about, commands] = [0, 0]
+  for (const [user, rev, checksum, aboutLength, commandsLength] of listed) {
+    const [aboutEnd, commandsEnd] = [about + (aboutLength ?? 0), commands + (commandsLength ?? 0)]
+    const pack = { user, rev, about: allAbout.subarray(about, aboutEnd), commands: allCommands.subarray(commands, commandsEnd) }
+    ;[about, commands] = [aboutEnd, commandsEnd]
+    if (checksumOf(pack) === checksum) good.push(pack)
     else others.push(user)
   }
-  return { packs, others, last: rows.at(-1)?.user ?? null }
+  const users = good.map(({ user, about, commands }) => ({ user, about: about.length, commands: commands.length }))
+  const isAllGood = users.reduce((sum, each) => sum + each.commands, 0) === commands
+  const together = isAllGood
+    ? { about: allAbout, commands: allCommands }
+    : { about: Buffer.concat(good.map((pack) => pack.about)), commands: Buffer.concat(good.map((pack) => pack.commands)) }
+  return { packs: { users, ...together }, others, last: listed.at(-1)?.[0] ?? null }
 }
