@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { Filling } from '../../src/store/failover/filling.ts'
 import { connectToFill } from '../../src/store/redis/connect.ts'
 import { inspectSnapshot } from '../../src/store/sqlite/snapshot.ts'
-import { NOW } from '../helpers/events.ts'
+import { MINUTE, NOW } from '../helpers/events.ts'
 import { inCharge, newDataFile, until } from '../helpers/joined.ts'
 import { behindTheirBacks, chatsOf, expectAllEqual, healed, heldReplica, ownRedis, type Site, site } from './several.ts'
 
@@ -18,10 +18,11 @@ async function packed() {
   await healed(server, [a])
   // So that the lists end by themselves in Redis.
   await a.tell(a.origin.policy({ conversationsDays: 30, emotionsDays: 30 }))
-  await a.record('ann', ['a1', 'a2', 'a3'], { riskLevel: 'LOW', topics: ['exams', 'sleep'], emotionScore: -0.5 })
-  await a.record('bob', ['b1'], { topics: ['sleep'] })
-  await a.record('cem', ['c1'], { emotionScore: 0.25 })
-  await a.record('dan', ['d1'], { riskLevel: 'HIGH', topics: ['sleep'] })
+  const acceptedAt = NOW - MINUTE
+  await a.record('ann', ['a1', 'a2', 'a3'], { acceptedAt, riskLevel: 'LOW', topics: ['exams', 'sleep'], emotionScore: -0.5 })
+  await a.record('bob', ['b1'], { acceptedAt, topics: ['sleep'] })
+  await a.record('cem', ['c1'], { acceptedAt, emotionScore: 0.25 })
+  await a.record('dan', ['d1'], { acceptedAt, riskLevel: 'HIGH', topics: ['sleep'] })
   await healed(server, [a])
   await untilPacked(held, ['ann', 'bob', 'cem'])
   return { server, held, a }
@@ -93,6 +94,18 @@ test('Redis is filled with what it has packed exactly as it is without, and noth
   await expectAllEqual(server, [plain])
 })
 
+test('whoever is just talking is not packed', async () => {
+  const { server, held, a } = await packed()
+  await a.record('ann', ['a4'])
+  await a.record('eve', ['e1'])
+  await untilPacked(held, ['bob', 'cem'])
+  expect((await held.replica.unpackedUsers('', 100, NOW)).users).toEqual(['ann', 'eve'])
+  expect((await held.replica.unpackedUsers('', 100, NOW - 1)).users).toEqual([])
+  await filledBy(server, a)
+  expect(countPacked(a)).toBe(2)
+  await expectAllEqual(server, [a])
+})
+
 /** Does something to the data file of an instance that is closed. */
 function inFile<T>(path: string, work: (db: Database.Database) => T): T {
   const db = new Database(path)
@@ -162,7 +175,7 @@ test('the rows that go with an erasure are counted without the pack', async () =
   const removed = async (isPacked: boolean) => {
     const { server, held, a } = await packed()
     // Who has no lists loses the pack with nothing else but the user.
-    await a.tell(a.origin.cleared('ann'))
+    await a.tell(a.origin.cleared('ann', NOW - MINUTE))
     await expect.poll(async () => (await held.replica.copies(['ann']))[0]?.state?.conversations).toEqual([])
     await untilPacked(held, ['ann', 'bob', 'cem'])
     await a.store.close()

@@ -4,6 +4,8 @@ import { wordOf } from './faults.ts'
 import type { Joint } from './joint.ts'
 import type { Tail } from './tail.ts'
 
+/** Whoever is just talking would have to be packed again and again. */
+const QUIET_MS = 10_000
 const LOOKED_AT_PER_STEP = 500
 const PACKED_PER_STEP = 32
 const PATIENCE_MS = 2_000
@@ -36,7 +38,7 @@ export async function keepPacks(of: {
   const step = async (): Promise<number> => {
     const began = performance.now()
     if (waiting.length === 0) {
-      const { users, last } = await replica.unpackedUsers(round.after, LOOKED_AT_PER_STEP)
+      const { users, last } = await replica.unpackedUsers(round.after, LOOKED_AT_PER_STEP, clock() - QUIET_MS)
       if (last === null) {
         const { packed, due } = round
         // Once more than there was anything to tell of, so that it is known to be all.

@@ -20,16 +20,15 @@ const checksumOf = ({ user, rev, about, commands }: Pack): number => crc32(comma
 
 const DueRow = z.object({ userId: z.string(), isDue: z.int() })
 
-/** Who of the next users after one has no pack that counts, and might have; the last of all who were looked at, null when there are no more. */
-export function unpackedUsers(sql: Sql, after: string, limit: number): { users: string[]; last: string | null } {
+/** Who of the next users after one has no pack that counts, might have, and has been quiet since; the last of all who were looked at, null when there are no more. */
+export function unpackedUsers(sql: Sql, after: string, limit: number, since: number): { users: string[]; last: string | null } {
   const rows = sql.all(
     DueRow,
-    `SELECT users.user_id AS userId, packs.rev IS NOT users.rev AND patched = 0 AND counselor IS NULL AND sources IS NULL
+    `SELECT users.user_id AS userId, packs.rev IS NOT users.rev AND accepted_at <= ? AND patched = 0 AND counselor IS NULL AND sources IS NULL
      AND NOT EXISTS (SELECT 1 FROM alerts WHERE alerts.user_id = users.user_id)
      AND NOT EXISTS (SELECT 1 FROM dirty WHERE dirty.user_id = users.user_id) AS isDue
      FROM users LEFT JOIN packs ON packs.user_id = users.user_id WHERE users.user_id > ? ORDER BY users.user_id LIMIT ?`,
-    after,
-    limit,
+    ...[since, after, limit],
   )
   return { users: rows.filter(({ isDue }) => isDue === 1).map(({ userId }) => userId), last: rows.at(-1)?.userId ?? null }
 }

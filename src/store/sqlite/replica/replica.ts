@@ -209,8 +209,8 @@ export class Replica {
   readonly seedHead = (epoch: string, entries: number): Head => this.#sql.snapshot(() => seedHead(this.#sql, this.#meta(), epoch, entries))
   readonly seedLog = (after: number, limit: number): LogEntry[] => this.#sql.snapshot(() => seedLog(this.#sql, after, limit))
 
-  readonly unpackedUsers = (after: string, limit: number): ReturnType<typeof unpackedUsers> =>
-    this.#use((sql) => unpackedUsers(sql, after, limit))
+  readonly unpackedUsers = (...of: [after: string, limit: number, since: number]): ReturnType<typeof unpackedUsers> =>
+    this.#use((sql) => unpackedUsers(sql, ...of))
   readonly dropPacks = (users: readonly string[]): void => this.#write((sql) => dropPacks(sql, users))
   protected readonly packsAfter = (...of: [after: string, limit: number, n: number]): ReturnType<typeof readPacks> =>
     this.#use((sql) => sql.snapshot(() => readPacks(sql, ...of)))
