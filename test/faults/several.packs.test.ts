@@ -3,6 +3,7 @@ import { crc32 } from 'node:zlib'
 import Database from 'better-sqlite3'
 import { type Redis, Redis as RedisClient } from 'ioredis'
 import { expect, onTestFinished, test } from 'vitest'
+import { DAY_MS } from '../../src/model.ts'
 import { Filling } from '../../src/store/failover/filling.ts'
 import { connectToFill } from '../../src/store/redis/connect.ts'
 import { inspectSnapshot } from '../../src/store/sqlite/snapshot.ts'
@@ -217,6 +218,77 @@ test('a pack is made only of what is the same in both stores', async () => {
   await untilPacked(held, ['ann'])
 })
 
+test('nor of what one of them has swept already', async () => {
+  const { server, held, a } = await packed()
+  await a.record('cem', ['c0'], { acceptedAt: NOW - 8 * DAY_MS })
+  await expect.poll(async () => (await held.replica.copies(['cem']))[0]?.state?.seen).toHaveLength(2)
+  await a.store.close()
+  inFile(held.path, (db) => db.exec("DELETE FROM packs; DELETE FROM seen WHERE id = 'c0'"))
+  const again = heldReplica(held.path)
+  await site({ url: server.url, path: held.path, seams: { replica: again.replica } })
+  await untilPacked(again, ['ann', 'bob'])
+})
+
+test('events that were given a new origin are not put as they were packed under their old one', async () => {
+  const { server, path } = await closed()
+  const alone = heldReplica(path)
+  const first = (await alone.replica.log(0, 100)).find(({ event }) => event?.user === 'ann')
+  if (!first) throw new Error('ann has spoken')
+  await alone.replica.rewind(first.n - 1)
+  await alone.replica.rescue({ [first.origin]: first.seq - 1 }, 'fresh')
+  await alone.replica.close()
+  await behindTheirBacks(server, (redis) => redis.flushall())
+  const a = await site({ url: server.url, path, seams: { withoutPacking: true } })
+  await healed(server, [a])
+  expect((await a.store.status()).reconciliation).toMatchObject({ pulled: 0, repaired: 0 })
+})
+
+test('what a clearing takes of somebody who has no lists is in no pack', async () => {
+  const { held, a } = await packed()
+  // Older than what the policy keeps.
+  await a.record('old', ['o1'], { acceptedAt: NOW - MINUTE, occurredAt: NOW - 60 * DAY_MS })
+  await untilPacked(held, ['ann', 'bob', 'cem', 'old'])
+  await a.tell(a.origin.cleared('old'))
+  await expect.poll(async () => (await held.replica.copies(['old']))[0]?.state?.lastPoints).toEqual([])
+  await a.store.close()
+  expect(inFile(held.path, ownersOfPacks)).toEqual(['ann', 'bob', 'cem'])
+})
+
+test('a revision that can not be read does not end a filling before everybody is there', async () => {
+  const { server, path } = await closed()
+  inFile(path, (db) => db.exec("UPDATE users SET rev = 9007199254740995 WHERE user_id = 'ann'"))
+  await behindTheirBacks(server, (redis) => redis.flushall())
+  const a = await site({ url: server.url, path, seams: { withoutPacking: true, withoutComparison: true } })
+  await until(a.store, inCharge)
+  const users = await behindTheirBacks(server, (redis) => redis.hkeys('xinyi:users'))
+  expect(users).toEqual(expect.arrayContaining(['bob', 'cem', 'dan']))
+})
+
+test('a key of another type in place of an empty list keeps nobody else from being packed', async () => {
+  const { server, held, a } = await packed()
+  await a.tell(a.origin.cleared('ann', NOW - MINUTE))
+  await healed(server, [a])
+  await a.store.close()
+  inFile(held.path, (db) => db.exec('DELETE FROM packs'))
+  await behindTheirBacks(server, (redis) => redis.set('user:ann:conversations', 'not ours'))
+  const again = heldReplica(held.path)
+  await site({ url: server.url, path: held.path, seams: { replica: again.replica, withoutComparison: true } })
+  await untilPacked(again, ['bob', 'cem'])
+})
+
+test('nor does one who is too large to be packed in a moment', async () => {
+  const { server, held, a } = await packed()
+  const [query, response] = ['q'.repeat(10_000), 'r'.repeat(10_000)]
+  const large = (id: number) => a.origin.recorded({ user: 'aaa', id: `${id}`, acceptedAt: NOW - MINUTE, query, response })
+  await a.tell(...Array.from({ length: 15 }, (_, id) => large(id)))
+  await healed(server, [a])
+  await a.store.close()
+  inFile(held.path, (db) => db.exec('DELETE FROM packs'))
+  const again = heldReplica(held.path)
+  await site({ url: server.url, path: held.path, seams: { replica: again.replica } })
+  await untilPacked(again, ['ann', 'bob', 'cem'])
+})
+
 test('who has something in Redis that is not ours is not packed with it', async () => {
   const { server, path } = await closed()
   inFile(path, (db) => db.exec('DELETE FROM packs'))
@@ -272,6 +344,8 @@ test('a damaged pack never gets to Redis, nor does that of another user: they ar
   await filledBy(server, a)
   expect(countPacked(a)).toBe(1)
   await expectAllEqual(server, [a])
+  await a.store.close()
+  expect(inFile(path, ownersOfPacks)).toEqual(['bob'])
 })
 
 test('whose pack this Redis does not take, as one of a newer Redis, is filled from the rows within the same filling, and has no pack any more', async () => {
@@ -339,8 +413,10 @@ test.each([
   ['has run out', null],
 ])('nothing is put as it was packed when the lease %s', async (_, lease) => {
   const { other, filling, page } = await fillingUnder(lease)
+  // Whoever has the lease now has put her there already.
+  await other.hset('user:ann:profile', 'user_id', 'ann')
   await expect(filling.write(page)).rejects.toMatchObject({ message: 'LEASE' })
-  expect(await other.keys('user:*')).toEqual([])
+  expect(await other.keys('user:*')).toEqual(['user:ann:profile'])
   expect(await other.exists('xinyi:users')).toBe(0)
 })
 

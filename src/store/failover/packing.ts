@@ -9,8 +9,9 @@ const QUIET_MS = 10_000
 const LOOKED_AT_PER_STEP = 500
 const PACKED_PER_STEP = 32
 const PATIENCE_MS = 2_000
-/** After a round in which nobody was packed. */
+/** After a round in which nobody was packed; twice as long after each that follows in which somebody could not be, or that failed. */
 const REST_MS = 2_000
+const MOST_REST_MS = 5 * 60_000
 /** While users are being taken over, or are known to differ. */
 const RETRY_MS = 250
 /** How much longer than a step takes the pause is after it. */
@@ -33,6 +34,7 @@ export async function keepPacks(of: {
   let round = { after: '', packed: 0, due: 0 }
   let waiting: string[] = []
   let hadDue = true
+  let rest = REST_MS
 
   /** Answers how long to wait before the next. */
   const step = async (): Promise<number> => {
@@ -45,7 +47,8 @@ export async function keepPacks(of: {
         if (hadDue || due > 0) logger.debug({ packed, left: due - packed }, 'users were packed')
         hadDue = due > 0
         round = { after: '', packed: 0, due: 0 }
-        return packed > 0 ? 0 : REST_MS
+        rest = packed > 0 || due === 0 ? REST_MS : Math.min(2 * rest, MOST_REST_MS)
+        return packed > 0 ? 0 : rest
       }
       round.after = last
       round.due += users.length
@@ -54,6 +57,8 @@ export async function keepPacks(of: {
     const users = waiting.splice(0, PACKED_PER_STEP)
     if (users.length > 0) {
       const page = await primary.packs(users)
+      // A page that has become too long tells only of the first of them.
+      waiting.unshift(...users.slice(page.copies.length + page.damaged.length))
       if (await tail.reached(page.n, PATIENCE_MS)) round.packed += await replica.savePacks({ ...page, epoch: primary.epoch }, clock())
     }
     return (performance.now() - began) * PAUSES
@@ -65,6 +70,8 @@ export async function keepPacks(of: {
       if (isWhole()) wait = await step()
     } catch (error) {
       waiting = []
+      wait = rest
+      rest = Math.min(2 * rest, MOST_REST_MS)
       logger.debug({ because: wordOf(error) }, 'users could not be packed; it is tried again')
     }
     if (inCharge()) await setTimeout(wait, undefined, { signal, ref: false }).catch(() => {})

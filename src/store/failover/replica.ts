@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Copied } from '../redis/copies.ts'
 import { type Packed, packLog, packUsers } from '../redis/pack.ts'
-import { NOBODY, type Packs } from '../sqlite/replica/packs.ts'
+import { NOBODY, type Packs, type PacksPage } from '../sqlite/replica/packs.ts'
 import { Replica } from '../sqlite/replica/replica.ts'
 import { openThread, type Remote } from '../thread/remote.ts'
 import { judge } from './compare.ts'
@@ -19,13 +19,15 @@ export interface PackedPage {
 export class JoinedReplica extends Replica {
   /** The next users after an id: as Redis has packed them where that counts, unless `plainly`. */
   packedUsers(after: string, limit: number, options: Options & { plainly: boolean }): PackedPage {
-    const { packs, others, last } = options.plainly ? this.#unpacked(after, limit) : this.packsAfter(after, limit, options.n)
+    const { packs, others, spoiled, last } = options.plainly ? this.#unpacked(after, limit) : this.packsAfter(after, limit, options.n)
+    // They are made anew then.
+    if (spoiled.length > 0) this.dropPacks(spoiled)
     return { packs, steps: this.unpacked(others, options), last }
   }
 
-  #unpacked(after: string, limit: number) {
+  #unpacked(after: string, limit: number): PacksPage {
     const others = this.nextUsers(after, limit)
-    return { packs: NOBODY, others, last: others.at(-1) ?? null }
+    return { packs: NOBODY, others, spoiled: [], last: others.at(-1) ?? null }
   }
 
   /** Users as their rows tell of them. */

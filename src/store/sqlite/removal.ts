@@ -19,6 +19,7 @@ export function cleared(step: Step, event: EventOf<'cleared'>): Judged {
   if (isRemovedBefore(step, event, user)) return removedBefore(step, user, event)
   const removed = removeLists(step, user, event.acceptedAt)
   sql.run('UPDATE alerts SET exchange = NULL WHERE user_id = ? AND exchange IS NOT NULL', user.userId)
+  dropPacks(sql, [user.userId])
   saveUser(sql, { ...after, lastPoints: [] })
   remember(sql, event, '0', null)
   return applied(n, removed)

@@ -290,3 +290,5 @@ CREATE TRIGGER emotion_gone AFTER DELETE ON emotions BEGIN DELETE FROM packs WHE
 CREATE TRIGGER user_topic_gone AFTER DELETE ON user_topics BEGIN DELETE FROM packs WHERE user_id = old.user_id; END;
 
 CREATE TRIGGER seen_gone AFTER DELETE ON seen BEGIN DELETE FROM packs WHERE user_id = old.user_id; END;
+
+CREATE TRIGGER seen_changed AFTER UPDATE ON seen BEGIN DELETE FROM packs WHERE user_id = old.user_id; END;

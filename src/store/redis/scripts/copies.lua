@@ -6,6 +6,16 @@ local request = cjson.decode(ARGV[1])
 local meta = redis.call('HMGET', META, 'epoch', 'n')
 if meta[1] ~= request.epoch then return { 'stale' } end
 
+-- Long texts make a page short: it has to arrive before anybody's patience ends.
+-- What is packed is so every so often, and nobody is to wait for it.
+local MAX_PAGE, MAX_PACKED = request.packed and 250000 or 1000000, 200000
+local function size_of(value)
+  if type(value) ~= 'table' then return #tostring(value) end
+  local sum = 0
+  for _, each in ipairs(value) do sum = sum + size_of(each) end
+  return sum
+end
+
 local function state_of(user)
   local keys = keys_of(user)
   local record, text, broken = load_user(user, keys)
@@ -21,7 +31,7 @@ local function state_of(user)
     text, get({}, 'LRANGE', keys.conversations, 0, -1), get({}, 'LRANGE', keys.emotions, 0, -1), get({}, 'HGETALL', keys.tally),
     get({}, 'HGETALL', keys.seen), alerts,
   }
-  if not request.packed then return state end
+  if not request.packed or size_of(state) > MAX_PACKED then return state end
   return state, pack_of(user, keys, record, text)
 end
 
@@ -35,17 +45,7 @@ for _, pair in ipairs(request.marks) do marks[pair[1]] = pair[2] end
 for _, user in ipairs(users) do
   if not marks[user] then return { 'unnamed', users } end
 end
--- Long texts make a page short: it has to arrive before anybody's patience ends.
-local MAX_PAGE = 1000000
-local size = 0
-local function size_of(value)
-  if type(value) ~= 'table' then return #tostring(value) end
-  local sum = 0
-  for _, each in ipairs(value) do sum = sum + size_of(each) end
-  return sum
-end
-
-local found = {}
+local found, size = {}, 0
 for i, user in ipairs(users) do
   if size > MAX_PAGE then
     last = users[i - 1]
@@ -53,6 +53,6 @@ for i, user in ipairs(users) do
   end
   local mark = marks[user]
   found[i] = { user, get(false, 'HGET', TOMBSTONES, mark) or '', get(false, 'HGET', EXPIRIES, mark) or '', get(0, 'SISMEMBER', PATCHED, user), state_of(user) }
-  size = size + size_of(found[i][5])
+  size = size + size_of(found[i][5]) + #(found[i][7] or '')
 end
 return { 'ok', tonumber(meta[2]), get({}, 'HGETALL', POSITIONS), last, found }

@@ -11,9 +11,9 @@ end
 
 -- `kept` as it was written: what the record says by now (fits) goes by the keys.
 local function is_plain(user, keys, record, kept)
-  if record.alert or record.counselor or record.sources or call('EXISTS', keys.alerts) == 1 or call('SISMEMBER', PATCHED, user) == 1 then return false end
-  return kept and call('LLEN', keys.conversations) == kept[1] and call('LLEN', keys.emotions) == kept[2] and call('HLEN', keys.tally) == kept[3]
-    and call('SCARD', keys.words) == kept[3] and call('HLEN', keys.seen) == kept[4] and call('ZCARD', keys.ids) == kept[4] and call('HLEN', keys.profile) == 5
+  if record.alert or record.counselor or record.sources or get(1, 'EXISTS', keys.alerts) == 1 or get(1, 'SISMEMBER', PATCHED, user) == 1 then return false end
+  return kept and get(-1, 'LLEN', keys.conversations) == kept[1] and get(-1, 'LLEN', keys.emotions) == kept[2] and get(-1, 'HLEN', keys.tally) == kept[3]
+    and get(-1, 'SCARD', keys.words) == kept[3] and get(-1, 'HLEN', keys.seen) == kept[4] and get(-1, 'ZCARD', keys.ids) == kept[4] and get(-1, 'HLEN', keys.profile) == 5
 end
 
 -- What is to be told of a user, and the commands; two empty texts where there is no pack. The first begins with the user, and ends with the topics.

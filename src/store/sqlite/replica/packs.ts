@@ -58,7 +58,11 @@ export function dropPacks(sql: Sql, users: readonly string[]): void {
   for (const user of users) sql.run('DELETE FROM packs WHERE user_id = ?', user)
 }
 
-const bytes = z.instanceof(Uint8Array).nullable()
+const NOTHING = new Uint8Array(0)
+const bytes = z
+  .instanceof(Uint8Array)
+  .nullable()
+  .transform((found) => found ?? NOTHING)
 const Page = z.object({
   listed: json(z.array(z.tuple([z.string(), z.int(), z.int().nullable(), z.int().nullable(), z.int().nullable()]))),
   about: bytes,
@@ -73,38 +77,51 @@ export interface Packs {
   commands: Uint8Array
 }
 
-const NOTHING = new Uint8Array(0)
+export interface PacksPage {
+  packs: Packs
+  others: string[]
+  /** Whose packs are damaged, or of another format: some of the others. */
+  spoiled: string[]
+  last: string | null
+}
+
 export const NOBODY: Packs = { users: [], about: NOTHING, commands: NOTHING }
 
 /**
  * The next users after one, in order: with their packs where these count as of index n of the log, else without. SQLite puts the packs together: nothing is made of
  * each of them here. To be called in one snapshot.
  */
-export function readPacks(sql: Sql, after: string, limit: number, n: number): { packs: Packs; others: string[]; last: string | null } {
+export function readPacks(sql: Sql, after: string, limit: number, n: number): PacksPage {
   const page = sql.get(
     Page,
-    `SELECT json_group_array(json_array(user, rev, checksum, length(about), length(commands))) AS listed,
+    `SELECT json_group_array(json_array(user, iif(checksum IS NULL, 0, rev), checksum, length(about), length(commands))) AS listed,
      CAST(group_concat(about, '') AS BLOB) AS about, CAST(group_concat(commands, '') AS BLOB) AS commands FROM (
        SELECT users.user_id AS user, users.rev, checksum, about, commands FROM users LEFT JOIN packs ON packs.user_id = users.user_id AND packs.rev = users.rev
        AND users.rev <= ? AND patched = 0 WHERE users.user_id > ? ORDER BY users.user_id LIMIT ?)`,
     ...[n, after, limit],
   )
-  const listed = page?.listed ?? []
-  const [allAbout, allCommands] = [page?.about ?? NOTHING, page?.commands ?? NOTHING]
+  // That would be taken for the end of all.
+  if (!page) throw new Error('The users can not be read.')
+  const { listed, about: allAbout, commands: allCommands } = page
   const good: Pack[] = []
   const others: string[] = []
+  const spoiled: string[] = []
   let [about, commands] = [0, 0]
   for (const [user, rev, checksum, aboutLength, commandsLength] of listed) {
     const [aboutEnd, commandsEnd] = [about + (aboutLength ?? 0), commands + (commandsLength ?? 0)]
     const pack = { user, rev, about: allAbout.subarray(about, aboutEnd), commands: allCommands.subarray(commands, commandsEnd) }
     ;[about, commands] = [aboutEnd, commandsEnd]
-    if (checksumOf(pack) === checksum) good.push(pack)
-    else others.push(user)
+    if (checksumOf(pack) === checksum) {
+      good.push(pack)
+      continue
+    }
+    others.push(user)
+    if (checksum !== null) spoiled.push(user)
   }
   const users = good.map(({ user, about, commands }) => ({ user, about: about.length, commands: commands.length }))
   const isAllGood = users.reduce((sum, each) => sum + each.commands, 0) === commands
   const together = isAllGood
     ? { about: allAbout, commands: allCommands }
     : { about: Buffer.concat(good.map((pack) => pack.about)), commands: Buffer.concat(good.map((pack) => pack.commands)) }
-  return { packs: { users, ...together }, others, last: listed.at(-1)?.[0] ?? null }
+  return { packs: { users, ...together }, others, spoiled, last: listed.at(-1)?.[0] ?? null }
 }
