@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { setTimeout } from 'node:timers/promises'
 import type { RedisStore } from '../redis/store.ts'
 import { wordOf } from './faults.ts'
@@ -7,15 +8,17 @@ import type { Tail } from './tail.ts'
 /** Whoever is just talking would have to be packed again and again. */
 const QUIET_MS = 10_000
 const LOOKED_AT_PER_STEP = 500
-const PACKED_PER_STEP = 32
+const PACKED_PER_STEP = 16
 const PATIENCE_MS = 2_000
 /** After a round in which nobody was packed; twice as long after each that follows in which somebody could not be, or that failed. */
 const REST_MS = 2_000
 const MOST_REST_MS = 5 * 60_000
 /** While users are being taken over, or are known to differ. */
 const RETRY_MS = 250
-/** How much longer than a step takes the pause is after it. */
-const PAUSES = 7
+/** How much longer than a step takes the pause is after it: where nobody asks for anything, and where one request in a hundred may have to wait for it. */
+const PAUSES = { idle: 7, busy: 100 }
+/** So much of its time this thread may be at work while nobody asks for anything. */
+const IDLE_UTILIZATION = 0.1
 
 /**
  * While Redis is in charge, and nothing is known to differ: has it pack everybody of whom there is no pack that counts, little by little, so that an empty one is filled with that.
@@ -35,10 +38,12 @@ export async function keepPacks(of: {
   let waiting: string[] = []
   let hadDue = true
   let rest = REST_MS
+  let paused = performance.eventLoopUtilization()
 
   /** Answers how long to wait before the next. */
   const step = async (): Promise<number> => {
     const began = performance.now()
+    const { utilization } = performance.eventLoopUtilization(paused)
     if (waiting.length === 0) {
       const { users, last } = await replica.unpackedUsers(round.after, LOOKED_AT_PER_STEP, clock() - QUIET_MS)
       if (last === null) {
@@ -61,7 +66,7 @@ export async function keepPacks(of: {
       waiting.unshift(...users.slice(page.copies.length + page.damaged.length))
       if (await tail.reached(page.n, PATIENCE_MS)) round.packed += await replica.savePacks({ ...page, epoch: primary.epoch }, clock())
     }
-    return (performance.now() - began) * PAUSES
+    return (performance.now() - began) * (utilization > IDLE_UTILIZATION ? PAUSES.busy : PAUSES.idle)
   }
 
   while (inCharge() && !signal.aborted && !seams?.withoutPacking) {
@@ -74,6 +79,7 @@ export async function keepPacks(of: {
       rest = Math.min(2 * rest, MOST_REST_MS)
       logger.debug({ because: wordOf(error) }, 'users could not be packed; it is tried again')
     }
+    paused = performance.eventLoopUtilization()
     if (inCharge()) await setTimeout(wait, undefined, { signal, ref: false }).catch(() => {})
   }
 }
