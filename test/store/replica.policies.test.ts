@@ -36,7 +36,7 @@ test('a policy that a server of before this was noted had applied ahead gets its
   await p.follow()
   p.here.close()
   const db = new Database(join(p.dir, 'here.db'))
-  for (const name of ['user_set_back', 'conversation_gone', 'emotion_gone', 'user_topic_gone', 'seen_gone']) db.exec(`DROP TRIGGER ${name}`)
+  for (const name of db.prepare("SELECT name FROM sqlite_schema WHERE type = 'trigger'").pluck().all()) db.exec(`DROP TRIGGER ${name}`)
   db.exec('DROP TABLE packs; ALTER TABLE policies DROP COLUMN ahead; PRAGMA user_version = 12')
   db.close()
   p.here = p.open('here')
