@@ -150,7 +150,10 @@ export class AlertPages {
     this.#logger.warn({ alerts: ids.length }, 'the log tells of alerts that are not there: they are told with what it says')
     const { entries } = await this.#store.log(after, PAGE)
     for (const { n, event, alertEvents } of entries) {
-      const isCleared = entries.some((later) => later.n > n && later.event?.kind === 'cleared' && later.event.user === event?.user)
+      // What comes behind so much is not known here.
+      const isCleared =
+        entries.length >= PAGE ||
+        entries.some((later) => later.n > n && later.event?.kind === 'cleared' && later.event.user === event?.user)
       for (const told of alertEvents) if (event && ids.includes(told.alertId)) alerts.set(told.alertId, standInOf(event, told, isCleared))
     }
   }

@@ -48,6 +48,18 @@ describe.each(stores)('alerts that the log tells of, on $name', (kind) => {
     ])
   })
 
+  test('so is one of whom the log tells more than can be looked through at once', async () => {
+    const { store } = await startServices(kind)
+    const origin = new Origin()
+    const after = await (await startFeed(store)).present()
+    await store.append([origin.recorded({ user: 'pat', riskLevel: 'HIGH', query: 'cleared' })])
+    await store.append(Array.from({ length: 520 }, () => origin.recorded({ user: 'bob' })))
+    await store.append([origin.cleared('pat', NOW + 1)])
+    const messages = await (await forgetful(store, Number.POSITIVE_INFINITY)).subscribe({ minLevel: 'MEDIUM', after })
+    const found = await take(messages, 1)
+    expect(found.map(({ alert }) => [alert.userId, alert.trigger])).toEqual([['pat', null]])
+  })
+
   test('an alert that the store has not when it is told is told as soon as it is there', async () => {
     const { store, say } = await startServices(kind)
     const feed = await forgetful(store, 2)

@@ -39,7 +39,9 @@ export class Forgotten {
     await local.replica.beginOrigin(origin)
     const again = forgotten.map((event, i): Event => ({ ...event, origin, seq: i + 1 }))
     // Not by way of the journal, which might bring it to Redis much later; and not after a clearing that is not known of here yet.
-    for (let [i, asOf] = [0, page.n]; i < again.length; i += PER_STEP) asOf = await this.#append(again.slice(i, i + PER_STEP), asOf)
+    // Each user by themselves: what came of one of them says nothing about what has come of another.
+    for (const events of Map.groupBy(again, ({ user }) => user).values())
+      for (let [i, asOf] = [0, page.n]; i < events.length; i += PER_STEP) asOf = await this.#append(events.slice(i, i + PER_STEP), asOf)
     return true
   }
 

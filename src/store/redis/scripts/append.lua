@@ -1,5 +1,5 @@
 -- append: applies events to the log and the state, in order.
--- ARGV[1] JSON {epoch, asOf (absent, or an index: stale where something newer is known of a user), events: [{id, user, kind, at, occurred (ms), origin, seq, mark, formerly ("seq origin"),
+-- ARGV[1] JSON {epoch, asOf (absent, or an index: stale where something newer is known of a user, or nothing is any more), events: [{id, user, kind, at, occurred (ms), origin, seq, mark, formerly ("seq origin"),
 --   recorded: risk (rank), fingerprint (hex), topics, localTime (naive, for the predecessor), late (an alert is asked for all the same); source (of those taken over from another system), countsOnly (nothing of it is listed);
 --   adopted: source, chats, risks, created, createdTime (naive), active, activeTime, topics: [{name, id}], points: [{id, occurred, risk (rank), element (JSON for the list of emotions)}];
 --   erased: upTo (ms), where it was applied before}]}
@@ -156,7 +156,8 @@ local function is_stale()
   look_up(batch.events)
   for _, event in ipairs(batch.asOf and batch.events or {}) do
     local record = parse(records[event.user] or '')
-    if record and (tonumber(record.rev) or 0) > batch.asOf then return true end
+    -- Whoever was there then and is not any more has been erased, or has expired.
+    if not record or (tonumber(record.rev) or 0) > batch.asOf then return true end
   end
   return false
 end

@@ -44,19 +44,26 @@ export function forgottenBy(sql: Sql, { copies, positions }: Pick<Pulled, 'copie
     })
     const everyRemoval = held.map(({ at }) => at).filter(isRemoval)
     // One that came again changed nothing.
-    const isFirst = (one: z.infer<typeof Row>) => everyRemoval.find(({ id, part }) => id === one.id && part === one.part) === one
+    const isFirst = (one: z.infer<typeof Row>) =>
+      one.kind === 'expired' || everyRemoval.find(({ id, part }) => id === one.id && part === one.part) === one
     const removals = everyRemoval.filter(isFirst)
+    // Whoever expired without alerts is gone, the others were stripped. An expiry is as old as its deadline, not as what it took: only the order tells.
+    const isEnd = (one: z.infer<typeof Row>) => one.kind === 'erased' || (one.kind === 'expired' && one.acceptedAt <= (expiredAt ?? -1))
+    const isSince = (one: z.infer<typeof Row>, than: z.infer<typeof Row>) =>
+      isLater(one, than) || (one.kind === 'expired' && isEnd(one) && one.part > than.part)
     const assigned = held.findLast(({ at }) => at.kind === 'assigned')
     // Older ids may have gone with a sweep, by a clock that may have been wrong.
     const oldest = known.size < SEEN_IDS ? undefined : state.seen[0]
     return held.flatMap(({ row, at }) => {
       const event = EventRow.safeParse(row).data
-      const since = removals.filter((removal) => isLater(removal, at))
-      if (!event || isRemoval(at) || since.some(({ kind }) => kind === 'erased') || (at.kind === 'assigned' && row !== assigned?.row))
-        return []
+      const since = removals.filter((removal) => isSince(removal, at))
+      if (!event || isRemoval(at) || since.some(isEnd) || (at.kind === 'assigned' && row !== assigned?.row)) return []
       if (known.has(event.id) || event.seq > (positions[event.origin] ?? 0) || event.acceptedAt <= oldestAt || event.occurredAt <= goneAt)
         return []
+      // Whoever has come back since they expired was nobody's then: Redis may have had nothing to do with it.
+      if (expiredAt !== null && (at.kind === 'assigned' || at.kind === 'acted') && at.acceptedAt < state.oldestAt) return []
       if (oldest && compareKeys([event.acceptedAt, event.id], [oldest.acceptedAt, oldest.id]) < 0) return []
+      if (at.kind === 'assigned' && isReplaced(event, state, new Set(held.map(({ at: { id } }) => id)))) return []
       const again = asOfNow(event, state, since.length > 0)
       if (again) known.add(event.id)
       return again ? [again] : []
@@ -70,7 +77,7 @@ function asOfNow(event: Event, state: UserState, isCleared: boolean): Event | nu
     case 'recorded':
       return isCleared ? withoutTexts(event) : event
     case 'adopted':
-      return isCleared ? { ...event, payload: { ...event.payload, topics: [], points: [] } } : event
+      return uncounted(isCleared ? { ...event, payload: { ...event.payload, topics: [], points: [] } } : event, state)
     case 'acted':
       return event.payload.due === null ? overtaken(event, state) : null
     default:
@@ -82,6 +89,21 @@ function withoutTexts({ payload: { fingerprint, riskLevel, raisesLate, source },
   const nothing = { query: '', response: '', emotionScore: null, references: 0, topics: [] }
   return { ...rest, payload: { ...nothing, riskLevel, fingerprint, raisesLate, source, countsOnly: true } }
 }
+
+/** What a later event of the same source has counted goes before it, whichever comes last. */
+function uncounted(event: EventOf<'adopted'>, { sources }: UserState): Event {
+  const { source, totalChats, totalRiskAlerts } = event.payload
+  const [chats = 0, risks = 0] = sources[source] ?? []
+  return {
+    ...event,
+    payload: { ...event.payload, totalChats: Math.max(totalChats, chats), totalRiskAlerts: Math.max(totalRiskAlerts, risks) },
+  }
+}
+
+/** Whether somebody may have been assigned since by what is not held here, as it came by a filling. */
+const isReplaced = ({ acceptedAt }: Event, { alerts, counselor, seen }: UserState, held: ReadonlySet<string>): boolean =>
+  alerts.some(({ history }) => history.some(({ kind, at }) => kind === 'ASSIGNED' && at > acceptedAt)) ||
+  (counselor !== null && seen.some((one) => one.fingerprint === '0' && one.acceptedAt > acceptedAt && !held.has(one.id)))
 
 /** No alert has it. */
 const NO_VERSION = 0
