@@ -20,10 +20,11 @@ const heldIn = (table: string, place: string, part: number): string =>
 const HELD = `${heldIn('kept', 'place', 0)} UNION ALL ${heldIn('log', 'n', 1)} ORDER BY part, place`
 
 const Row = z.object({ id: z.string(), kind: z.string(), acceptedAt: z.number(), part: z.number(), place: z.number() })
-const isRemoval = ({ kind }: z.infer<typeof Row>): boolean => kind === 'cleared' || kind === 'erased' || kind === 'expired'
+type Held = z.infer<typeof Row>
+const isRemoval = ({ kind }: Held): boolean => kind === 'cleared' || kind === 'erased' || kind === 'expired'
 
 /** Whether a removal came after that. What was kept and what the log tells may overlap in time: only clocks tell then. */
-const isLater = (removal: z.infer<typeof Row>, than: z.infer<typeof Row>): boolean =>
+const isLater = (removal: Held, than: Held): boolean =>
   removal.part === than.part ? removal.place > than.place : removal.acceptedAt >= than.acceptedAt
 
 /**
@@ -44,13 +45,11 @@ export function forgottenBy(sql: Sql, { copies, positions }: Pick<Pulled, 'copie
     })
     const everyRemoval = held.map(({ at }) => at).filter(isRemoval)
     // One that came again changed nothing.
-    const isFirst = (one: z.infer<typeof Row>) =>
-      one.kind === 'expired' || everyRemoval.find(({ id, part }) => id === one.id && part === one.part) === one
+    const isFirst = (one: Held) => one.kind === 'expired' || everyRemoval.find(({ id, part }) => id === one.id && part === one.part) === one
     const removals = everyRemoval.filter(isFirst)
     // Whoever expired without alerts is gone, the others were stripped. An expiry is as old as its deadline, not as what it took: only the order tells.
-    const isEnd = (one: z.infer<typeof Row>) => one.kind === 'erased' || (one.kind === 'expired' && one.acceptedAt <= (expiredAt ?? -1))
-    const isSince = (one: z.infer<typeof Row>, than: z.infer<typeof Row>) =>
-      isLater(one, than) || (one.kind === 'expired' && isEnd(one) && one.part > than.part)
+    const isEnd = (one: Held) => one.kind === 'erased' || (one.kind === 'expired' && one.acceptedAt <= (expiredAt ?? -1))
+    const isSince = (one: Held, than: Held) => isLater(one, than) || (one.kind === 'expired' && isEnd(one) && one.part > than.part)
     const assigned = held.findLast(({ at }) => at.kind === 'assigned')
     // Older ids may have gone with a sweep, by a clock that may have been wrong.
     const oldest = known.size < SEEN_IDS ? undefined : state.seen[0]
