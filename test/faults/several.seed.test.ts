@@ -57,7 +57,7 @@ test('what is recorded, cleared and erased while Redis is being filled comes aft
   await a.record('new', ['n1'])
   // By now everybody is copied; what comes next is only in the journal.
   held.goOn()
-  const copied = held.before('packedLog')
+  const copied = held.before('marks')
   await copied
   await a.record('ann', ['a5'])
   await a.tell(a.origin.erased('bob', NOW + 1))
@@ -72,6 +72,26 @@ test('what is recorded, cleared and erased while Redis is being filled comes aft
     expect(await chatsOf(store, 'bob')).toEqual(['b2'])
     expect(await chatsOf(store, 'new')).toEqual(['n1'])
   }
+  await expectAllEqual(server, [a, b])
+})
+
+test('who is erased when the log was read for Redis, and they were not, is in neither then', async () => {
+  const { server, held, a, b } = await apart()
+  await server.restart()
+  const reached = held.before('packedUsers')
+  await a.store.pin('auto')
+  await reached
+  const logged = () => behindTheirBacks(server, async (redis) => JSON.stringify(await redis.xrange('xinyi:log', '-', '+')))
+  await a.tell(a.origin.erased('bob', NOW + 1))
+  held.goOn()
+  const filled = held.before('marks')
+  await filled
+  expect(await logged()).toContain('query b1')
+  held.goOn()
+  await until(a.store, inCharge)
+  await b.store.pin('auto')
+  await healed(server, [a, b])
+  await expect.poll(logged).not.toContain('query b1')
   await expectAllEqual(server, [a, b])
 })
 

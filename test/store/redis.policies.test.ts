@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { catchUp } from '../../src/store/failover/catch-up.ts'
-import { packLog, packUsers } from '../../src/store/redis/pack.ts'
+import { packUsers } from '../../src/store/redis/pack.ts'
+import { packLog } from '../../src/store/redis/pack-log.ts'
 import { beginSeed, finishSeed, seedLog, seedUsers } from '../../src/store/redis/seed.ts'
 import type { RedisStore } from '../../src/store/redis/store.ts'
 import type { Policy } from '../../src/store/rules.ts'

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
 import type { packUsers } from '../redis/pack.ts'
-import { type PackedUsers, seedPacked, seedUsers } from '../redis/seed.ts'
+import type { PackedUsers } from '../redis/packed-users.ts'
+import { seedPacked, seedUsers } from '../redis/seed.ts'
 import type { PackedPage, RemoteReplica } from './replica.ts'
 
 /** Puts pages of users into a Redis that is being filled, some of them as Redis has packed them. */
@@ -19,34 +20,24 @@ export class Filling {
     this.#options = of.options
   }
 
-  async write({ packs, steps }: Pick<PackedPage, 'packs' | 'steps'>): Promise<void> {
-    await Promise.all([...inTransactions(packs)].map((some) => this.#put(some)))
+  async write({ packed, steps }: Pick<PackedPage, 'packed' | 'steps'>): Promise<void> {
+    await Promise.all(packed.map((some) => this.#put(some)))
     await seedUsers(this.#redis, this.#token, steps)
+    for (const { restoring, listing } of packed) for (const bytes of [restoring, listing]) free(bytes)
   }
 
-  async #put(pack: PackedUsers): Promise<void> {
-    const refused = await seedPacked(this.#redis, this.#token, pack)
-    this.packed += pack.users.length - refused.length
-    if (refused.length === 0) return
-    await this.#replica.dropPacks(refused)
-    await seedUsers(this.#redis, this.#token, await this.#replica.unpacked(refused, this.#options))
+  async #put(packed: PackedUsers): Promise<void> {
+    const { users } = packed
+    if (await seedPacked(this.#redis, this.#token, packed)) {
+      this.packed += users.length
+      return
+    }
+    await seedUsers(this.#redis, this.#token, await this.#replica.unpacked(users, this.#options))
+    await this.#replica.dropPacks(users)
   }
 }
 
-/** One transaction: some milliseconds of Redis. */
-const TRANSACTION_BYTES = 500_000
-
-function* inTransactions({ users, about, commands }: PackedPage['packs']): Generator<PackedUsers> {
-  let [first, aboutFrom, from, aboutTo, to] = [0, 0, 0, 0, 0]
-  for (const [i, each] of users.entries()) {
-    aboutTo += each.about
-    to += each.commands
-    if (to - from < TRANSACTION_BYTES && i + 1 < users.length) continue
-    yield {
-      users: users.slice(first, i + 1).map(({ user }) => user),
-      about: about.subarray(aboutFrom, aboutTo),
-      commands: commands.subarray(from, to),
-    }
-    ;[first, aboutFrom, from] = [i + 1, aboutTo, to]
-  }
+/** Gives memory back at once that nobody reads any more: of so much at a time the garbage collector would be at work all the while. */
+function free({ buffer }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength > Buffer.poolSize) buffer.transfer(0)
 }

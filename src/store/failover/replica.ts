@@ -1,33 +1,49 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Copied } from '../redis/copies.ts'
-import { type Packed, packLog, packUsers } from '../redis/pack.ts'
-import { NOBODY, type Packs, type PacksPage } from '../sqlite/replica/packs.ts'
+import { type Packed, packUsers } from '../redis/pack.ts'
+import { packLog } from '../redis/pack-log.ts'
+import { type PackedUsers, packedUsers } from '../redis/packed-users.ts'
+import { type PacksPage, readPacks } from '../sqlite/replica/packs.ts'
 import { Replica } from '../sqlite/replica/replica.ts'
 import { openThread, type Remote } from '../thread/remote.ts'
+import { givingAway } from '../thread/worker.ts'
 import { judge } from './compare.ts'
+import { readyLog } from './ready-log.ts'
 
 type Options = Parameters<typeof packUsers>[1]
 
 export interface PackedPage {
-  packs: Packs
+  packed: PackedUsers[]
   steps: Packed[]
   /** The last of these users; null when there are no more. */
   last: string | null
+}
+
+export interface LogPage {
+  steps: Packed[]
+  /** The index of the last of these entries; null when there are no more. */
+  last: number | null
 }
 
 /** A replica that also hands out what it holds in the form in which Redis is filled with it. */
 export class JoinedReplica extends Replica {
   /** The next users after an id: as Redis has packed them where that counts, unless `plainly`. */
   packedUsers(after: string, limit: number, options: Options & { plainly: boolean }): PackedPage {
-    const { packs, others, spoiled, last } = options.plainly ? this.#unpacked(after, limit) : this.packsAfter(after, limit, options.n)
+    const { packs, others, spoiled, last } = options.plainly
+      ? this.#unpacked(after, limit)
+      : this.inSnapshot((sql) => readPacks(sql, after, limit, options.n))
     // They are made anew then.
     if (spoiled.length > 0) this.dropPacks(spoiled)
-    return { packs, steps: this.unpacked(others, options), last }
+    const packed = packedUsers(packs)
+    return givingAway(
+      { packed, steps: this.unpacked(others, options), last },
+      packed.flatMap(({ restoring, listing }) => [restoring, listing]),
+    )
   }
 
   #unpacked(after: string, limit: number): PacksPage {
     const others = this.nextUsers(after, limit)
-    return { packs: NOBODY, others, spoiled: [], last: others.at(-1) ?? null }
+    return { packs: [], others, spoiled: [], last: others.at(-1) ?? null }
   }
 
   /** Users as their rows tell of them. */
@@ -44,10 +60,14 @@ export class JoinedReplica extends Replica {
     })
   }
 
-  /** The next entries of the log that goes with a head (seedLog), and the index of the last; null when there are no more. */
-  packedLog(after: number, limit: number, n: number): { steps: Packed[]; last: number | null } {
-    const entries = this.seedLog(after, Math.min(limit, n - after))
-    return { steps: packLog(entries), last: entries.at(-1)?.n ?? null }
+  /** The next entries of the log that goes with a head (seedLog). */
+  packedLog(after: number, limit: number, n: number): LogPage {
+    const { entries, last } = this.inSnapshot((sql) => readyLog(sql, after, Math.min(limit, n - after)))
+    const steps = packLog(entries)
+    return givingAway(
+      { steps, last },
+      steps.map(({ texts }) => texts),
+    )
   }
 }
 

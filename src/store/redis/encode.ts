@@ -5,7 +5,7 @@ import { adoptedTopic, markOf } from '../rules.ts'
 import type { Event, EventPayloads, ReadRequest } from '../store.ts'
 
 /** The predecessor knows three levels; its readers see IMMINENT as high and UNKNOWN as unknown. */
-const legacyRisk = (level: RiskLevel): string => (level === 'IMMINENT' ? 'high' : level.toLowerCase())
+export const legacyRisk = (level: RiskLevel): string => (level === 'IMMINENT' ? 'high' : level.toLowerCase())
 
 /** The marks of users (rules.ts) under a key as Redis keeps it: hex. */
 export class Marks {

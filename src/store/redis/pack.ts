@@ -1,6 +1,5 @@
 import type { UserCopy } from '../copy.ts'
-import type { LogEntry } from '../store.ts'
-import { bodyOf, Marks } from './encode.ts'
+import { Marks } from './encode.ts'
 import { putTexts } from './put.ts'
 
 /**
@@ -14,14 +13,21 @@ export interface Packed {
 }
 
 /** So much is written in one step at most, if that is more than one thing: nobody at this Redis waits for long, and what it works on stays in its cache. */
-const STEP_BYTES = 150_000
-const STEP_ITEMS = 64
+export const STEP_BYTES = 150_000
+export const STEP_ITEMS = 64
 
 /** Texts as one MessagePack array. Redis takes one long argument faster than many short ones, and so does the client. */
 export function packTexts(texts: readonly string[]): Buffer {
-  const packed = Buffer.allocUnsafe(texts.reduce((size, text) => size + 5 + Buffer.byteLength(text), 5))
+  const packed = packEach(texts, 5)
   packed[0] = 0xdd
-  let at = packed.writeUInt32BE(texts.length, 1)
+  packed.writeUInt32BE(texts.length, 1)
+  return packed
+}
+
+/** Each in MessagePack, one behind the other, with so much room before the first. */
+export function packEach(texts: readonly string[], room = 0): Buffer {
+  const packed = Buffer.allocUnsafe(texts.reduce((size, text) => size + 5 + Buffer.byteLength(text), room))
+  let at = room
   for (const text of texts) {
     packed[at] = 0xdb
     const length = packed.write(text, at + 5)
@@ -60,23 +66,4 @@ export function packUsers(
   const marked = ({ user, erasedAt, expiredAt }: UserCopy) =>
     erasedAt === null && expiredAt === null ? [] : [[marks.of(user), erasedAt ?? -1, expiredAt ?? -1]]
   return inSteps(copies, textsOf, (some) => ({ users: some.map(({ user }) => user), marks: some.flatMap(marked) }))
-}
-
-/** Entries of the log, for seedlog.lua; they come in order. */
-export function packLog(entries: readonly LogEntry[]): Packed[] {
-  // A void does not tell its time: it is as old as what came before it, or with nothing before it as what comes next.
-  let at = entries.find(({ event }) => event)?.event?.acceptedAt ?? 0
-  const textsOf = (entry: LogEntry) => {
-    at = entry.event?.acceptedAt ?? at
-    return entryTexts(entry, at)
-  }
-  return inSteps(entries, textsOf, () => ({}))
-}
-
-function entryTexts({ n, origin, seq, chain, event, formerly, outcome, alertEvents }: LogEntry, at: number): string[] {
-  const fingerprint = event?.kind === 'recorded' ? event.payload.fingerprint : ''
-  return [
-    ...[String(n), origin, String(seq), chain, event?.id ?? '', event?.user ?? '', event?.kind ?? 'void', String(at)],
-    ...[String(event?.occurredAt ?? at), fingerprint, event ? bodyOf(event) : '', outcome, JSON.stringify(alertEvents), formerly ?? ''],
-  ]
 }

@@ -27,7 +27,6 @@ const PARTS = {
   begin: ['keys', 'begin'],
   wipe: ['keys', 'lease', 'wipe'],
   seedusers: ['keys', 'heal', 'lists', 'sound', 'users', 'removal', 'put', 'lease', 'seedusers'],
-  seedpacked: ['keys', 'heal', 'lease', 'seedpacked'],
   seedlog: ['keys', 'lease', 'seedlog'],
   seedhead: ['keys', 'lease', 'seedhead'],
   finish: ['keys', 'lease', 'finish'],

@@ -1,5 +1,5 @@
+import { randomUUID } from 'node:crypto'
 import { Command, type Redis } from 'ioredis'
-import { z } from 'zod'
 import type { Head } from '../copy.ts'
 import { joinedText } from '../joined.ts'
 import type { LogEntry } from '../store.ts'
@@ -7,6 +7,7 @@ import { Fault, withoutText } from './faults.ts'
 import type { Found } from './inspect.ts'
 import { decodeEntries } from './log.ts'
 import type { Packed } from './pack.ts'
+import type { PackedUsers } from './packed-users.ts'
 import { runScript, type ScriptName } from './script.ts'
 
 /**
@@ -79,9 +80,14 @@ export const seedUsers = (redis: Redis, token: string, steps: readonly Packed[])
 
 const commandOf = (...words: string[]): string => `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`
 
+const [META, LEASE, LOST] = ['xinyi:meta', 'xinyi:lease', 'xinyi:lease:lost']
+
 /** If the lease is another's, nothing comes of the transaction that follows: the other key is watched, too. */
 const GUARD = "if redis.call('GET', KEYS[1]) ~= ARGV[1] then redis.call('SET', KEYS[2], '', 'PX', 1) end"
-const [LEASE, LOST] = ['xinyi:lease', 'xinyi:lease:lost']
+/** How many keys come to be between these two, in one transaction. */
+const COUNT_FROM = "redis.call('HSET', KEYS[1], 'keysBefore', redis.call('DBSIZE'))"
+const COUNT_TO =
+  "redis.call('HSET', KEYS[1], 'keysPut', ARGV[1] .. ' ' .. redis.call('DBSIZE') - redis.call('HGET', KEYS[1], 'keysBefore'))"
 
 /** Whether this Redis lets be done what packs need. */
 export async function mayPutPacks(redis: Redis): Promise<boolean> {
@@ -94,51 +100,43 @@ export async function mayPutPacks(redis: Redis): Promise<boolean> {
   }
 }
 
-const BEFORE = commandOf('CLIENT', 'REPLY', 'OFF') + commandOf('MULTI')
+const BEFORE = commandOf('CLIENT', 'REPLY', 'OFF') + commandOf('MULTI') + commandOf('EVAL', COUNT_FROM, '1', META)
 const AFTER = commandOf('EXEC') + commandOf('CLIENT', 'REPLY', 'ON')
 
-/** Many commands, as they are; the last has Redis answer again, and is all that it answers. */
-class Silenced extends Command {
-  readonly #commands: Buffer
+/** One transaction that puts users; that Redis answers again is all that it answers. */
+class PutUsers extends Command {
+  readonly #id: string
+  readonly #users: PackedUsers
 
-  constructor(commands: Uint8Array) {
+  constructor(id: string, users: PackedUsers) {
     super('client', ['reply', 'on'])
-    this.#commands = Buffer.from(commands.buffer, commands.byteOffset, commands.length)
+    this.#id = id
+    this.#users = users
   }
 
   override toWritable(stream: NodeJS.WritableStream): string {
     stream.write(BEFORE)
-    stream.write(this.#commands)
+    stream.write(this.#users.restoring)
+    stream.write(commandOf('EVAL', COUNT_TO, '1', META, this.#id))
+    stream.write(this.#users.listing)
     return AFTER
   }
 }
 
-const refusals = z.array(z.int())
-
-/** Users whom Redis has packed itself, as many as are put back at once. */
-export interface PackedUsers {
-  users: readonly string[]
-  /** MessagePack, one behind the other: of each what seedpacked.lua has to know. */
-  about: Uint8Array
-  /** They go to Redis as they are. */
-  commands: Uint8Array
-}
-
 /**
- * Puts users as Redis has packed them. What puts their keys back goes through no script, which would take half as long again: the lease is watched instead.
- * All of it is sent at once, so that nothing comes between. Answers who could not be put so, and is to be put in the other way. Rejects when the lease is lost.
+ * Puts users as Redis has packed them, who are not there. That goes through no script, which would take half as long again: the lease is watched instead. All of it is sent at once,
+ * so that nothing comes between. Answers whether all are there then; else, or where the lease is lost, all of them are to be put in the other way.
  */
-export const seedPacked = (redis: Redis, token: string, { users, about, commands }: PackedUsers): Promise<string[]> =>
+export const seedPacked = (redis: Redis, token: string, packed: PackedUsers): Promise<boolean> =>
   withoutText(async () => {
-    const told = Buffer.from(about.buffer, about.byteOffset, about.length)
-    const [, , , answer] = await Promise.all([
+    const id = randomUUID()
+    const [, , , put] = await Promise.all([
       redis.watch(LEASE, LOST),
       redis.eval(GUARD, 2, LEASE, LOST, token),
-      redis.sendCommand(new Silenced(commands)),
-      runScript(redis, 'seedpacked', { token }, [told]),
+      redis.sendCommand(new PutUsers(id, packed)),
+      redis.hget(META, 'keysPut'),
     ])
-    if (answer === 'lost') throw new Fault('LEASE')
-    return refusals.parse(answer).flatMap((place) => users[place - 1] ?? [])
+    return put === `${id} ${packed.keys}`
   })
 
 /** Adds entries to the log, under their indexes; they come in order. Rejects when the lease is lost. */

@@ -101,7 +101,7 @@ export function entryOf(row: unknown): LogEntry[] {
 export const readLog = (sql: Sql, after: number, limit: number): LogEntry[] =>
   rowsAfter(sql, { settled: `${ENTRY}, chain`, ahead: `${ENTRY}, '' AS chain` }, after, limit).flatMap(entryOf)
 
-const ENTRY = `${EVENT}, outcome, alert_events AS alertEvents`
+export const ENTRY = `${EVENT}, outcome, alert_events AS alertEvents`
 const TOLD = 'origin, seq, formerly, alert_events AS alertEvents'
 
 /** What the same entries tell of alerts. */

@@ -18,6 +18,18 @@ export function failureOf(error: unknown): Failure {
   return { kind: 'store', message: '', code }
 }
 
+const gifts = new WeakMap<object, ArrayBuffer[]>()
+
+/** An answer of which these bytes go to the other thread as they are, instead of a copy: they are gone from here then. */
+export function givingAway<T extends object>(answer: T, parts: readonly Uint8Array[]): T {
+  // Small ones may be part of a pool.
+  const large = parts.flatMap(({ buffer }) => (buffer instanceof ArrayBuffer && buffer.byteLength > Buffer.poolSize ? [buffer] : []))
+  gifts.set(answer, [...new Set(large)])
+  return answer
+}
+
+const givenAway = (value: unknown): ArrayBuffer[] => (typeof value === 'object' && value !== null && gifts.get(value)) || []
+
 /**
  * Lets what `open` opens live in this thread: what is asked of its methods is done one after the other, in the order in which it comes;
  * of one that answers a promise, only what it does at once.
@@ -33,7 +45,7 @@ export function serveThread(open: () => object): void {
     port?.close()
   }
 
-  const answer = (reply: Reply): void => port?.postMessage(reply)
+  const answer = (reply: Reply): void => port?.postMessage(reply, 'value' in reply ? givenAway(reply.value) : [])
   port?.on('message', (message: unknown) => {
     const { id, method, args } = Request.parse(message)
     try {

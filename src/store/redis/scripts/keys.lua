@@ -1,7 +1,8 @@
 -- Every key of a data set, built here and nowhere else. `user:…` keys are the predecessor's, in its formats; all others
 -- begin with xinyi: and never end in one of its four suffixes. A data set is one log on one Redis server.
 local META = 'xinyi:meta' -- hash: format, dataSetId, epoch, tombstoneKey, n (newest index), chain (at n), trimmed (newest index trimmed off the log),
--- trimmedChain, unlisted (an entry whose user was not known as the log was seeded); while it is being seeded only format, dataSetId, seeding (the token), unlisted
+-- trimmedChain, unlisted (an entry whose user was not known as the log was seeded); while it is being seeded only format, dataSetId, seeding (the token), leaseMs, rollback, keysBefore, keysPut
+-- (how many keys there were before a transaction of packed users, and "id keys", how many it has added: seed.ts), unlisted
 local LINEAGE = 'xinyi:lineage' -- list, oldest first: JSON {epoch, n}, epochs and the index at which each forked from the one before
 local LEASE = 'xinyi:lease' -- string: the token of whoever may seed
 local HOLES = 'xinyi:holes' -- hash: index of an entry that was deleted from the log -> "origin seq chain"

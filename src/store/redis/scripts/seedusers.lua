@@ -10,10 +10,8 @@ for i, user in ipairs(request.users) do
   if take() == '1' then
     put_user(user, keys)
     -- Who has entries already gets the mark at their head.
-    if call('RPUSH', keys.entries, 'all') > 1 then
-      call('RPOP', keys.entries)
-      if call('LINDEX', keys.entries, 0) ~= 'all' then call('LPUSH', keys.entries, 'all') end
-    end
+    call('LREM', keys.entries, 0, 'all')
+    call('LPUSH', keys.entries, 'all')
   else
     call('DEL', keys.entries)
   end

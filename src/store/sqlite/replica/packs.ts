@@ -13,7 +13,7 @@ import type { Meta } from '../state.ts'
  */
 
 /** Of what is in a pack. Whatever changes the form in which Redis holds a user has to change this: no pack from before counts then. */
-const FORMAT = 1
+const FORMAT = 2
 
 /** Nothing that is damaged, or another user's, is ever sent to Redis. */
 const checksumOf = ({ user, rev, about, commands }: Pack): number => crc32(commands, crc32(about, crc32(`${FORMAT} ${rev} ${user}`)))
@@ -69,23 +69,14 @@ const Page = z.object({
   commands: bytes,
 })
 
-/** The packs of some users, one behind the other. */
-export interface Packs {
-  /** With how long each is. */
-  users: { user: string; about: number; commands: number }[]
-  about: Uint8Array
-  commands: Uint8Array
-}
-
 export interface PacksPage {
-  packs: Packs
+  /** One behind the other in the same bytes. */
+  packs: Pack[]
   others: string[]
   /** Whose packs are damaged, or of another format: some of the others. */
   spoiled: string[]
   last: string | null
 }
-
-export const NOBODY: Packs = { users: [], about: NOTHING, commands: NOTHING }
 
 /**
  * The next users after one, in order: with their packs where these count as of index n of the log, else without. SQLite puts the packs together: nothing is made of
@@ -102,26 +93,18 @@ export function readPacks(sql: Sql, after: string, limit: number, n: number): Pa
   )
   // That would be taken for the end of all.
   if (!page) throw new Error('The users can not be read.')
-  const { listed, about: allAbout, commands: allCommands } = page
-  const good: Pack[] = []
-  const others: string[] = []
-  const spoiled: string[] = []
+  const found: PacksPage = { packs: [], others: [], spoiled: [], last: page.listed.at(-1)?.[0] ?? null }
   let [about, commands] = [0, 0]
-  for (const [user, rev, checksum, aboutLength, commandsLength] of listed) {
+  for (const [user, rev, checksum, aboutLength, commandsLength] of page.listed) {
     const [aboutEnd, commandsEnd] = [about + (aboutLength ?? 0), commands + (commandsLength ?? 0)]
-    const pack = { user, rev, about: allAbout.subarray(about, aboutEnd), commands: allCommands.subarray(commands, commandsEnd) }
+    const pack = { user, rev, about: page.about.subarray(about, aboutEnd), commands: page.commands.subarray(commands, commandsEnd) }
     ;[about, commands] = [aboutEnd, commandsEnd]
     if (checksumOf(pack) === checksum) {
-      good.push(pack)
+      found.packs.push(pack)
       continue
     }
-    others.push(user)
-    if (checksum !== null) spoiled.push(user)
+    found.others.push(user)
+    if (checksum !== null) found.spoiled.push(user)
   }
-  const users = good.map(({ user, about, commands }) => ({ user, about: about.length, commands: commands.length }))
-  const isAllGood = users.reduce((sum, each) => sum + each.commands, 0) === commands
-  const together = isAllGood
-    ? { about: allAbout, commands: allCommands }
-    : { about: Buffer.concat(good.map((pack) => pack.about)), commands: Buffer.concat(good.map((pack) => pack.commands)) }
-  return { packs: { users, ...together }, others, spoiled, last: listed.at(-1)?.[0] ?? null }
+  return found
 }

@@ -27,7 +27,7 @@ import { letGo, patchedUsers, recall, settleKept, sweepKept, wholeAmong } from '
 import { raiseMarks } from './marks.ts'
 import { outcomeOf } from './outcome.ts'
 import { beginOrigin, isSoleWriter, own } from './own.ts'
-import { dropPacks, readPacks, savePacks, unpackedUsers } from './packs.ts'
+import { dropPacks, savePacks, unpackedUsers } from './packs.ts'
 import { noteRevs, type Pulled, type RevPage, replaceUsers } from './pull.ts'
 import { beginRebuild, rewind, startOver } from './rewind.ts'
 import { adoptEpoch, seedHead, seedLog, settle } from './seed.ts'
@@ -212,8 +212,7 @@ export class Replica {
   readonly unpackedUsers = (...of: [after: string, limit: number, since: number]): ReturnType<typeof unpackedUsers> =>
     this.#use((sql) => unpackedUsers(sql, ...of))
   readonly dropPacks = (users: readonly string[]): void => this.#write((sql) => dropPacks(sql, users))
-  protected readonly packsAfter = (...of: [after: string, limit: number, n: number]): ReturnType<typeof readPacks> =>
-    this.#use((sql) => sql.snapshot(() => readPacks(sql, ...of)))
+  protected readonly inSnapshot = <T>(work: (sql: Sql) => T): T => this.#use((sql) => sql.snapshot(() => work(sql)))
   protected readonly keepPacks = (epoch: string, packs: readonly Pack[], isSame: (here: UserCopy) => boolean): number =>
     this.#lightly((sql) => (epoch === this.#meta().epoch ? savePacks(sql, this.#meta(), packs, isSame) : 0))
   readonly settle = (head: Parameters<typeof settle>[1]): void => this.#write((sql) => settle(sql, head))
