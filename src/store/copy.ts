@@ -55,7 +55,7 @@ export interface UserCopy {
 export interface Pack {
   user: string
   rev: number
-  /** JSON, what there is to be said of the user (packed.lua). */
+  /** What else is to be said of the user (packed.lua). */
   about: Uint8Array
   /** What puts the user's own keys back. */
   commands: Uint8Array

@@ -1,4 +1,3 @@
-import { z } from 'zod'
 import type { Pack } from '../copy.ts'
 
 /** Users as Redis has packed them, as many as are put back at once. */
@@ -10,11 +9,6 @@ export interface PackedUsers {
   restoring: Uint8Array
   listing: Uint8Array
 }
-
-/** What packed.lua says of a user. */
-const aboutSchema = z.tuple([z.int()]).rest(z.tuple([z.string(), z.string()]).rest(z.string()))
-/** Of a text of which each character is a byte. */
-const argument = (text: string): string => `$${text.length}\r\n${text}\r\n`
 
 /** One transaction: some milliseconds of Redis. */
 const TRANSACTION_BYTES = 1_400_000
@@ -41,50 +35,40 @@ export function packedUsers(packs: readonly Pack[]): PackedUsers[] {
 const isBehind = (bytes: Uint8Array, before: Uint8Array): boolean =>
   bytes.buffer === before.buffer && bytes.byteOffset === before.byteOffset + before.length
 
+/** What packed.lua says of each, in as few commands as can be: those of many users that begin alike are one. */
 function listed(packs: readonly Pack[]): Pick<PackedUsers, 'keys' | 'listing'> {
-  const listing = new Listing()
+  const lists = new Map<string, { begin: string; each: number; users: number; rest: string }>()
   let keys = 0
   for (const { about } of packs) {
-    const [own, ...commands] = aboutSchema.parse(JSON.parse(Buffer.from(about.buffer, about.byteOffset, about.length).toString('latin1')))
-    for (const command of commands) listing.add(command)
-    keys += own
+    const bulks = bulksIn(Buffer.from(about.buffer, about.byteOffset, about.length).toString('latin1'))
+    keys += Number(bulks[0])
+    for (let i = 1; i + 2 < bulks.length; i += 3) {
+      const [each, begin = '', rest = ''] = [Number(bulks[i]), bulks[i + 1], bulks[i + 2]]
+      const name = each === 0 ? begin + rest : begin
+      const list = lists.get(name)
+      if (!list) lists.set(name, { begin, each, users: 1, rest })
+      else {
+        list.users += 1
+        if (each > 0) list.rest += rest
+      }
+    }
   }
-  return { keys, listing: listing.toBytes() }
+  const commands = Array.from(lists.values(), ({ begin, each, users, rest }) =>
+    each === 0 ? `*4\r\n${begin}${bulk(String(-users))}${rest}` : `*${2 + each * users}\r\n${begin}${rest}`,
+  )
+  return { keys, listing: Buffer.from(commands.join(''), 'latin1') }
 }
 
-/** Commands of many users, as few as can be: of those on one key that take any number of arguments is made one, and increments are added up. */
-class Listing {
-  readonly #lists = new Map<string, { command: string; key: string; count: number; rest: string }>()
-  readonly #sums = new Map<string, { key: string; sum: number; member: string }>()
+const bulk = (text: string): string => `$${text.length}\r\n${text}\r\n`
 
-  add([command, key, ...rest]: readonly [string, string, ...string[]]): void {
-    if (command === 'ZINCRBY') {
-      this.#increment(key, rest)
-      return
-    }
-    let list = this.#lists.get(key)
-    if (!list) {
-      list = { command, key, count: 2, rest: '' }
-      this.#lists.set(key, list)
-    }
-    list.count += rest.length
-    for (const each of rest) list.rest += argument(each)
+/** The bulk strings of RESP in a text of which each character is a byte. */
+function bulksIn(text: string): string[] {
+  const bulks: string[] = []
+  for (let at = 0; at < text.length; ) {
+    const from = text.indexOf('\r\n', at) + 2
+    const to = from + Number(text.slice(at + 1, from - 2))
+    bulks.push(text.slice(from, to))
+    at = to + 2
   }
-
-  #increment(key: string, [by, member = '']: readonly string[]): void {
-    const id = `${key} ${member}`
-    const sum = this.#sums.get(id) ?? { key, sum: 0, member }
-    this.#sums.set(id, sum)
-    sum.sum += Number(by)
-  }
-
-  toBytes(): Buffer {
-    const lists = [...this.#lists.values()].map(
-      ({ command, key, count, rest }) => `*${count}\r\n${argument(command)}${argument(key)}${rest}`,
-    )
-    const sums = [...this.#sums.values()].map(
-      ({ key, sum, member }) => `*4\r\n${argument('ZINCRBY')}${argument(key)}${argument(String(sum))}${argument(member)}`,
-    )
-    return Buffer.from([...lists, ...sums].join(''), 'latin1')
-  }
+  return bulks
 }
