@@ -45,6 +45,19 @@ describe('single keys are deleted', () => {
     await w.expectHealed()
   })
 
+  test.each(['conversations', 'emotions'])('a user whose %s are there twice, in another order, is put right, once', async (list) => {
+    const w = await world()
+    await w.record('cold')
+    await w.settled()
+    await w.admin(async (redis) => {
+      const elements = await redis.lrange(`user:cold:${list}`, '0', '-1')
+      await redis.rpush(`user:cold:${list}`, ...elements)
+    })
+    await w.until((status) => (status.reconciliation?.repaired ?? 0) > 0 && inAgreement(status))
+    expect((await w.store.status()).reconciliation).toMatchObject({ repaired: 1, pulled: 0 })
+    await w.expectHealed()
+  })
+
   test('a user of whom nothing at all is left is put back by the read that meets that', async () => {
     const w = await world()
     await w.settled()

@@ -60,7 +60,14 @@ function decodeAlerts(reply: readonly (string | string[])[]): UserState['alerts'
   return alerts
 }
 
-/** Null where the state does not hold all that the record says it does. */
+/** Newest first, as both stores have their lists: one that somebody has put another way could be taken over again and again. */
+const isInOrder = (list: readonly { occurredAt: number; id: string }[]): boolean =>
+  list.every((item, i) => {
+    const next = list[i + 1]
+    return !next || compareKeys([item.occurredAt, item.id], [next.occurredAt, next.id]) >= 0
+  })
+
+/** Null where the state does not hold all that the record says it does, or not in order. */
 function decodeState(
   user: string,
   [text, conversations, emotions, tally, seen, alertRows]: z.infer<typeof StateReply>,
@@ -96,6 +103,7 @@ function decodeState(
       .sort((a, b) => compareKeys([a.acceptedAt, a.id], [b.acceptedAt, b.id])),
     alerts,
   }
+  if (!isInOrder(state.conversations) || !isInOrder(state.emotions)) return null
   const kept = record.kept ?? []
   // A list that has expired by itself has nothing, and is not damaged.
   const lacks = (list: readonly unknown[], i: number, elements: number) => elements > 0 && list.length < (kept[i] ?? 0)
