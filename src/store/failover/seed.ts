@@ -18,7 +18,7 @@ const BEFORE = {
 const LEASE_MS = 2_000
 /** Whoever makes no progress for so long leaves it to others. */
 const PATIENCE_MS = 5_000
-const USERS_PER_PAGE = 256
+const USERS_PER_PAGE = 128
 const ENTRIES_PER_PAGE = 128
 const LOG_ENTRIES = 10_000
 /** Of the log, while users are written. */

@@ -11,7 +11,7 @@ export interface PackedUsers {
 }
 
 /** One transaction: some milliseconds of Redis. */
-const TRANSACTION_BYTES = 1_400_000
+const TRANSACTION_BYTES = 700_000
 
 interface Transaction {
   packs: Pack[]
