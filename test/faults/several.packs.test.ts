@@ -180,7 +180,7 @@ test('where Redis does not take a pack, as one of a newer Redis, all of that tra
   expect(inFile(path, ownersOfPacks)).toEqual([])
 })
 
-test.each(['restore', 'client|reply', 'exec'])('where Redis does not allow %s, it is filled from the rows', async (command) => {
+test.each(['restore', 'client|reply', 'exec', 'dbsize'])('where Redis does not allow %s, it is filled from the rows', async (command) => {
   const { server, path } = await closed()
   const a = await site({ url: server.url, path, seams: { withoutPacking: true } })
   await healed(server, [a])
@@ -206,19 +206,21 @@ async function fillingUnder(lease: string | null) {
   if (lease !== null) await other.set('xinyi:lease', lease)
   await other.hset('xinyi:meta', 'leaseMs', '2000')
   const filling = new Filling({ redis, token: 'token', replica: held.replica, options: OPTIONS })
-  return { other, filling, page: { ...page, steps: [] } }
+  return { held, other, filling, page: { ...page, steps: [] } }
 }
 
 test.each([
   ['is of another', 'another'],
   ['has run out', null],
 ])('nothing is put as it was packed when the lease %s', async (_, lease) => {
-  const { other, filling, page } = await fillingUnder(lease)
+  const { held, other, filling, page } = await fillingUnder(lease)
   // Whoever has the lease now has put her there already.
   await other.hset('user:ann:profile', 'user_id', 'ann')
   await expect(filling.write(page)).rejects.toMatchObject({ message: 'LEASE' })
   expect(await other.keys('user:*')).toEqual(['user:ann:profile'])
   expect(await other.exists('xinyi:users')).toBe(0)
+  // Nothing is wrong with the packs.
+  expect(await packedIn(held)).toEqual(['ann', 'bob', 'cem'])
 })
 
 test('whoever is there already is left to the script that takes them out as a whole', async () => {

@@ -4,6 +4,9 @@ import type { PackedUsers } from '../redis/packed-users.ts'
 import { seedPacked, seedUsers } from '../redis/seed.ts'
 import type { PackedPage, RemoteReplica } from './replica.ts'
 
+/** So many transactions of a page are on their way at most: the answer to the last has to come before the patience of the client ends, however large the users are. */
+const AT_ONCE = 4
+
 /** Puts pages of users into a Redis that is being filled, some of them as Redis has packed them. */
 export class Filling {
   readonly #redis: Redis
@@ -21,7 +24,7 @@ export class Filling {
   }
 
   async write({ packed, steps }: Pick<PackedPage, 'packed' | 'steps'>): Promise<void> {
-    await Promise.all(packed.map((some) => this.#put(some)))
+    for (let i = 0; i < packed.length; i += AT_ONCE) await Promise.all(packed.slice(i, i + AT_ONCE).map((some) => this.#put(some)))
     await seedUsers(this.#redis, this.#token, steps)
     for (const { restoring, listing } of packed) for (const bytes of [restoring, listing]) free(bytes)
   }

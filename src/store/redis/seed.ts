@@ -82,10 +82,11 @@ const commandOf = (...words: string[]): string => `*${words.length}\r\n${words.m
 
 const [META, LEASE, LOST] = ['xinyi:meta', 'xinyi:lease', 'xinyi:lease:lost']
 
-/** If the lease is another's, nothing comes of the transaction that follows: the other key is watched, too. */
+/** If the lease is another's, nothing comes of the transaction that follows: the other key is watched, too. Where Redis refuses to write that, it refuses the transaction. */
 const GUARD = "if redis.call('GET', KEYS[1]) ~= ARGV[1] then redis.call('SET', KEYS[2], '', 'PX', 1) end"
-/** How many keys come to be between these two, in one transaction. */
-const COUNT_FROM = "redis.call('HSET', KEYS[1], 'keysBefore', redis.call('DBSIZE'))"
+/** How many keys come to be between these two, in one transaction, which prolongs the lease like every step. */
+const COUNT_FROM =
+  "redis.call('PEXPIRE', KEYS[2], redis.call('HGET', KEYS[1], 'leaseMs')) redis.call('HSET', KEYS[1], 'keysBefore', redis.call('DBSIZE'))"
 const COUNT_TO =
   "redis.call('HSET', KEYS[1], 'keysPut', ARGV[1] .. ' ' .. redis.call('DBSIZE') - redis.call('HGET', KEYS[1], 'keysBefore'))"
 
@@ -100,7 +101,7 @@ export async function mayPutPacks(redis: Redis): Promise<boolean> {
   }
 }
 
-const BEFORE = commandOf('CLIENT', 'REPLY', 'OFF') + commandOf('MULTI') + commandOf('EVAL', COUNT_FROM, '1', META)
+const BEFORE = commandOf('CLIENT', 'REPLY', 'OFF') + commandOf('MULTI') + commandOf('EVAL', COUNT_FROM, '2', META, LEASE)
 const AFTER = commandOf('EXEC') + commandOf('CLIENT', 'REPLY', 'ON')
 
 /** One transaction that puts users; that Redis answers again is all that it answers. */

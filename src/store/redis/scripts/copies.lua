@@ -53,6 +53,6 @@ for i, user in ipairs(users) do
   end
   local mark = marks[user]
   found[i] = { user, get(false, 'HGET', TOMBSTONES, mark) or '', get(false, 'HGET', EXPIRIES, mark) or '', get(0, 'SISMEMBER', PATCHED, user), state_of(user) }
-  size = size + size_of(found[i][5]) + #(found[i][7] or '')
+  size = size + size_of(found[i][5]) + #(found[i][6] or '') + #(found[i][7] or '')
 end
 return { 'ok', tonumber(meta[2]), get({}, 'HGETALL', POSITIONS), last, found }
