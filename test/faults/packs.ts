@@ -32,7 +32,7 @@ export async function packedIn({ replica }: Held, options = OPTIONS): Promise<st
   return packed.flatMap(({ users }) => users)
 }
 
-export const untilPacked = (held: Held, users: readonly string[]) => expect.poll(() => packedIn(held), { timeout: 9_000 }).toEqual(users)
+export const untilPacked = (held: Held, users: readonly string[]) => expect.poll(() => packedIn(held), { timeout: 25_000 }).toEqual(users)
 
 /** Has an empty Redis filled by an instance. */
 export async function filledBy(server: Awaited<ReturnType<typeof ownRedis>>, { store }: Site): Promise<void> {

@@ -136,7 +136,7 @@ test('where Redis does not allow users to be packed nobody is, and Redis stays i
   const held = heldReplica(path)
   const a = await site({ url: server.url, path, seams: { replica: held.replica } })
   await healed(server, [a])
-  await expect.poll(() => a.instance.lines.filter(({ msg }) => msg === 'users were packed'), { timeout: 9_000 }).not.toEqual([])
+  await expect.poll(() => a.instance.lines.filter(({ msg }) => msg === 'users were packed'), { timeout: 25_000 }).not.toEqual([])
   expect(a.instance.lines.findLast(({ msg }) => msg === 'users were packed')).toMatchObject({ packed: 0, left: 3 })
   expect(await packedIn(held)).toEqual([])
   expect((await a.store.status()).mode).toBe('PRIMARY')

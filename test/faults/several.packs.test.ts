@@ -43,6 +43,8 @@ test('Redis is filled with what it has packed exactly as it is without, and noth
   expect(countPacked(plain)).toBe(0)
   const without = await behindTheirBacks(server, keyspace)
   for (const each of [withPacks, without]) {
+    // Whoever the log tells of is there.
+    expect(each['xinyi:meta']).not.toMatchObject({ value: expect.arrayContaining([['unlisted', expect.anything()]]) })
     // Another filling, another epoch.
     delete each['xinyi:meta']
     delete each['xinyi:lineage']

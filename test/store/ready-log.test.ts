@@ -79,20 +79,27 @@ function fileOf(entries: readonly Entry[]) {
   return { db, sql }
 }
 
-/** What seedlog.lua takes of each entry. */
-function textsOf(entries: Parameters<typeof packLog>[0]): unknown[][] {
-  const bytes = Buffer.concat(packLog(entries).map(({ texts }) => texts))
+function textsIn(packed: Uint8Array): string[] {
+  const bytes = Buffer.from(packed)
   const texts: string[] = []
   for (let at = 0; at < bytes.length; ) {
     const length = bytes.readUInt32BE(at + 1)
     texts.push(bytes.toString('utf8', at + 5, at + 5 + length))
     at += 5 + length
   }
+  return texts
+}
+
+/** What seedlog.lua takes of each entry. */
+function textsOf(entries: Parameters<typeof packLog>[0]): unknown[][] {
+  const texts = packLog(entries).flatMap(({ texts }) => textsIn(texts))
   // In an object it is no matter what comes first.
   return Array.from({ length: texts.length / 14 }, (_, i) =>
     texts.slice(14 * i, 14 * (i + 1)).map((text, i): unknown => (i === 12 ? JSON.parse(text) : text)),
   )
 }
+
+const fileOfSeed = (entries: readonly Entry[]) => readyLog(fileOf(entries).sql, 0, entries.length).entries
 
 test('SQLite makes of the log what is made of its entries, whatever was said', () => {
   fc.assert(
@@ -116,4 +123,74 @@ test('what is damaged is no more than a void, and holds nothing up', () => {
   )
   expect(textsOf(readyLog(sql, 0, 4).entries)).toEqual(textsOf(seedLog(sql, 0, 4)))
   expect(readyLog(sql, 0, 4).entries.map((each) => 'packed' in each)).toEqual([false, false, false, true])
+})
+
+const said = (count: number): Entry[] =>
+  Array.from({ length: count }, () => ({
+    event: origin.recorded({ user: 'ann' }),
+    outcome: 'applied',
+    formerly: undefined,
+    isAlert: false,
+  }))
+
+/** All of the log, in pages of so many. */
+function inPages(sql: Parameters<typeof readyLog>[0], limit: number, n: number): unknown[][] {
+  const all: unknown[][] = []
+  for (let after: number | null = 0; after !== null; ) {
+    const page: ReturnType<typeof readyLog> = readyLog(sql, after, Math.min(limit, n - after))
+    all.push(...textsOf(page.entries))
+    after = page.last
+  }
+  return all
+}
+
+test('what is ahead of the log is its end, however long the pages are', () => {
+  const { db, sql } = fileOf(said(7))
+  const columns = 'n, origin, seq, kind, accepted_at, occurred_at, outcome, id, user_id, payload'
+  db.exec(`INSERT INTO journal (${columns}) SELECT ${columns} FROM log WHERE n > 4; DELETE FROM log WHERE n > 4; UPDATE meta SET n = 4`)
+  const expected = textsOf(seedLog(sql, 0, 7))
+  expect(expected.map(([n]) => n)).toEqual(['1', '2', '3', '4', '5', '6', '7'])
+  for (const limit of [1, 2, 3, 4, 5, 7, 100]) expect(inPages(sql, limit, 7)).toEqual(expected)
+})
+
+test('entries that can not be read, and gaps, are not the end of the log', () => {
+  const { db, sql } = fileOf(said(9))
+  db.exec("UPDATE log SET outcome = 'other' WHERE n IN (2, 3, 4); DELETE FROM log WHERE n IN (5, 6)")
+  for (const limit of [1, 2, 3]) expect(inPages(sql, limit, 9).map(([n]) => n)).toEqual(['1', '7', '8', '9'])
+})
+
+test('what has only some of its fields is no more than a void', () => {
+  const names = ['query', 'response', 'riskLevel', 'emotionScore', 'references', 'topics', 'fingerprint']
+  const { db, sql } = fileOf(said(names.length))
+  for (const [i, name] of names.entries())
+    db.prepare('UPDATE log SET payload = json_remove(payload, ?) WHERE n = ?').run(`$.${name}`, i + 1)
+  expect(textsOf(readyLog(sql, 0, names.length).entries)).toEqual(textsOf(seedLog(sql, 0, names.length)))
+  expect(textsOf(readyLog(sql, 0, names.length).entries).map((texts) => texts[6])).toEqual(names.map(() => 'void'))
+})
+
+test('Redis does not work on much of it at once', () => {
+  expect(packLog(fileOfSeed(said(130))).map(({ texts }) => textsIn(texts).length / 14)).toEqual([64, 64, 2])
+  const long = said(5).map((each) => ({ ...each, event: origin.recorded({ query: 'x'.repeat(80_000) }) }))
+  expect(packLog(fileOfSeed(long)).map(({ texts }) => textsIn(texts).length / 14)).toEqual([2, 2, 1])
+})
+
+test('a void before all else is as old as what comes next', () => {
+  const { sql } = fileOf([{ event: null, outcome: 'conflict', formerly: undefined, isAlert: false }, ...said(1)])
+  expect(textsOf(readyLog(sql, 0, 2).entries).map((texts) => texts[7])).toEqual([String(NOW), String(NOW)])
+})
+
+test('from before where the log begins nothing is read', () => {
+  const { db, sql } = fileOf(said(3))
+  db.exec('DELETE FROM log WHERE n = 1; UPDATE meta SET trimmed = 1')
+  expect(() => readyLog(sql, 0, 2)).toThrow(expect.objectContaining({ code: 'CURSOR_EXPIRED' }))
+  expect(readyLog(sql, 1, 2).last).toBe(3)
+})
+
+test('numbers that are too large to be read spoil nothing but their entry', () => {
+  const { db, sql } = fileOf(
+    [0, 1, 2, 3].map(() => ({ event: origin.recorded({ user: 'ann' }), outcome: 'applied' as const, formerly: undefined, isAlert: false })),
+  )
+  db.exec('UPDATE log SET accepted_at = 9007199254740993 WHERE n = 2; UPDATE log SET occurred_at = 9007199254740993 WHERE n = 3')
+  expect(textsOf(readyLog(sql, 0, 4).entries)).toEqual(textsOf(seedLog(sql, 0, 4)))
+  expect(readyLog(sql, 0, 4).last).toBe(4)
 })

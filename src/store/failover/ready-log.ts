@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { cursorExpired } from '../../errors.ts'
 import { RISK_LEVELS } from '../../model.ts'
 import { legacyRisk } from '../redis/encode.ts'
 import type { ReadyEntry } from '../redis/pack-log.ts'
@@ -54,9 +55,17 @@ const TEXTS = ['CAST(n AS TEXT)', 'origin', 'CAST(seq AS TEXT)', 'chain', 'id', 
   "ifnull(formerly, '')",
 ])
 
-const IS_RECORDED = `kind = 'recorded' AND outcome IN ('applied', 'duplicate') AND json_valid(payload) AND json_valid(ifnull(alert_events, '[]'))`
+const LARGEST = String(Number.MAX_SAFE_INTEGER)
+const IS_RECORDED = [
+  "kind = 'recorded'",
+  "outcome IN ('applied', 'duplicate')",
+  'json_valid(payload)',
+  "json_valid(ifnull(alert_events, '[]'))",
+  // Others can't be read here, and none of a page could then.
+  ...['seq', 'accepted_at', 'occurred_at'].map((column) => `${column} BETWEEN -${LARGEST} AND ${LARGEST}`),
+].join(' AND ')
 
-const QUERY = `SELECT json_group_array(json_array(n, accepted_at, octet_length(ready))) AS listed, CAST(group_concat(ready, '') AS BLOB) AS ready FROM (
+const QUERY = `SELECT json_group_array(json_array(n, iif(ready IS NULL, 0, accepted_at), octet_length(ready))) AS listed, CAST(group_concat(ready, '') AS BLOB) AS ready FROM (
   SELECT n, accepted_at, ${TEXTS.map(packed).join(' || ')} AS ready FROM (
     SELECT *, iif(${IS_RECORDED}, payload ->> '$.fingerprint', NULL) AS fingerprint, iif(${IS_RECORDED}, ${BODY}, NULL) AS body
     FROM log WHERE n > ? ORDER BY n LIMIT ?
@@ -76,7 +85,9 @@ interface Page {
 
 /** The entries of the log after an index, with what is ahead of it as its end (seedLog). To be called in one snapshot. */
 export function readyLog(sql: Sql, after: number, limit: number): Page {
-  if (after + limit <= (loadMeta(sql)?.n ?? 0)) return settledLog(sql, after, limit)
+  const { n = 0, trimmed = 0 } = loadMeta(sql) ?? {}
+  if (after < trimmed) throw cursorExpired()
+  if (after + limit <= n) return settledLog(sql, after, limit)
   const entries = seedLog(sql, after, limit)
   return { entries, last: entries.at(-1)?.n ?? null }
 }

@@ -8,7 +8,6 @@ import type { Event, LogEntry } from '../store.ts'
 import { Outdated, wordOf } from './faults.ts'
 import { Filling } from './filling.ts'
 import type { Joint } from './joint.ts'
-import type { LogPage } from './replica.ts'
 
 const BEFORE = {
   empty: 'is empty',
@@ -19,10 +18,8 @@ const LEASE_MS = 2_000
 /** Whoever makes no progress for so long leaves it to others. */
 const PATIENCE_MS = 5_000
 const USERS_PER_PAGE = 128
-const ENTRIES_PER_PAGE = 128
+const ENTRIES_PER_PAGE = 256
 const LOG_ENTRIES = 10_000
-/** Of the log, while users are written. */
-const EARLY_BYTES = 16_000_000
 
 /**
  * Fills a Redis that has lost (or never had) the data set with what is here, what is applied ahead of the log included: that
@@ -86,7 +83,6 @@ async function fillOver(
     const options = { tombstoneKey: head.tombstoneKey, timeZone: localTimeZone, n: head.n }
     const plainly = seams?.withoutPacks === true || !(await mayPutPacks(redis))
     const filling = new Filling({ redis, token, replica, options })
-    const log = readEarly(head.trimmed, (after) => replica.packedLog(after, ENTRIES_PER_PAGE, head.n))
     await inTurn(
       '',
       (after) => replica.packedUsers(after, USERS_PER_PAGE, { ...options, plainly }),
@@ -94,7 +90,12 @@ async function fillOver(
       progress,
     )
     packed = filling.packed
-    await inTurn(head.trimmed, log, ({ steps }) => seedLog(redis, token, steps), progress)
+    await inTurn(
+      head.trimmed,
+      (after) => replica.packedLog(after, ENTRIES_PER_PAGE, head.n),
+      ({ steps }) => seedLog(redis, token, steps),
+      progress,
+    )
     // Who was erased, or expired, meanwhile: the event comes later, and would find nobody.
     const { tombstones, expiries } = await replica.marks()
     await finishSeed(redis, token, { ...head, tombstones, expiries })
@@ -129,28 +130,6 @@ async function inTurn<After, Page extends { last: After | null }>(
     writing.catch(() => {})
   }
   await Promise.all([before, writing])
-}
-
-/** Reads pages of the log before anybody asks for them, as far as memory allows: Redis does not wait for them then. */
-function readEarly(first: number, read: (after: number) => Promise<LogPage>): (after: number) => Promise<LogPage> {
-  const pages = new Map<number, LogPage>()
-  let isAsked = false
-  const reading = (async () => {
-    for (let [after, bytes]: [number | null, number] = [first, 0]; after !== null && bytes < EARLY_BYTES && !isAsked; ) {
-      const page = await read(after)
-      pages.set(after, page)
-      bytes += page.steps.reduce((sum, { texts }) => sum + texts.length, 0)
-      after = page.last
-    }
-  })()
-  reading.catch(() => {})
-  return async (after) => {
-    isAsked = true
-    await reading
-    const page = pages.get(after)
-    pages.delete(after)
-    return page ?? read(after)
-  }
 }
 
 const eventOf = ({ event, origin, seq }: LogEntry): Event =>

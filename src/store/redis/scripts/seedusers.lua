@@ -7,13 +7,11 @@ local present = call('HMGET', USERS, unpack(request.users))
 for i, user in ipairs(request.users) do
   local keys = keys_of(user)
   if present[i] then drop_user(user, keys) end
+  call('DEL', keys.entries)
   if take() == '1' then
     put_user(user, keys)
-    -- Who has entries already gets the mark at their head.
-    call('LREM', keys.entries, 0, 'all')
-    call('LPUSH', keys.entries, 'all')
-  else
-    call('DEL', keys.entries)
+    -- Of the log nothing is there yet.
+    call('RPUSH', keys.entries, 'all')
   end
 end
 for _, found in ipairs(request.marks) do
