@@ -46,14 +46,15 @@ const BODY = [
 const packed = (text: string): string => `unhex(printf('db%08x', octet_length(${text}))) || ${text}`
 
 /** In the order in which seedlog.lua takes them. Where one is null, all is: whatever that is, it is no matter for here. */
-const TEXTS = ['CAST(n AS TEXT)', 'origin', 'CAST(seq AS TEXT)', 'chain', 'id', 'user_id', 'kind', 'CAST(accepted_at AS TEXT)'].concat([
-  'CAST(occurred_at AS TEXT)',
+const TEXTS = [
+  ...['CAST(n AS TEXT)', 'origin', 'CAST(seq AS TEXT)', 'chain', 'id', 'user_id', 'kind'],
+  ...['CAST(accepted_at AS TEXT)', 'CAST(occurred_at AS TEXT)'],
   'fingerprint',
   'body',
   'outcome',
   "ifnull(alert_events, '[]')",
   "ifnull(formerly, '')",
-])
+]
 
 const LARGEST = String(Number.MAX_SAFE_INTEGER)
 const IS_RECORDED = [
@@ -61,7 +62,7 @@ const IS_RECORDED = [
   "outcome IN ('applied', 'duplicate')",
   'json_valid(payload)',
   "json_valid(ifnull(alert_events, '[]'))",
-  // Others can't be read here, and none of a page could then.
+  // One that is larger can't be read here, and with it none of its page.
   ...['seq', 'accepted_at', 'occurred_at'].map((column) => `${column} BETWEEN -${LARGEST} AND ${LARGEST}`),
 ].join(' AND ')
 
@@ -108,7 +109,10 @@ function settledLog(sql: Sql, after: number, limit: number): Page {
   }
   let from = 0
   const entries = listed.flatMap(([n, at, length]): (LogEntry | ReadyEntry)[] => {
-    if (length === null) return [others.get(n) ?? []].flat()
+    if (length === null) {
+      const other = others.get(n)
+      return other ? [other] : []
+    }
     const packed = ready?.subarray(from, from + length) ?? new Uint8Array(0)
     from += length
     return [{ at, packed }]
