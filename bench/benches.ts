@@ -206,10 +206,9 @@ const InCharge = z.object({ msg: z.literal('Redis is in charge'), time: z.iso.da
 async function filling({ server }: Bench, began: number): Promise<{ packed: number; milliseconds: number; took: number }> {
   for (let polls = 0; polls < 600; polls += 1) {
     await sleep(100)
-    const lines = readFileSync(server.logFile, 'utf8')
-      .trimEnd()
-      .split('\n')
-      .map((line): unknown => JSON.parse(line))
+    // The last may have only begun.
+    const whole = readFileSync(server.logFile, 'utf8').split('\n').slice(0, -1)
+    const lines = whole.filter((line) => line.includes('"Redis is ')).map((line): unknown => JSON.parse(line))
     const filled = lines.flatMap((line) => Filled.safeParse(line).data ?? []).at(-1)
     const inCharge = lines.flatMap((line) => InCharge.safeParse(line).data ?? []).at(-1)
     const took = Date.parse(inCharge?.time ?? '') - began

@@ -2,6 +2,7 @@ import { describe } from 'vitest'
 import type { StoreKind } from '../helpers/stores.ts'
 import { adopted } from './contract/adopted.ts'
 import { alerts } from './contract/alerts.ts'
+import { deadlines } from './contract/deadlines.ts'
 import { hostile } from './contract/hostile.ts'
 import { life } from './contract/life.ts'
 import { lists } from './contract/lists.ts'
@@ -22,6 +23,7 @@ export function describeStore({ name, open, trims = true }: StoreKind): void {
     describe('clearing, expiry and erasure', () => removal(open))
     describe('alerts', () => alerts(open))
     describe('what becomes of alerts', () => triage(open))
+    describe('what becomes of alerts as time passes', () => deadlines(open))
     describe('what is taken over from another system', () => adopted(open))
     describe('who has signed in', () => staff(open))
     describe('lists', () => lists(open))

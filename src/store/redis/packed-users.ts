@@ -59,7 +59,8 @@ function listed(packs: readonly Pack[]): Pick<PackedUsers, 'keys' | 'listing'> {
   return { keys, listing: Buffer.from(commands.join(''), 'latin1') }
 }
 
-const bulk = (text: string): string => `$${text.length}\r\n${text}\r\n`
+/** A bulk string of RESP, of a text of which each character is a byte. */
+export const bulk = (text: string): string => `$${text.length}\r\n${text}\r\n`
 
 /** The bulk strings of RESP in a text of which each character is a byte. */
 function bulksIn(text: string): string[] {

@@ -7,7 +7,7 @@ import { Fault, withoutText } from './faults.ts'
 import type { Found } from './inspect.ts'
 import { decodeEntries } from './log.ts'
 import type { Packed } from './pack.ts'
-import type { PackedUsers } from './packed-users.ts'
+import { bulk, type PackedUsers } from './packed-users.ts'
 import { runScript, type ScriptName } from './script.ts'
 
 /**
@@ -78,11 +78,11 @@ export async function releaseSeed(redis: Redis, token: string): Promise<void> {
 /** Puts users, in place of whoever is there under these ids. Rejects when the lease is lost. */
 export const seedUsers = (redis: Redis, token: string, steps: readonly Packed[]): Promise<void> => inOrder(redis, 'seedusers', token, steps)
 
-const commandOf = (...words: string[]): string => `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`
+const commandOf = (...words: string[]): string => `*${words.length}\r\n${words.map(bulk).join('')}`
 
 const [META, LEASE, LOST] = ['xinyi:meta', 'xinyi:lease', 'xinyi:lease:lost']
 
-/** If the lease is another's, nothing comes of the transaction that follows: the other key is watched, too. Where Redis refuses to write that, it refuses the transaction. */
+/** If the lease is another's, nothing comes of the transaction that follows: the other key is watched, too. Where Redis refuses to write that, it refuses the transaction as well, unless it has room again in that very moment. */
 const GUARD = "if redis.call('GET', KEYS[1]) ~= ARGV[1] then redis.call('SET', KEYS[2], '', 'PX', 1) end"
 /** How many keys come to be between these two, in one transaction, which prolongs the lease like every step. */
 const COUNT_FROM =

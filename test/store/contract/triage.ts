@@ -1,31 +1,8 @@
 import { expect, test } from 'vitest'
-import { DAY_MS, DEFAULT_TRIAGE, type RiskLevel } from '../../../src/model.ts'
-import type { AlertAction, Outcome } from '../../../src/store/store.ts'
-import { HOUR, MINUTE, NOW, type Said } from '../../helpers/events.ts'
-import { ALL, given, type Open, type Subject, valuesOf } from './harness.ts'
-
-type Deed = Partial<AlertAction> & Pick<AlertAction, 'action'>
-
-/** A user `u` with an alert, and what may be done about it. */
-async function alerted(open: Open, riskLevel: RiskLevel = 'HIGH', more: Said = {}) {
-  const it = await given(open)
-  const outcome = await it.record({ riskLevel, ...more })
-  const alertId = outcome.type === 'applied' ? (outcome.alertId ?? '') : ''
-  const act = (deed: Deed, at = NOW + MINUTE, id?: string): Promise<Outcome> => it.tell(it.origin.acted('u', { alertId, ...deed }, at, id))
-  return {
-    it,
-    alertId,
-    act,
-    acknowledge: (actor = 'li', at = NOW + MINUTE) => act({ action: 'ACKNOWLEDGE', actor }, at),
-    resolve: (at = NOW + MINUTE) => act({ action: 'RESOLVE', actor: 'li', resolution: 'talked' }, at),
-    alert: () => it.ask({ kind: 'alert', alertId }),
-    /** [kind, actor, note] of what came after it was raised. */
-    since: async () => (await it.history(alertId)).slice(1).map(({ kind, actor, note }) => [kind, actor, note]),
-    due: (until: number) => dueAt(it, until),
-  }
-}
-
-const dueAt = async (it: Subject, until: number) => (await it.ask({ kind: 'dueAlerts', until, limit: 10 })).map(({ userId }) => userId)
+import { DAY_MS, type RiskLevel } from '../../../src/model.ts'
+import { HOUR, MINUTE, NOW } from '../../helpers/events.ts'
+import { alerted } from './alerted.ts'
+import { ALL, given, type Open, valuesOf } from './harness.ts'
 
 export function triage(open: Open): void {
   test('whoever acknowledges an alert has it, for as long as its level allows', async () => {
@@ -153,129 +130,6 @@ export function triage(open: Open): void {
     expect(await it.alerts()).toHaveLength(2)
   })
 
-  test('an acknowledgement that is not renewed lapses at its time, and the alert waits for somebody again', async () => {
-    const { acknowledge, act, alert, due } = await alerted(open)
-    await acknowledge()
-    const until = NOW + 31 * MINUTE
-    expect(await due(until - 1)).toEqual([])
-    expect(await due(until)).toEqual(['u'])
-    expect(await act({ action: 'LAPSE', due: until - 1 }, until - 1)).toMatchObject({ type: 'conflict' })
-    expect(await act({ action: 'LAPSE', due: until }, until, 'lapse')).toMatchObject({ type: 'applied', kept: true })
-    expect(await act({ action: 'LAPSE', due: until }, until, 'lapse')).toMatchObject({ type: 'duplicate' })
-    expect(await alert()).toMatchObject({
-      status: 'OPEN',
-      assignee: 'li',
-      acknowledged: null,
-      escalation: { since: until, step: 0, next: until + 5 * MINUTE },
-      version: 3,
-    })
-  })
-
-  test('an escalation goes on step by step, counts once, and ends with the table', async () => {
-    const { it, act, alert, since, due } = await alerted(open)
-    const steps = [5, 15, 30].map((minutes) => NOW + minutes * MINUTE)
-    for (const [i, at] of steps.entries()) {
-      expect(await due(at - 1)).toEqual([])
-      expect(await due(at)).toEqual(['u'])
-      const deed = { action: 'ESCALATE', due: at, to: ['li', `${i}`] } as const
-      expect(await act(deed, at, `step ${i}`)).toMatchObject({ kept: true })
-      expect(await act(deed, at, `step ${i} of another`)).toMatchObject({ type: 'conflict' })
-    }
-    expect(await alert()).toMatchObject({
-      status: 'OPEN',
-      escalation: { since: NOW, step: 3, to: ['li', '0', '1', '2'], next: null },
-      version: 1,
-    })
-    expect((await since()).map(([kind]) => kind)).toEqual(['ESCALATED', 'ESCALATED', 'ESCALATED'])
-    expect(await due(NOW + DAY_MS)).toEqual([])
-    await it.record({ riskLevel: 'IMMINENT', acceptedAt: NOW + HOUR })
-    expect(await alert()).toMatchObject({ escalation: { step: 0, to: ['li', '0', '1', '2'], next: NOW + HOUR } })
-  })
-
-  test('an alert that was resolved goes when its time is over, with its history; before that, or resolved again since, it does not', async () => {
-    const { it, alertId, act, resolve, alert, due } = await alerted(open)
-    await it.tell(it.origin.policy({ alertsDays: 10 }))
-    await resolve()
-    const until = NOW + MINUTE + 10 * DAY_MS
-    expect(await alert()).toMatchObject({ resolved: { until } })
-    await it.record({ riskLevel: 'MEDIUM', acceptedAt: NOW + HOUR })
-    expect(await act({ action: 'EXPIRE', due: until }, until)).toMatchObject({ type: 'conflict' })
-    await resolve(NOW + 2 * HOUR)
-    const later = NOW + 2 * HOUR + 10 * DAY_MS
-    expect(await due(later - 1)).toEqual([])
-    expect(await due(later)).toEqual(['u'])
-    expect(await act({ action: 'EXPIRE', due: until }, until)).toMatchObject({ type: 'conflict' })
-    expect(await act({ action: 'EXPIRE', due: later }, later, 'end')).toMatchObject({ type: 'applied', kept: true, alertId, removed: null })
-    expect(await act({ action: 'EXPIRE', due: later }, later, 'end')).toMatchObject({ type: 'duplicate', alertId })
-    expect(await act({ action: 'NOTE', actor: 'li', note: 'late' }, later)).toMatchObject({ type: 'conflict' })
-    expect([await alert(), await it.alerts(), await it.history(alertId), await due(later)]).toEqual([null, [], [], []])
-    expect(await it.ask({ kind: 'userAlerts', userId: 'u', page: ALL })).toMatchObject({ total: 0 })
-    expect(await it.user()).toMatchObject({ totalChats: 2, totalRiskAlerts: 2 })
-    await it.record({ riskLevel: 'HIGH', acceptedAt: later })
-    const [next] = await it.alerts()
-    expect(next?.id).not.toBe(alertId)
-  })
-
-  test('a policy that keeps alerts for ever has none of those go that are resolved under it', async () => {
-    const { it, resolve, alert, due } = await alerted(open)
-    await it.tell(it.origin.policy({ alertsDays: 0 }))
-    await resolve()
-    expect(await alert()).toMatchObject({ resolved: { until: null } })
-    expect(await due(Number.MAX_SAFE_INTEGER)).toEqual([])
-  })
-
-  test('whoever was kept for an alert alone expires after it', async () => {
-    const it = await given(open)
-    await it.tell(it.origin.policy({ profileDays: 30, alertsDays: 90 }, NOW - 100 * DAY_MS))
-    const outcome = await it.record({ riskLevel: 'HIGH', acceptedAt: NOW - 95 * DAY_MS })
-    const alertId = outcome.type === 'applied' ? (outcome.alertId ?? '') : ''
-    await it.tell(it.origin.acted('u', { alertId, action: 'RESOLVE', actor: 'li', resolution: 'talked' }, NOW - 91 * DAY_MS))
-    const deadline = NOW - 65 * DAY_MS
-    await it.apply(it.origin.expired('u', deadline))
-    expect((await it.store.sweep(NOW)).expiredUsers).toEqual([])
-    await it.apply(it.origin.acted('u', { alertId, action: 'EXPIRE', due: NOW - DAY_MS }, NOW - DAY_MS))
-    expect((await it.store.sweep(NOW)).expiredUsers).toEqual([{ userId: 'u', deadline }])
-    await it.apply(it.origin.expired('u', deadline))
-    expect(await it.user()).toBeNull()
-  })
-
-  test('whom an alert was escalated to is asked until somebody else acknowledges it, also while its acknowledgement holds, lapses, or it grows worse', async () => {
-    const { it, act, acknowledge, alert } = await alerted(open)
-    const asked = async () => (await alert())?.escalation.to
-    await acknowledge('wang')
-    await act({ action: 'ESCALATE', actor: 'wang', to: ['li', 'zhao'] }, NOW + 2 * MINUTE)
-    await act({ action: 'ACKNOWLEDGE', actor: 'wang' }, NOW + 3 * MINUTE)
-    const until = (await alert())?.acknowledged?.until ?? 0
-    await act({ action: 'LAPSE', due: until }, until)
-    await it.record({ riskLevel: 'IMMINENT', acceptedAt: until + MINUTE })
-    expect(await asked()).toEqual(['li', 'zhao'])
-    await it.apply(it.origin.assigned('u', 'chief', until + MINUTE))
-    expect(await asked()).toEqual(['li', 'zhao'])
-    await acknowledge('li', until + 2 * MINUTE)
-    expect(await asked()).toEqual(['li'])
-    await it.apply(it.origin.assigned('u', 'chief', until + 2 * MINUTE))
-    expect(await asked()).toEqual([])
-    await act({ action: 'RESOLVE', actor: 'li', resolution: 'talked' }, until + 3 * MINUTE)
-    await it.record({ riskLevel: 'HIGH', acceptedAt: until + 4 * MINUTE })
-    expect(await alert()).toMatchObject({ status: 'OPEN', escalation: { to: [] } })
-  })
-
-  test('an acknowledgement stops the escalation', async () => {
-    const { act, acknowledge, alert } = await alerted(open)
-    await act({ action: 'ESCALATE', due: NOW + 5 * MINUTE, to: ['li'] }, NOW + 5 * MINUTE)
-    await acknowledge('li', NOW + 6 * MINUTE)
-    expect(await act({ action: 'ESCALATE', due: NOW + 15 * MINUTE }, NOW + 15 * MINUTE)).toMatchObject({ type: 'conflict' })
-    expect(await alert()).toMatchObject({ status: 'ACKNOWLEDGED', escalation: { step: 1, to: ['li'], next: null } })
-  })
-
-  test('whoever has an alert can call for help', async () => {
-    const { act, acknowledge, alert, since } = await alerted(open)
-    await acknowledge()
-    expect(await act({ action: 'ESCALATE', actor: 'li', to: ['chief'], note: 'too much' })).toMatchObject({ kept: true })
-    expect(await alert()).toMatchObject({ status: 'ACKNOWLEDGED', escalation: { step: 1, to: ['chief'], next: null } })
-    expect((await since()).at(-1)).toEqual(['ESCALATED', 'li', 'too much'])
-  })
-
   test('a counselor is assigned to a user and their unresolved alert, and to the next one from the start', async () => {
     const { it, alert, since, resolve } = await alerted(open)
     expect(await it.tell(it.origin.assigned('u', 'li', NOW, 'chief', 'knows them'))).toMatchObject({ type: 'applied', kept: true })
@@ -322,17 +176,6 @@ export function triage(open: Open): void {
     await it.recordAll((['HIGH', 'HIGH', 'LOW'] as const).map((riskLevel, i) => ({ riskLevel, ...old, occurredAt: old.occurredAt + i })))
     expect(await it.user()).toMatchObject({ attention: 'NEEDS_ATTENTION' })
     expect(await it.alerts()).toEqual([])
-  })
-
-  test('other times of triage are met by what happens from then on', async () => {
-    const { it, acknowledge, alert } = await alerted(open)
-    const { escalateAfterMinutes } = DEFAULT_TRIAGE
-    const acknowledgedForMinutes = { MEDIUM: 1, HIGH: 2, IMMINENT: 3 }
-    await it.tell(it.origin.policy({ triage: { escalateAfterMinutes: { ...escalateAfterMinutes, HIGH: [7] }, acknowledgedForMinutes } }))
-    expect(await it.store.policy()).toMatchObject({ triage: { acknowledgedForMinutes } })
-    expect(await alert()).toMatchObject({ escalation: { next: NOW + 5 * MINUTE } })
-    await acknowledge()
-    expect(await alert()).toMatchObject({ acknowledged: { until: NOW + 3 * MINUTE } })
   })
 
   test('an action on an alert of somebody else, or on none, changes nothing', async () => {

@@ -13,4 +13,3 @@ CREATE TRIGGER conversation_gone AFTER DELETE ON conversations BEGIN DELETE FROM
 CREATE TRIGGER emotion_gone AFTER DELETE ON emotions BEGIN DELETE FROM packs WHERE user_id = old.user_id; END;
 CREATE TRIGGER user_topic_gone AFTER DELETE ON user_topics BEGIN DELETE FROM packs WHERE user_id = old.user_id; END;
 CREATE TRIGGER seen_gone AFTER DELETE ON seen BEGIN DELETE FROM packs WHERE user_id = old.user_id; END;
-CREATE TRIGGER seen_changed AFTER UPDATE ON seen BEGIN DELETE FROM packs WHERE user_id = old.user_id; END;

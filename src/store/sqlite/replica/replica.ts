@@ -218,7 +218,7 @@ export class Replica {
   readonly settle = (head: Parameters<typeof settle>[1]): void => this.#write((sql) => settle(sql, head))
 
   read(requests: readonly ReadRequest[], now: number, view?: View): Reads[keyof Reads]['answer'][] {
-    return this.#use((sql) => sql.snapshot(() => answerAll(sql, requests, now, view)))
+    return this.inSnapshot((sql) => answerAll(sql, requests, now, view))
   }
 
   readonly counts = (): Counts => countsOf(this.#sql)
